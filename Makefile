@@ -1,0 +1,37 @@
+# `make demo` and `make test` need only python3 and a package index; the rest is made here.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-slow lint clean
+
+demo: $(VENV)/.fl
+	$(BIN)/fl demo $(ARGS)
+
+test: $(VENV)/.fl-dev lint
+	$(BIN)/python -m pytest $(ARGS)
+
+test-slow: $(VENV)/.fl-dev
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+lint: $(VENV)/.fl-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+# One stamp per set of extras: reinstalled only when pyproject.toml has changed.
+$(VENV)/.fl: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[fl]'
+	@touch $@
+
+$(VENV)/.fl-dev: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[fl,dev]'
+	@touch $@
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; \
+	(3, 11) <= v <= (3, 13) or sys.exit("TensorFlow supports Python 3.11 to 3.13 and this is %d.%d: try make PYTHON=python3.12" % v)'
+	$(PYTHON) -m venv $(VENV)
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

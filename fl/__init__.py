@@ -1,0 +1,1 @@
+"""Federated averaging of Keras models over secure aggregation."""

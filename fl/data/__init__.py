@@ -1,0 +1,1 @@
+"""Data sets for federated learning, and ways to split them among clients."""
