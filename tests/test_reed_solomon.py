@@ -91,7 +91,7 @@ def test_exactly_at_the_radius(dealt: Dealt, data: st.DataObject) -> None:
 
 @given(deals(min_spare=1), st.data())
 def test_one_beyond_an_odd_radius_is_always_an_error(dealt: Dealt, data: st.DataObject) -> None:
-    """With m − t = 2·radius + 1, every other secret too disagrees with radius + 1 shares or more."""
+    """With m − t = 2·radius + 1, every other secret too disagrees with more than radius shares."""
     dealt = Dealt(dealt.t + 2 * dealt.radius + 1, dealt.t, seed=data.draw(st.integers(0, 2**32)))
     for holder in data.draw(st.permutations(range(dealt.m)))[: dealt.radius + 1]:
         dealt.add(holder, dealt.error())
@@ -169,6 +169,16 @@ def test_an_error_that_hides_from_the_first_syndromes(dealt: Dealt, everywhere: 
         error = denominator(i, range(dealt.m)) * pow(denominator(i, holders), -1, P) % P
         dealt.add(i, np.full(DIGITS, error) if everywhere else np.eye(DIGITS, dtype=int)[7] * error)
     dealt.assert_corrected()
+
+
+def test_a_pole_at_a_holder_that_was_left_out_is_no_polynomial() -> None:
+    """Digit 0 gives holder 0 away; digit 1 is 1/(x − x₀), whose only root of Λ is holder 0 again."""
+    dealt = Dealt(m=12, t=2, seed=2, digits=2)
+    dealt.shares[0, 0] = (dealt.shares[0, 0] + 1) % P
+    for i in range(1, dealt.m):
+        dealt.shares[i, 1] = pow(int(dealt.xs[i] - dealt.xs[0]), -1, P)
+    with pytest.raises(RemoteProtocolError, match="more than the 5"):
+        correct(dealt.xs, dealt.shares, dealt.t)
 
 
 def test_each_digit_within_the_radius_but_all_together_beyond() -> None:
