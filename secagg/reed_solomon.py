@@ -9,7 +9,7 @@ decoding", 1969; for these v, R. M. Roth, "Introduction to Coding Theory", 2006,
 A secret has several digits, and a holder is wrong if any digit of its share is. So one digit is
 decoded, its wrong holders are left out, and the rest are checked on every digit; a digit that still
 does not fit is decoded next. There is no random or fixed combination of digits that an error could
-cancel in. It needs 8·m² bytes, and does not decode beyond the radius (no list decoding).
+cancel in. It needs O(m²) memory, and does not decode beyond the radius (no list decoding).
 """
 
 from typing import Final
