@@ -35,22 +35,25 @@ def build_fed_eval(
     """
     model = evaluation_model(model_fn, input_spec)
     chosen = SecureSum() if aggregator is None else aggregator
-    return FedEval(BatchLoop(model, model.test_step, []), chosen, batch_size)
+    return FedEval(model, chosen, batch_size)
 
 
 class FedEval:
     """Call it: `evaluate(weights, client_data)`. Build it with `build_fed_eval`."""
 
-    def __init__(self, loop: BatchLoop, aggregator: Aggregator, batch_size: int) -> None:
-        self._loop = loop
+    def __init__(self, model: Any, aggregator: Aggregator, batch_size: int) -> None:
+        self._like = ModelWeights.from_model(model)
+        self._loop = BatchLoop(model, model.test_step, [])
         self._aggregator = aggregator
         self._terms = Terms(0, 0, batch_size, 1, False, False, "")
 
     def __call__(self, weights: ModelWeights, client_data: Sequence[Any]) -> dict[str, Any]:
         """Evaluate `weights` on the clients' data; the metrics over all examples as a plain dict.
 
-        Raises DataError for data of the wrong form, and what the aggregator raises.
+        Raises DataError for data of the wrong form, ModelError for weights of another model, and
+        what the aggregator raises.
         """
+        self._like.check_like(weights)
         check_dropouts({}, len(client_data))
         started = time.perf_counter()
         message = plan.write(self._terms, weights.to_vector())

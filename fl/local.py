@@ -69,4 +69,5 @@ class LocalTrainer:
 
 def _optimizer_config(optimizer: Any) -> str:
     config = keras.saving.serialize_keras_object(optimizer)
+    config["config"].pop("name", None)  # "sgd", "sgd_1", ...: the count of what a process made
     return json.dumps(config, sort_keys=True, default=str)

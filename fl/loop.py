@@ -23,6 +23,15 @@ from fl.examples import Examples, Indices, check_against
 from fl.metrics import MetricSums, Numbers
 from fl.vector import Vector, aggregated_variables, local_variables, values
 
+# What Keras and TensorFlow raise for examples of a wrong shape, dtype or range.
+_UNSUITABLE = (
+    ValueError,
+    TypeError,
+    tf.errors.InvalidArgumentError,
+    tf.errors.UnimplementedError,
+)
+_TRACE_LINES = ("Graph execution error", "Detected at node", "File ", "[[")
+
 Step = Callable[[Any], Any]
 Seeds = np.random.SeedSequence
 
@@ -76,7 +85,7 @@ class BatchLoop:
             delta, state = self._call(weights, *arguments)
         except FLError:
             raise
-        except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
+        except _UNSUITABLE as error:
             raise DataError(f"the model cannot take these examples: {_one_line(error)}") from error
         return delta.numpy(), state.numpy()
 
@@ -141,5 +150,7 @@ def _any_length(tensor: Any) -> Any:
 
 
 def _one_line(error: BaseException) -> str:
+    """The line of an error that says what is wrong: TensorFlow's come after a stack trace."""
     lines = [line.strip() for line in str(error).splitlines()]
-    return next((line for line in lines if line), type(error).__name__)
+    telling = (line for line in lines if line and not line.startswith(_TRACE_LINES))
+    return next(telling, type(error).__name__)

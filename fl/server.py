@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fl.errors import ModelError
-from fl.vector import Array, ModelWeights, read_only, values
+from fl.vector import Array, ModelWeights, check_shapes, read_only, values
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,23 +71,14 @@ class ServerOptimizer:
         if not isinstance(state, ServerState):
             raise ModelError(f"a state of type {type(state).__name__}: a ServerState expected")
         self.check_weights(state.weights)
-        _check_like(state.optimizer, self._initial, "server optimizer variables")
+        check_shapes(state.optimizer, self._initial, "server optimizer variables")
 
     def check_weights(self, weights: ModelWeights) -> None:
         """Raise ModelError for weights of another model."""
-        if not isinstance(weights, ModelWeights):
-            raise ModelError(f"weights of type {type(weights).__name__}: ModelWeights expected")
-        _check_like(weights.trainable, self._like.trainable, "trainable weights")
-        _check_like(weights.non_trainable, self._like.non_trainable, "non-trainable weights")
+        self._like.check_like(weights)
 
     def _restore(self, state: ServerState) -> None:
         for variable, array in zip(self._variables, state.weights.trainable, strict=True):
             variable.assign(array)
         for variable, array in zip(self._optimizer.variables, state.optimizer, strict=True):
             variable.assign(array)
-
-
-def _check_like(arrays: tuple[Array, ...], like: tuple[Array, ...], what: str) -> None:
-    seen, expected = [a.shape for a in arrays], [a.shape for a in like]
-    if seen != expected:
-        raise ModelError(f"{what} of shapes {seen}: {expected} expected")

@@ -56,9 +56,8 @@ class ModelWeights:
         Integer weights of the model keep their values. Raises ModelError if a shape differs; the
         model is then unchanged.
         """
+        ModelWeights.from_model(model).check_like(self)
         trainable, non_trainable = aggregated_variables(model)
-        _check_shapes(self.trainable, trainable, "trainable")
-        _check_shapes(self.non_trainable, non_trainable, "non-trainable")
         for variable, array in zip(trainable + non_trainable, self.arrays, strict=True):
             variable.assign(array)
 
@@ -66,6 +65,13 @@ class ModelWeights:
         """The flat float32 vector."""
         parts = [array.astype(np.float32).reshape(-1) for array in self.arrays]
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+
+    def check_like(self, other: ModelWeights) -> None:
+        """Raise ModelError unless `other` has the shapes of these weights."""
+        if not isinstance(other, ModelWeights):
+            raise ModelError(f"weights of type {type(other).__name__}: ModelWeights expected")
+        check_shapes(other.trainable, self.trainable, "trainable weights")
+        check_shapes(other.non_trainable, self.non_trainable, "non-trainable weights")
 
     def split(self, vector: NDArray[Any]) -> tuple[list[Array], list[Array]]:
         """Cut a vector of this layout into (trainable, non-trainable) arrays; its dtype is kept."""
@@ -115,16 +121,12 @@ def local_variables(model: Any) -> list[Any]:
     return [v for v in model.non_trainable_weights if "float" not in v.dtype]
 
 
+def check_shapes(arrays: Sequence[Array], like: Sequence[Array], what: str) -> None:
+    """Raise ModelError unless two sequences of arrays have the same shapes."""
+    seen, expected = [a.shape for a in arrays], [a.shape for a in like]
+    if seen != expected:
+        raise ModelError(f"{what} of shapes {seen}: {expected} expected")
+
+
 def _unsupported(variable: Any) -> str:
     return f"weight {variable.path!r} is {variable.dtype}: float weights of up to 32 bits expected"
-
-
-def _check_shapes(arrays: Sequence[Array], variables: Sequence[Any], kind: str) -> None:
-    if len(arrays) != len(variables):
-        raise ModelError(f"{len(arrays)} {kind} weights for a model that has {len(variables)}")
-    for array, variable in zip(arrays, variables, strict=True):
-        if array.shape != tuple(variable.shape):
-            raise ModelError(
-                f"{kind} weight {variable.path!r} has shape {tuple(variable.shape)}, "
-                f"not {array.shape}"
-            )
