@@ -22,19 +22,20 @@ from secagg.errors import LocalProtocolError
 _ID: Final = re.compile("0|[1-9][0-9]{0,18}")
 
 
-def read(path: str | Path, names: set[str]) -> dict[str, object]:
-    """The top-level table of a file, which must have exactly these `names`.
+def read(path: str | Path, *kinds: set[str]) -> dict[str, object]:
+    """The top-level table of a file, which has exactly the names of one of the `kinds`.
 
     Raises LocalProtocolError naming the file, OSError if it cannot be read.
     """
     form = _FORMS[_suffix(path)]
     try:
         table = form.load(Path(path).read_text("utf-8"))
-    except ValueError as error:  # of json, of tomllib, of utf-8, and _once
+    except ValueError as error:  # of json, of tomllib, of utf-8, and of _once
         raise LocalProtocolError(f"{path}: {error}") from None
-    if not isinstance(table, dict) or set(table) != names:
+    if not isinstance(table, dict) or set(table) not in kinds:
         seen = sorted(table) if isinstance(table, dict) else type(table).__name__
-        raise LocalProtocolError(f"{path}: expected {sorted(names)} and nothing else, found {seen}")
+        expected = " or ".join(str(sorted(names)) for names in kinds)
+        raise LocalProtocolError(f"{path}: expected {expected} and nothing else, found {seen}")
     return table
 
 
