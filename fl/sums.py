@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 import secagg
 from fl.errors import AggregationError
 from fl.plan import seed_sequence
-from secagg.quantize import Quantizer
+from secagg import Quantizer
 
 METRIC_SCALE = 2.0**24
 """Metric sums travel as whole multiples of 2^-24 in 64 bits."""
@@ -87,8 +87,10 @@ class Aggregated:
 
     def report(self) -> dict[str, Any]:
         """The public part as a plain dict."""
-        names = ("kind", "clients", "survivors", "dropped", "threshold", "clipped")
-        names += ("error_bound", "bytes_up", "bytes_down")
+        names = [
+            *("kind", "clients", "survivors", "dropped", "threshold", "clipped"),
+            *("error_bound", "bytes_up", "bytes_down"),
+        ]
         return {name: getattr(self, name) for name in names}
 
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from small import arrays, compiled, linear
-from secagg import TooFewClients
 
 import fl
 from fl.vector import ModelWeights
+from secagg import TooFewClients
 
 
 def vector(state):

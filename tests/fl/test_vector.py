@@ -1,9 +1,9 @@
 import keras
 import numpy as np
 import pytest
-from small import Counting, linear
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small import Counting, linear
 
 import fl
 from fl.vector import ModelWeights, local_variables
