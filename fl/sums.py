@@ -26,6 +26,8 @@ import secagg
 from fl.errors import AggregationError
 from fl.plan import seed_sequence
 from secagg import Quantizer
+from secagg.messages import MaskedInput
+from secagg.packing import unpack
 
 METRIC_SCALE = 2.0**24
 """Metric sums travel as whole multiples of 2^-24 in 64 bits."""
@@ -296,6 +298,15 @@ class _Traffic:
         if self._observer is not None:
             self._observer(sender, receiver, frame)
         return frame
+
+
+def masked_update(frame: bytes, d: int, bits: int) -> NDArray[Any] | None:
+    """The masked update of d words in a frame seen by an observer; None for any other frame."""
+    message = secagg.wire.decode(frame)
+    if not isinstance(message, MaskedInput):
+        return None
+    # The hidden tally word follows the update.
+    return unpack(secagg.VectorSpec("update", d, bits), d + 1, message.vectors[0])[:d]
 
 
 def metric_limit(n: int) -> float:
