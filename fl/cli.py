@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -20,6 +20,9 @@ from rich.live import Live
 from fl import quiet, render
 from fl.errors import FLError
 from secagg import SecAggError
+
+if TYPE_CHECKING:
+    from fl.demo import Row, Settings
 
 app = typer.Typer(
     help="Federated averaging of Keras models over secure aggregation.",
@@ -30,6 +33,8 @@ app = typer.Typer(
 
 INTERRUPTED = 130
 USER_ERROR = 2
+_TABLE_LINES = 8
+"""Lines of a terminal that are not rows of the live table: its title, its head, the prompt."""
 
 # What a wrong command line raises; its module has moved from release to release.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -60,21 +65,30 @@ def demo(
 
         settings = Settings(seed, rounds, clients, dropouts)
         demonstration = Demo(settings)
-    table = render.round_table(settings)
-    with Live(table, console=console, refresh_per_second=8):
-        for row in demonstration:
-            render.add_round(table, row)
+    _play(console, settings, demonstration)
     console.print(render.comparison(demonstration.comparison))
     if as_json:
         print(json.dumps(demonstration.comparison.as_json()))
 
 
+def _play(console: Console, settings: Settings, rows: Iterable[Row]) -> None:
+    """Run all rounds under a live table; whatever happens, the rounds done stay on the screen."""
+    done: list[Row] = []
+    try:
+        with Live(console=console, transient=True, auto_refresh=False) as live:
+            for row in rows:
+                done.append(row)
+                last = max(1, console.height - _TABLE_LINES)
+                live.update(render.rounds(settings, done, last), refresh=True)
+    finally:
+        console.print(render.rounds(settings, done))
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; its exit code."""
     try:
-        return int(app(args=list(arguments), standalone_mode=False) or 0)
+        return int(app(args=list(arguments), prog_name="fl", standalone_mode=False) or 0)
     except (KeyboardInterrupt, typer.Abort):
-        print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except (FLError, SecAggError, ImportError) as error:
         return _complain(str(error))
@@ -83,7 +97,8 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _complain(message: str) -> int:
-    print(f"fl: {' '.join(message.split())}", file=sys.stderr)
+    if message:  # none where the help itself was the answer
+        print(f"fl: {' '.join(message.split())}", file=sys.stderr)
     return USER_ERROR
 
 

@@ -5,10 +5,12 @@ It computes nothing but the bins of a histogram, and imports no TensorFlow.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.box import SIMPLE_HEAD
 from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -18,29 +20,32 @@ if TYPE_CHECKING:
     from fl.demo import Comparison, Row, Settings
 
 BINS = 15
-BAR_WIDTH = 24
+BAR_WIDTH = 18
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
-def round_table(settings: Settings) -> Table:
-    """The live table, before its first row."""
+def rounds(settings: Settings, rows: Sequence[Row], last: int | None = None) -> Table:
+    """The table of rounds; only the last few where a terminal is not high enough for all."""
     table = Table(
         title=f"Federated averaging of digits: {settings.clients} clients, secure beside plain",
         title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
     )
-    for name in ("round", "loss", "accuracy", "test secure", "test plain"):
+    for name in ("round", "loss", "accuracy", "test\nsecure", "test\nplain"):
         table.add_column(name, justify="right")
-    table.add_column("dropped: client@protocol round")
-    for name in ("kB up", "train s", "protocol s"):
+    table.add_column("dropped")
+    for name in ("kB up", "train\nseconds", "protocol\nseconds"):
         table.add_column(name, justify="right")
+    for row in rows if last is None else rows[-last:]:
+        table.add_row(*_cells(row))
     return table
 
 
-def add_round(table: Table, row: Row) -> None:
-    """One more round in the table."""
+def _cells(row: Row) -> tuple[str, ...]:
     train, aggregator = row.metrics["client_work"]["train"], row.metrics["aggregator"]
     seconds = row.metrics["seconds"]
-    table.add_row(
+    return (
         str(row.metrics["round"]),
         f"{train['loss']:.4f}",
         f"{train['accuracy']:.4f}",
@@ -61,26 +66,17 @@ def dropped(entries: list[dict[str, Any]]) -> str:
 
 def comparison(result: Comparison) -> RenderableType:
     """The two sides' differences and, beside each other, what one client has and what it sent."""
+    true = histogram(
+        f"true update of client {result.client}", result.true_update, span(result.true_update)
+    )
+    ring = (0.0, 2.0**result.bits)
+    sent = histogram(f"masked vector of client {result.client}", result.masked, ring)
     return Group(
-        Text("+ dropped after its input was in: it counts in the sum", style="dim"),
+        Text("3@2: client 3 gone from protocol round 2 on; +: its input is in the sum"),
         Text(),
         _differences(result),
         Text(),
-        Columns(
-            [
-                histogram(
-                    f"client {result.client}: its true update (stays with it)",
-                    result.true_update,
-                    _span(result.true_update),
-                ),
-                histogram(
-                    f"client {result.client}: what it sent (all the server sees)",
-                    result.masked,
-                    (0.0, 2.0**result.bits),
-                ),
-            ],
-            padding=(0, 4),
-        ),
+        Columns([true, sent], padding=(0, 3)),
     )
 
 
@@ -92,7 +88,7 @@ def histogram(title: str, values: NDArray[Any], span: tuple[float, float]) -> Ta
     table.add_column(width=BAR_WIDTH, no_wrap=True)
     table.add_column(justify="right")
     for low, count in zip(edges[:-1], counts, strict=True):
-        table.add_row(f"{low:+.2g}", bar(int(count), int(counts.max())), str(count))
+        table.add_row(f"{low:.2g}", bar(int(count), int(counts.max())), str(count))
     return table
 
 
@@ -116,6 +112,7 @@ def _differences(result: Comparison) -> Table:
     return table
 
 
-def _span(values: NDArray[Any]) -> tuple[float, float]:
+def span(values: NDArray[Any]) -> tuple[float, float]:
+    """An interval around zero that holds all values."""
     largest = float(np.abs(values).max(initial=0.0)) or 1.0
     return -largest, largest
