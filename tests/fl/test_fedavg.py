@@ -299,3 +299,40 @@ def test_one_optimizer_cannot_be_used_twice():
 def test_training_terms_out_of_range_are_refused(change):
     with pytest.raises(fl.ModelError, match=f"{next(iter(change))} is"):
         fl.build_weighted_fed_avg(one_weight, **change)
+
+
+def test_where_no_client_is_finite_the_server_optimizer_takes_no_step():
+    process = fl.build_weighted_fed_avg(
+        one_weight,
+        server_optimizer_fn=lambda: keras.optimizers.SGD(1.0, momentum=0.5),
+        aggregator=fl.PlainSum(),
+    )
+    state = process.next(process.initialize(), [constant(1.0)]).state
+    after = process.next(state, [constant(np.nan)]).state
+    assert (vector(after), after.round) == (vector(state), 2)  # momentum alone would move it
+    for seen, expected in zip(after.optimizer, state.optimizer, strict=True):
+        np.testing.assert_array_equal(seen, expected)
+
+
+class Listening:
+    """A plain sum that keeps what it was given."""
+
+    def __init__(self):
+        self.heard = []
+
+    def aggregate(self, contributions, session):
+        self.heard.append((contributions, session))
+        return fl.PlainSum().aggregate(contributions, session)
+
+
+def test_every_round_has_its_own_context_and_its_own_shuffling():
+    listening = Listening()
+    process = fl.build_weighted_fed_avg(linear, aggregator=listening, batch_size=8)
+    state, data = process.initialize(), [arrays(30, seed=1)] * 2
+    later = process.set_model_weights(process.next(state, data).state, state.weights)
+    process.next(later, data)  # the same weights and data, one round later
+    (first, one), (second, two) = listening.heard
+    assert (one.round, two.round) == (0, 1)
+    assert len({*one.contexts, *two.contexts}) == 2  # one for all clients of a round
+    assert not np.array_equal(first[0].delta, second[0].delta)
+    assert not np.array_equal(first[0].delta, first[1].delta)
