@@ -20,6 +20,9 @@ from secagg.errors import RemoteProtocolError
 
 VERSION = 1
 
+DIRECTORY = b"secagg/v1/directory"
+AUTHORITY = b"secagg/v1/authority"
+ENROLMENT = b"secagg/v1/enrolment"
 PARAMS = b"secagg/v1/params"
 ROSTER = b"secagg/v1/roster"
 COMMITMENT = b"secagg/v1/commitment"

@@ -110,11 +110,12 @@ class Sharing(Rostered):
     def close(self) -> tuple["Collecting", Outbox]:
         """To each of U2 what its neighbours in U2 sealed for it."""
         session, params, rows = self.session, self.session.params, self.hoods.rows
+        session.at_least(params.min_survivors, len(self.answered), "shared keys")
         in_U2 = self._with_enough_senders()
         U2 = self.ids_at(np.flatnonzero(in_U2))
         session.note_missing(self.roster.ids, self.answered, 1)
         session.note_missing(self.answered, U2, 2)
-        session.at_least(params.min_survivors, len(U2), "shared keys with enough neighbours")
+        session.at_least(params.min_survivors, len(U2), f"have {params.t} holders")
         outbox: Outbox = {}
         for i in np.flatnonzero(in_U2).tolist():
             from_U2 = in_U2[rows[i]] & (rows[i] != i)
