@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fl.fedavg import RoundResult, build_unweighted_fed_avg, build_weighted_fed_avg
     from fl.models import from_keras_model
     from fl.server import ServerState
-    from fl.sums import PlainSum, SecureSum
+    from fl.sums import PlainSum, SecAggError, SecureSum, TooFewClients
     from fl.vector import ModelWeights
 
 __all__ = [
@@ -31,8 +31,10 @@ __all__ = [
     "ModelWeights",
     "PlainSum",
     "RoundResult",
+    "SecAggError",
     "SecureSum",
     "ServerState",
+    "TooFewClients",
     "build_fed_eval",
     "build_unweighted_fed_avg",
     "build_weighted_fed_avg",
@@ -45,7 +47,7 @@ _HOME = {
     "fl.fedavg": ("RoundResult", "build_unweighted_fed_avg", "build_weighted_fed_avg"),
     "fl.models": ("from_keras_model",),
     "fl.server": ("ServerState",),
-    "fl.sums": ("PlainSum", "SecureSum"),
+    "fl.sums": ("PlainSum", "SecAggError", "SecureSum", "TooFewClients"),
     "fl.vector": ("ModelWeights",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

@@ -19,7 +19,7 @@ from rich.live import Live
 
 from fl import quiet, render
 from fl.errors import FLError
-from secagg import SecAggError
+from fl.sums import SecAggError
 
 if TYPE_CHECKING:
     from fl.demo import Row, Settings

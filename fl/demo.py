@@ -15,20 +15,13 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from fl.contribution import Aggregated, Contribution, Session
 from fl.data import digits, partition
 from fl.errors import AggregationError
 from fl.evaluation import FedEval, build_fed_eval
 from fl.fedavg import FedAvg, build_weighted_fed_avg
 from fl.server import ServerState
-from fl.sums import (
-    Aggregated,
-    Contribution,
-    PlainSum,
-    SecureSum,
-    Session,
-    masked_update,
-    resolve_threshold,
-)
+from fl.sums import PlainSum, SecureSum, masked_update, resolve_threshold
 
 SERVER_LEARNING_RATE = 1.0
 

@@ -17,13 +17,14 @@ import keras
 import numpy as np
 
 from fl import plan
+from fl.contribution import Aggregated, Aggregator, Contribution, Session
 from fl.errors import AggregationError, DataError
 from fl.examples import read_examples
 from fl.local import LocalTrainer
 from fl.models import ModelFn, OptimizerFn, client_model, new_optimizer
 from fl.plan import Terms
 from fl.server import ServerOptimizer, ServerState
-from fl.sums import Aggregated, Aggregator, Contribution, SecureSum, Session
+from fl.sums import SecureSum
 from fl.vector import ModelWeights
 
 

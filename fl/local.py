@@ -13,12 +13,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from fl.contribution import Contribution
 from fl.errors import ModelError
 from fl.examples import Examples
 from fl.loop import BatchLoop
 from fl.metrics import MetricSums
 from fl.plan import RoundPlan, seed_sequence
-from fl.sums import Contribution
 from fl.vector import ModelWeights
 
 

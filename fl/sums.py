@@ -4,9 +4,7 @@
 
 `SecureSum` runs the protocol, so that a server sees the sums and nothing of one client; `PlainSum`
 is the same in the clear, exactly. Both have one method, `aggregate`, and the learning code cannot
-tell them apart. A client whose update or metrics are not finite (or beyond what the fixed point
-can carry) submits zero with weight zero and counts itself: dropping out instead would tell the
-server a property of its data.
+tell them apart.
 """
 
 from __future__ import annotations
@@ -16,90 +14,32 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import secagg
+from fl.contribution import (
+    METRIC_SCALE,
+    Aggregated,
+    Contribution,
+    Session,
+    Submission,
+    metric_limit,
+)
 from fl.errors import AggregationError
 from fl.plan import seed_sequence
 from secagg import Quantizer
 from secagg.messages import MaskedInput
 from secagg.packing import unpack
 
-METRIC_SCALE = 2.0**24
-"""Metric sums travel as whole multiples of 2^-24 in 64 bits."""
+# The protocol's errors, for modules and users that know only `fl`.
+SecAggError = secagg.SecAggError
+TooFewClients = secagg.TooFewClients
 
 _TERMS_LABEL = b"secagg/v1/fl-session-terms"
-
-Sums = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Contribution:
-    """What one client's training comes to: never seen outside that client, except in simulation."""
-
-    delta: NDArray[np.float32] = field(repr=False)
-    weight: int
-    metrics: Sums = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Session:
-    """What a sum needs besides the contributions.
-
-    contexts: for each client, the digest of the round's plan as that client received it.
-    dropouts: client -> the protocol round (0..4) from which it is gone.
-    weighted: False promises that every weight is 1, which buys a finer quantisation step.
-    """
-
-    round: int
-    seed: int
-    contexts: Sequence[bytes]
-    dropouts: Mapping[int, int] = field(default_factory=dict)
-    weighted: bool = True
-
-
-@dataclass(frozen=True, eq=False)
-class Aggregated:
-    """The sums over the survivors, and what the session cost.
-
-    mean: float64[d], Σ w·Δ / Σ w; zero where the weights sum to zero.
-    metrics: float64[m].
-    error_bound: the most by which a coordinate of `mean` can be wrong, where `clipped` is 0.
-    bytes_up, bytes_down: the protocol's bytes, mean over clients.
-    """
-
-    kind: str
-    mean: Sums
-    weight: int
-    metrics: Sums
-    clients: list[int]
-    survivors: list[int]
-    dropped: list[dict[str, Any]]
-    threshold: int
-    clipped: int
-    non_finite: int
-    error_bound: float
-    bytes_up: int
-    bytes_down: int
-    seconds: float
-
-    def report(self) -> dict[str, Any]:
-        """The public part as a plain dict."""
-        names = [
-            *("kind", "clients", "survivors", "dropped", "threshold", "clipped"),
-            *("error_bound", "bytes_up", "bytes_down"),
-        ]
-        return {name: getattr(self, name) for name in names}
-
-
-class Aggregator(Protocol):
-    """Anything that sums the contributions of a round."""
-
-    def aggregate(self, contributions: Sequence[Contribution], session: Session) -> Aggregated: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,9 +58,9 @@ class PlainSum:
         threshold = resolve_threshold(self.threshold, n)
         finished = n - len(session.dropouts)
         if finished < threshold:
-            raise secagg.TooFewClients(f"{finished} clients are fewer than t={threshold}")
+            raise TooFewClients(f"{finished} clients are fewer than t={threshold}")
         survivors = [u for u in range(n) if session.dropouts.get(u, 5) > 2]
-        submitted = [_Submission.of(contributions[u], n) for u in survivors]
+        submitted = [Submission.of(contributions[u], n) for u in survivors]
         total = sum(s.weight for s in submitted)
         weighted = sum(s.weight * s.delta.astype(np.float64) for s in submitted)
         return Aggregated(
@@ -242,7 +182,7 @@ class _Terms:
         self, contribution: Contribution, rng: np.random.Generator
     ) -> dict[str, NDArray[Any]]:
         """One client's input."""
-        submission = _Submission.of(contribution, self.n)
+        submission = Submission.of(contribution, self.n)
         update, clipped = self.update.encode(submission.delta, submission.weight, rng)
         metrics, _ = self.metrics.encode(submission.metrics)
         counts = [submission.weight, clipped, submission.non_finite]
@@ -263,24 +203,6 @@ class _Terms:
             error_bound=float(bound / weight) if weight else 0.0,
             **rest,
         )
-
-
-@dataclass(frozen=True, eq=False)
-class _Submission:
-    """What a client submits: its contribution, or zeros and a count of one."""
-
-    delta: NDArray[np.float32]
-    weight: int
-    metrics: Sums
-    non_finite: int
-
-    @classmethod
-    def of(cls, contribution: Contribution, n: int) -> _Submission:
-        delta, metrics = contribution.delta, contribution.metrics
-        # NaN compares false, so this is also the check that metrics are finite.
-        if np.isfinite(delta).all() and (np.abs(metrics) <= metric_limit(n)).all():
-            return cls(delta, contribution.weight, metrics, 0)
-        return cls(np.zeros_like(delta), 0, np.zeros_like(metrics), 1)
 
 
 class _Traffic:
@@ -307,11 +229,6 @@ def masked_update(frame: bytes, d: int, bits: int) -> NDArray[Any] | None:
         return None
     # The hidden tally word follows the update.
     return unpack(secagg.VectorSpec("update", d, bits), d + 1, message.vectors[0])[:d]
-
-
-def metric_limit(n: int) -> float:
-    """The largest metric state of one client whose sum over n clients fits the fixed point."""
-    return float(2**38 // n)
 
 
 def resolve_threshold(threshold: int | float | None, n: int) -> int:

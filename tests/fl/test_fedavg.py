@@ -8,7 +8,6 @@ from small import arrays, compiled, linear
 
 import fl
 from fl.vector import ModelWeights
-from secagg import TooFewClients
 
 
 def vector(state):
@@ -171,7 +170,7 @@ def test_who_drops_before_round_3_is_not_in_the_sum(request, clients, name, gone
 def test_too_few_clients_is_an_error_and_the_state_goes_on(request, clients, name):
     process = request.getfixturevalue(name)
     state = process.initialize()
-    with pytest.raises(TooFewClients):
+    with pytest.raises(fl.TooFewClients):
         process.next(state, clients, dropouts={0: 1, 3: 4})
     assert process.next(state, clients, dropouts={0: 1}).state.round == 1
 

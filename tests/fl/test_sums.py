@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fl
-from fl.sums import Contribution, Session, metric_limit, resolve_threshold
+from fl.contribution import Contribution, Session, metric_limit
+from fl.sums import resolve_threshold
 from secagg import LocalProtocolError, TooFewClients
 
 CONTEXT = bytes(32)
