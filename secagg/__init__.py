@@ -1,5 +1,24 @@
-"""Secure aggregation: a server learns the sum of its clients' vectors, and nothing else."""
+"""Secure aggregation: a server learns the sum of its clients' vectors, and nothing else.
 
+    round            client u                          server
+    0 AdvertiseKeys  c_pk, s_pk, commitment to b_u  ─▶  U1
+                                                    ◀─  everybody's, signed
+    1 ShareKeys      shares of s_sk and b_u, sealed ─▶  U2
+                                                    ◀─  the shares sealed for u
+    2 MaskedInput    x_u + PRG(b_u) + Σ ±PRG(s_uv)  ─▶  U3, added on arrival
+                                                    ◀─  U3
+    3 Consistency    signature of U3                ─▶  U4
+                                                    ◀─  min_survivors signatures
+    4 Unmasking      a share of b_v or of s_sk_v    ─▶  U5: the sum over U3
+
+The protocol is that of Bonawitz et al. 2017, actively secure, with the sparse graphs of Bell et al.
+2020.  `run` plays a whole session in memory; `Client` and `Server` are for your own network;
+`masks` works alone.
+"""
+
+from secagg import masks, wire
+from secagg.client import Client
+from secagg.directory import Directory, Pinned
 from secagg.errors import (
     DecodeError,
     LocalProtocolError,
@@ -7,11 +26,30 @@ from secagg.errors import (
     SecAggError,
     TooFewClients,
 )
+from secagg.graph import Complete, Harary
+from secagg.params import Params, VectorSpec
+from secagg.quantize import Quantizer
+from secagg.run import run
+from secagg.server import Server
+from secagg.session import Aggregate
 
 __all__ = [
+    "Aggregate",
+    "Client",
+    "Complete",
     "DecodeError",
+    "Directory",
+    "Harary",
     "LocalProtocolError",
+    "Params",
+    "Pinned",
+    "Quantizer",
     "RemoteProtocolError",
     "SecAggError",
+    "Server",
     "TooFewClients",
+    "VectorSpec",
+    "masks",
+    "run",
+    "wire",
 ]

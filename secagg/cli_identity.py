@@ -1,0 +1,130 @@
+"""The commands for identities: `secagg keygen`, `secagg enroll` and `secagg directory check`.
+
+    secagg keygen client17.pem                            prints the public key
+    secagg enroll clients.toml 17 <public key>            pins it
+    secagg enroll clients.toml 17 <public key> --ca ca.pem    or signs it, as an authority
+    secagg directory check clients.toml                   prints what everybody must agree on
+
+`register` adds them to an application. A passphrase is asked for, or taken from SECAGG_PASSPHRASE;
+never from the command line, which other users of the machine can see. Nothing here sends anything.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from secagg import authority, directory_file, identity
+from secagg.authority import Authority
+from secagg.directory import Pinned
+from secagg.errors import LocalProtocolError, SecAggError
+
+PASSPHRASE_VARIABLE: Final = "SECAGG_PASSPHRASE"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to `app`."""
+    app.command()(keygen)
+    app.command()(enroll)
+    directory = typer.Typer(no_args_is_help=True, help="Look at directories of identity keys.")
+    directory.callback()(_group)
+    directory.command()(check)
+    app.add_typer(directory, name="directory")
+
+
+def keygen(
+    path: Annotated[Path, typer.Argument(help="The new private key file; it must not exist.")],
+    passphrase: Annotated[
+        bool,
+        typer.Option(
+            "--passphrase",
+            help=f"Encrypt the file: asks, unless {PASSPHRASE_VARIABLE} is set (which implies it).",
+        ),
+    ] = False,
+) -> None:
+    """Make an Ed25519 identity: the private key in a file of mode 0600, the public key printed."""
+    with _errors():
+        wanted = passphrase or PASSPHRASE_VARIABLE in os.environ
+        key = identity.create(path, _passphrase(confirm=True) if wanted else None)
+        typer.echo(key.public_key().public_bytes_raw().hex())
+
+
+def enroll(
+    directory: Annotated[Path, typer.Argument(help="The directory file, .toml or .json.")],
+    client: Annotated[int, typer.Argument(help="The client id, in [0, 2^63).")],
+    key: Annotated[str, typer.Argument(help="The client's public key, in hex or base64.")],
+    ca: Annotated[
+        Path | None, typer.Option(help="The authority's private key file: sign, do not pin.")
+    ] = None,
+) -> None:
+    """Add a client's public key to a directory file, which is made if it does not exist."""
+    with _errors():
+        raw = directory_file.decode(f"client {client}", key, 32)
+        if ca is None:
+            enrolled: Pinned | Authority = _pin(directory, client, raw)
+        else:
+            enrolled = _sign(directory, client, raw, ca)
+        enrolled.save(directory)
+        typer.echo(f"client {client} is in {directory}; {_summary(enrolled)}")
+
+
+def check(
+    path: Annotated[Path, typer.Argument(help="The directory file, .toml or .json.")],
+) -> None:
+    """Check every entry of a directory file and print its digest, for comparison between hosts."""
+    with _errors():
+        typer.echo(f"{path}: {_summary(authority.load(path))}")
+
+
+def _group() -> None:
+    """A group with one command stays a group only if it has a callback."""
+
+
+def _pin(path: Path, client: int, key: bytes) -> Pinned:
+    pinned = authority.load(path) if path.exists() else Pinned({})
+    if isinstance(pinned, Authority):
+        raise LocalProtocolError(f"{path} is an authority's: its private key is needed, --ca")
+    if pinned.get(client, key) != key:
+        raise LocalProtocolError(f"{path}: client {client} has another key already")
+    return Pinned({**pinned, client: key})
+
+
+def _sign(path: Path, client: int, key: bytes, ca: Path) -> Authority:
+    ca_key = identity.load(ca, _passphrase() if identity.is_encrypted(ca) else None)
+    public = ca_key.public_key().public_bytes_raw()
+    signed = authority.load(path) if path.exists() else Authority(public)
+    if not isinstance(signed, Authority):
+        raise LocalProtocolError(f"{path} holds pinned keys, not an authority's certificates")
+    if signed.ca_public_key != public:
+        raise LocalProtocolError(f"{path} is of another authority: {signed.ca_public_key.hex()}")
+    signed.add(authority.issue(ca_key, client, key))
+    return signed
+
+
+def _summary(directory: Pinned | Authority) -> str:
+    kind = "pinned keys"
+    if isinstance(directory, Authority):
+        kind = f"certificates of {directory.ca_public_key.hex()}"
+    return f"{len(directory)} {kind}, digest {directory.digest.hex()}"
+
+
+def _passphrase(*, confirm: bool = False) -> bytes:
+    if (passphrase := os.environ.get(PASSPHRASE_VARIABLE)) is None:
+        # On stderr, so that standard output stays the public key alone.
+        passphrase = typer.prompt(
+            "Passphrase", hide_input=True, confirmation_prompt=confirm, err=True
+        )
+    return os.fsencode(passphrase)
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """What went wrong as one line on stderr and exit status 1, without a traceback."""
+    try:
+        yield
+    except (SecAggError, OSError) as error:
+        typer.echo(f"secagg: {error}", err=True)
+        raise typer.Exit(1) from None

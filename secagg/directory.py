@@ -1,0 +1,131 @@
+"""A directory says which Ed25519 key speaks for which client; this one pins every key by hand.
+
+    digest = SHA-256(label, for each id u in rising order: u, key of u)
+
+Every client of a session computes the digest from its own copy and puts it into the params digest,
+so two clients that disagree about one key share no session. A directory does not say who is honest,
+and it does not take a key back: leave the client out of the next session's directory instead.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Protocol, Self, runtime_checkable
+
+from secagg import directory_file
+from secagg.curve import check_ed25519
+from secagg.errors import LocalProtocolError, RemoteProtocolError
+from secagg.keys import DIRECTORY, id_bytes, sha256
+
+
+class UnknownClient(RemoteProtocolError, KeyError):
+    """A client id that the directory does not hold; a KeyError too, so that `get` and `in` work."""
+
+    def __init__(self, u: int) -> None:
+        super().__init__(f"client {u} is not in the directory")
+
+    def __str__(self) -> str:  # KeyError would print the repr
+        return str(self.args[0])
+
+
+@runtime_checkable
+class Directory(Protocol):
+    """The lookup that `Client` and `Server` need: a read-only mapping of ids to keys, and a digest.
+
+    One of your own must return canonical keys of large order, distinct for distinct ids, and never
+    another key for the same id; `Pinned` and `Authority` check that.
+    """
+
+    @property
+    def digest(self) -> bytes:
+        """32 bytes that two parties share if and only if they trust the same keys."""
+
+    def __getitem__(self, u: int, /) -> bytes:
+        """The raw 32-byte Ed25519 public key of client u; KeyError if there is none."""
+
+    def __contains__(self, u: object, /) -> bool: ...
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[int]: ...
+
+
+class Pinned(Mapping[int, bytes]):
+    """A fixed directory: raw 32-byte Ed25519 public keys by client id, each checked once, here.
+
+    Raises LocalProtocolError, naming the client, for an id outside [0, 2^63), for a key that
+    `check_ed25519` refuses, and for one key under two ids. The mapping is copied.
+    """
+
+    def __init__(self, keys: Mapping[int, bytes]) -> None:
+        self._keys: dict[int, bytes] = {}
+        owners: dict[bytes, int] = {}
+        for u in keys:
+            check_entry(u, keys[u])
+            if (v := owners.setdefault(keys[u], u)) != u:
+                raise LocalProtocolError(f"clients {v} and {u} have the same key")
+            self._keys[u] = keys[u]
+        self._digest = _digest(self._keys)
+
+    @property
+    def digest(self) -> bytes:
+        return self._digest
+
+    def __getitem__(self, u: int, /) -> bytes:
+        try:
+            return self._keys[u]
+        except KeyError:
+            raise UnknownClient(u) from None
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(sorted(self._keys))
+
+    def __repr__(self) -> str:
+        return f"Pinned({len(self)} clients, digest {self._digest.hex()[:16]}…)"
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read `{"clients": {"17": "<hex or base64 key>"}}`, TOML or JSON as the suffix says.
+
+        Raises LocalProtocolError naming the file and the entry, OSError if it cannot be read.
+        """
+        table = directory_file.read(path, {"clients"})
+        keys = directory_file.entries(path, table["clients"], 32)
+        try:
+            return cls(keys)
+        except LocalProtocolError as error:
+            raise LocalProtocolError(f"{path}: {error}") from None
+
+    def save(self, path: str | Path) -> None:
+        """Write what `load` reads, replacing the file in one step."""
+        directory_file.write(path, {"clients": self._keys})
+
+
+def as_directory(directory: Mapping[int, bytes] | Directory) -> Directory:
+    """A directory as it is, a plain mapping of keys as `Pinned`; LocalProtocolError for neither."""
+    if isinstance(directory, Directory):
+        return directory
+    if isinstance(directory, Mapping):
+        return Pinned(directory)
+    raise LocalProtocolError(
+        f"a directory is a mapping of client ids to keys, or has `digest` and the same lookup; "
+        f"this is {type(directory).__name__}"
+    )
+
+
+def check_entry(u: int, key: bytes) -> None:
+    """Raise LocalProtocolError, naming the client, unless `key` may speak for a client id `u`."""
+    if type(u) is not int or not 0 <= u < 2**63:
+        raise LocalProtocolError(f"client {u!r}: an id is an int in [0, 2^63)")
+    if type(key) is not bytes:
+        raise LocalProtocolError(f"client {u}: a key is 32 bytes, this is {type(key).__name__}")
+    try:
+        check_ed25519(key)
+    except RemoteProtocolError as error:
+        raise LocalProtocolError(f"client {u}: {error}") from None
+
+
+def _digest(keys: Mapping[int, bytes]) -> bytes:
+    return sha256(DIRECTORY, *(part for u in sorted(keys) for part in (id_bytes(u), keys[u])))

@@ -1,0 +1,141 @@
+"""Keys, signatures and key derivation: every label of the protocol is a constant of this file.
+
+    key = HKDF-SHA256(secret, info = framed(label, params digest, roster digest, u, v))
+
+Nothing here is our own cryptography: X25519, Ed25519, HKDF, AES-GCM and SHA-256 are those of the
+`cryptography` package.  `framed` writes each part behind its length, so no two lists of parts give
+the same bytes.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from secagg.errors import RemoteProtocolError
+
+VERSION = 1
+
+DIRECTORY = b"secagg/v1/directory"
+AUTHORITY = b"secagg/v1/authority"
+ENROLMENT = b"secagg/v1/enrolment"
+PARAMS = b"secagg/v1/params"
+ROSTER = b"secagg/v1/roster"
+COMMITMENT = b"secagg/v1/commitment"
+BODY = b"secagg/v1/body"
+SIGNATURE = b"secagg/v1/signature"
+PAIRWISE_MASK = b"secagg/v1/pairwise-mask"
+SELF_MASK = b"secagg/v1/self-mask"
+SHARE_ENCRYPTION = b"secagg/v1/share-encryption"
+GRAPH = b"secagg/v1/graph"
+
+SEED_BYTES = 24
+"""A mask's seed: a 16-byte AES key and an 8-byte nonce."""
+
+Buffer = bytes | bytearray | memoryview
+
+
+def id_bytes(u: int) -> bytes:
+    """A client id as 8 little-endian bytes."""
+    return u.to_bytes(8, "little")
+
+
+def framed(*parts: Buffer) -> bytes:
+    """Each part behind its length (8 bytes, little-endian): an injective encoding of a list."""
+    return b"".join(piece for part in parts for piece in (len(part).to_bytes(8, "little"), part))
+
+
+def sha256(label: bytes, *parts: Buffer) -> bytes:
+    """SHA-256 of framed(label, *parts), without copying the parts."""
+    digest = hashlib.sha256(framed(label))
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.digest()
+
+
+def _hkdf(secret: bytes, length: int, *info: bytes) -> bytes:
+    return HKDF(SHA256(), length, salt=None, info=framed(*info)).derive(secret)
+
+
+def commitment(params_digest: bytes, u: int, b_u: bytes) -> bytes:
+    """The commitment to a self-mask seed; hiding, as b_u is 32 uniform bytes (random oracle)."""
+    return sha256(COMMITMENT, params_digest, id_bytes(u), b_u)
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What every derivation after round 0 is bound to: these parameters and this roster."""
+
+    params_digest: bytes = field(repr=False)
+    roster_digest: bytes = field(repr=False)
+
+    def _derive(self, secret: bytes, length: int, label: bytes, *ids: int) -> bytes:
+        return _hkdf(
+            secret, length, label, self.params_digest, self.roster_digest, *map(id_bytes, ids)
+        )
+
+    def pairwise_seed(self, shared: bytes, u: int, v: int) -> bytes:
+        """Seed of the mask s_{u,v} of an unordered pair, from their X25519 secret."""
+        return self._derive(shared, SEED_BYTES, PAIRWISE_MASK, min(u, v), max(u, v))
+
+    def self_seed(self, b_u: bytes, u: int) -> bytes:
+        """Seed of the self mask of u; b_u itself is never used as a key."""
+        return self._derive(b_u, SEED_BYTES, SELF_MASK, u)
+
+    def aead(self, shared: bytes, sender: int, receiver: int) -> AESGCM:
+        """AES-128-GCM under the key of an ordered pair: a reflected ciphertext does not open."""
+        return AESGCM(self._derive(shared, 16, SHARE_ENCRYPTION, sender, receiver))
+
+    def associated_data(self, sender: int, receiver: int) -> bytes:
+        """What each ciphertext of round 1 authenticates besides its content."""
+        return framed(
+            SHARE_ENCRYPTION,
+            self.params_digest,
+            self.roster_digest,
+            id_bytes(sender),
+            id_bytes(receiver),
+        )
+
+
+def body_digest(*parts: Buffer) -> bytes:
+    """SHA-256 of what a message says, its signature left out."""
+    return sha256(BODY, *parts)
+
+
+def _signed(round: int, params_digest: bytes, roster_digest: bytes, u: int, body: bytes) -> bytes:
+    return framed(SIGNATURE, bytes([round]), params_digest, roster_digest, id_bytes(u), body)
+
+
+def sign(
+    key: Ed25519PrivateKey,
+    round: int,
+    params_digest: bytes,
+    roster_digest: bytes,
+    u: int,
+    body: bytes,
+) -> bytes:
+    """u's signature of one message: 64 bytes. `roster_digest` is empty in round 0."""
+    return key.sign(_signed(round, params_digest, roster_digest, u, body))
+
+
+def verify(
+    key: Ed25519PublicKey,
+    signature: bytes,
+    round: int,
+    params_digest: bytes,
+    roster_digest: bytes,
+    u: int,
+    body: bytes,
+) -> None:
+    """Raises RemoteProtocolError unless `signature` is u's over exactly these fields."""
+    try:
+        key.verify(signature, _signed(round, params_digest, roster_digest, u, body))
+    except InvalidSignature:
+        raise RemoteProtocolError(
+            f"client {u}: the signature of round {round} is not valid"
+        ) from None

@@ -1,0 +1,118 @@
+"""Masks that cancel: y_u = x_u + PRG(b_u) + Σ_{v<u} PRG(s_uv) − Σ_{v>u} PRG(s_uv)   in Z_2^w.
+
+The PRG is the keystream of AES-128-CTR read as little-endian words.  A seed is 24 bytes, key ‖
+nonce; the first counter block is nonce ‖ 24-bit vector index ‖ 40-bit block number 0, so no two
+vectors and no two seeds share a block.  The ring is the numpy dtype: words wrap by themselves.
+
+This module can be used alone.  Two clients that share a seed hide their vectors from everybody
+else, and the sum is what it was:
+
+    >>> import numpy as np, secrets
+    >>> from secagg import masks
+    >>> seed = secrets.token_bytes(masks.SEED_BYTES)         # from a key agreement of 3 and 8
+    >>> x3, x8 = np.array([1, 2], np.uint32), np.array([10, 20], np.uint32)
+    >>> masks.add_pairwise_masks([x3], 3, {8: seed})         # in place
+    >>> masks.add_pairwise_masks([x8], 8, {3: seed})
+    >>> (x3 + x8).tolist()
+    [11, 22]
+
+What it does not do: agree on seeds, or recover from a client that disappears (`Client`, `Server`).
+A seed used for two different vectors reveals their difference: it serves one session.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CTR
+from numpy.typing import DTypeLike, NDArray
+
+from secagg.errors import LocalProtocolError
+from secagg.keys import SEED_BYTES
+
+__all__ = ["SEED_BYTES", "add_masks", "add_pairwise_masks", "expand", "sign"]
+
+RingVector = NDArray[np.unsignedinteger]
+
+_CHUNK = 256 * 1024  # bytes: the keystream and the words it is added to stay in L2
+_ZEROS = bytes(_CHUNK)
+_MAX_BYTES = 2**40 * 16
+_MAX_VECTORS = 2**24
+
+
+def sign(u: int, v: int) -> int:
+    """How u adds the mask it shares with v: +1 where v < u, −1 where v > u."""
+    if u == v:
+        raise LocalProtocolError(f"client {u} shares no mask with itself")
+    return 1 if v < u else -1
+
+
+def add_pairwise_masks(vectors: Sequence[RingVector], u: int, seeds: Mapping[int, bytes]) -> None:
+    """Add to u's vectors, in place, the mask of every v in `seeds` with u's sign.
+
+    Over any set of clients in which each pair added its mask, the sum is unchanged.
+
+    Args:
+        vectors: contiguous arrays of numpy's unsigned dtypes, little-endian, any lengths.
+        u: this client's id.
+        seeds: for each other client its 24-byte seed, the same on both sides.
+    """
+    add_masks(vectors, ((seed, sign(u, v)) for v, seed in seeds.items()))
+
+
+def add_masks(vectors: Sequence[RingVector], streams: Iterable[tuple[bytes, int]]) -> None:
+    """Add (+1) or subtract (−1) the mask of each (seed, sign) to all vectors, in place.
+
+    The keystream is made and added chunk by chunk: memory does not grow with the vectors.
+    """
+    words = [_checked(vector) for vector in vectors]
+    if len(words) >= _MAX_VECTORS:
+        raise LocalProtocolError(f"{len(words)} vectors, expected less than 2^24")
+    keystream = np.empty(_CHUNK, np.uint8)
+    for seed, direction in streams:
+        if len(seed) != SEED_BYTES or direction not in (1, -1):
+            raise LocalProtocolError(
+                f"a seed of {len(seed)} bytes, sign {direction}; expected {SEED_BYTES}, +1 or -1"
+            )
+        _add_mask(words, seed, direction, keystream)
+
+
+def expand(seed: bytes, length: int, dtype: DTypeLike, *, index: int = 0) -> RingVector:
+    """The whole mask of one vector: `length` words. For tests and readers; `add_masks` is lean."""
+    vectors = [np.zeros(0, np.uint8) for _ in range(index)]
+    mask: RingVector = np.zeros(length, dtype)
+    add_masks([*vectors, mask], [(seed, 1)])
+    return mask
+
+
+def _add_mask(
+    vectors: Sequence[RingVector], seed: bytes, direction: int, keystream: NDArray[np.uint8]
+) -> None:
+    key, nonce = seed[:16], seed[16:]
+    encryptor = Cipher(AES(key), CTR(nonce + bytes(8))).encryptor()
+    add = np.add if direction == 1 else np.subtract
+    for index, vector in enumerate(vectors):
+        encryptor.reset_nonce(nonce + index.to_bytes(3, "big") + bytes(5))
+        step = _CHUNK // vector.itemsize
+        for start in range(0, len(vector), step):
+            chunk = vector[start : start + step]
+            encryptor.update_into(_ZEROS[: chunk.nbytes], keystream[: chunk.nbytes].data)
+            add(chunk, keystream[: chunk.nbytes].view(vector.dtype), out=chunk)
+
+
+def _checked(vector: RingVector) -> RingVector:
+    """The same memory as little-endian words, or LocalProtocolError."""
+    fits = isinstance(vector, np.ndarray) and vector.ndim == 1 and vector.dtype.kind == "u"
+    if not (fits and vector.flags.c_contiguous and vector.flags.writeable):
+        seen = (
+            f"{vector.dtype}{list(vector.shape)}" if isinstance(vector, np.ndarray) else "no array"
+        )
+        raise LocalProtocolError(
+            f"a masked vector is a writeable contiguous 1-d array of unsigned words; seen {seen}"
+        )
+    if vector.nbytes > _MAX_BYTES:
+        raise LocalProtocolError(f"{vector.nbytes} bytes overflow the 40-bit block counter")
+    if vector.dtype != vector.dtype.newbyteorder("<"):
+        raise LocalProtocolError(f"words must be little-endian, seen {vector.dtype}")
+    return vector

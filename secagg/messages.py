@@ -1,0 +1,165 @@
+"""The arrows of Figure 4 as frozen types, in the order in which they are sent.
+
+    client                              server
+    AdvertiseKeys      ──────────────▶           round 0
+                       ◀──────────────  Roster           (U1)
+    ShareKeys          ──────────────▶           round 1
+                       ◀──────────────  Ciphertexts      (U2)
+    MaskedInput        ──────────────▶           round 2
+                       ◀──────────────  Survivors        (U3)
+    ConsistencyCheck   ──────────────▶           round 3
+                       ◀──────────────  Signatures       (U4)
+    Unmasking          ──────────────▶           round 4
+
+Every client message is signed; `body` is what it says, the signature left out.  Lists that grow
+with the number of clients are packed into one field of fixed-size records, in ascending order of
+client id: a second record for one client cannot be written.  How they look as bytes: `wire`.
+"""
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Annotated, ClassVar
+
+import msgspec
+
+from secagg.keys import Buffer, body_digest, id_bytes
+from secagg.shamir import SHARE_BYTES
+
+ClientId = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+PublicKey = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+Digest = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+Signature = Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
+
+NONCE_BYTES = 12
+PLAINTEXT_BYTES = 8 + 8 + 2 * SHARE_BYTES
+CIPHERTEXT_BYTES = NONCE_BYTES + PLAINTEXT_BYTES + 16
+"""A nonce; under AES-GCM sender, receiver, share of s_sk, share of b_u; the tag."""
+
+
+UNSIGNED = bytes(64)
+"""Stands where the signature will be while a message is being written."""
+
+
+class Message(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Anything that is sent."""
+
+
+class Authored(Message, frozen=True):
+    """Anything a client sends: it has an author and a round, and its last field is a signature."""
+
+    round: ClassVar[int]
+    u: ClientId
+
+
+class AdvertiseKeys(Authored, frozen=True, tag=0):
+    """Round 0: u's public keys and the commitment to its self-mask seed b_u."""
+
+    round = 0
+    c_pk: PublicKey
+    s_pk: PublicKey
+    commitment: Digest
+    signature: Signature
+
+    def body(self) -> bytes:
+        """What is signed."""
+        return body_digest(self.c_pk, self.s_pk, self.commitment)
+
+
+class Roster(Message, frozen=True, tag=1):
+    """To each of U1: everybody's advertisement, ascending by id."""
+
+    entries: tuple[AdvertiseKeys, ...]
+
+
+class ShareKeys(Authored, frozen=True, tag=2):
+    """Round 1: one ciphertext of CIPHERTEXT_BYTES for each v in N(u), ascending by v."""
+
+    round = 1
+    ciphertexts: memoryview
+    signature: Signature
+
+    def body(self) -> bytes:
+        """What is signed."""
+        return body_digest(self.ciphertexts)
+
+
+class Ciphertexts(Message, frozen=True, tag=3):
+    """To u in U2: the ciphertexts addressed to it, one from each sender, ascending by sender."""
+
+    senders: tuple[ClientId, ...]
+    ciphertexts: memoryview
+
+
+class MaskedInput(Authored, frozen=True, tag=4):
+    """Round 2: y_u, packed vector by vector, and whose ciphertexts did not open, ascending."""
+
+    round = 2
+    vectors: tuple[memoryview, ...]
+    unopened: tuple[ClientId, ...]
+    signature: Signature
+
+    def body(self) -> bytes:
+        """What is signed."""
+        return body_digest(*self.vectors, pack_ids(self.unopened))
+
+
+class Survivors(Message, frozen=True, tag=5):
+    """To each of U3: U3, ascending."""
+
+    U3: tuple[ClientId, ...]
+
+
+class ConsistencyCheck(Authored, frozen=True, tag=6):
+    """Round 3: u's signature of U3. The server knows which U3 it sent: the list does not travel."""
+
+    round = 3
+    signature: Signature
+
+    @staticmethod
+    def body(U3: Iterable[int]) -> bytes:
+        """What is signed."""
+        return body_digest(pack_ids(U3))
+
+
+class Signatures(Message, frozen=True, tag=7):
+    """To each of U4: signatures of U3 by min_survivors of its members, ascending."""
+
+    signers: tuple[ClientId, ...]
+    signatures: tuple[Signature, ...]
+
+
+class Unmasking(Authored, frozen=True, tag=8):
+    """Round 4: one share for each owner that u holds shares of, ascending by owner.
+
+    The share is of b_v where v is in U3 and of s_sk_v where it is not. Which one is a function of
+    the one signed U3, and there is one place for it: both shares of one owner cannot be sent.
+    """
+
+    round = 4
+    shares: memoryview
+    signature: Signature
+
+    def body(self) -> bytes:
+        """What is signed."""
+        return body_digest(self.shares)
+
+
+ClientMessage = AdvertiseKeys | ShareKeys | MaskedInput | ConsistencyCheck | Unmasking
+ServerMessage = Roster | Ciphertexts | Survivors | Signatures
+AnyMessage = ClientMessage | ServerMessage
+
+
+def pack_ids(ids: Iterable[int]) -> bytes:
+    """Client ids, 8 little-endian bytes each."""
+    return b"".join(map(id_bytes, ids))
+
+
+def records(packed: Buffer, size: int) -> list[bytes]:
+    """The fixed-size records of a packed field whose length was checked."""
+    raw = bytes(packed)
+    return [raw[start : start + size] for start in range(0, len(raw), size)]
+
+
+def strictly_ascending(ids: tuple[int, ...]) -> bool:
+    """Whether a list of ids is in its one allowed order, so without repetition."""
+    return all(a < b for a, b in pairwise(ids))

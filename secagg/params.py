@@ -1,0 +1,158 @@
+"""What all parties of one session agree on before it starts: validated once, frozen, hashed.
+
+The digest of a `Params` is inside every signature and every key derivation, so two parties that
+hold different parameters cannot complete a single step together.  Choosing good values is
+`Params.choose`; this module only refuses the bad ones.
+"""
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from secagg.errors import LocalProtocolError
+from secagg.graph import Complete, Graph
+from secagg.keys import PARAMS, VERSION, framed, sha256
+
+MAX_CLIENTS = 65520
+"""The x-coordinate of a share is the roster index + 1, a nonzero element of GF(65521)."""
+
+MAX_LENGTH = 2**40
+"""Words of a vector; the mask's counter block numbers 2^40 blocks of 16 bytes."""
+
+SUITE = b"X25519 HKDF-SHA256 AES128-GCM Ed25519 AES128-CTR"
+
+
+@dataclass(frozen=True)
+class VectorSpec:
+    """One named vector: `length` words of Z_2^bits.
+
+    Arithmetic is done in `dtype`, the smallest unsigned numpy dtype that holds `bits`; only the low
+    `bits` of each word travel, because truncation is a ring homomorphism.
+    """
+
+    name: str
+    length: int
+    bits: int
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise LocalProtocolError("a vector needs a name")
+        if not 1 <= self.length < MAX_LENGTH:
+            raise LocalProtocolError(
+                f"vector {self.name!r}: length {self.length} is not in 1..2^40"
+            )
+        if not 1 <= self.bits <= 64:
+            raise LocalProtocolError(f"vector {self.name!r}: {self.bits} bits are not in 1..64")
+
+    @property
+    def dtype(self) -> np.dtype[np.unsignedinteger]:
+        """uint8, uint16, uint32 or uint64 (little-endian)."""
+        width = next(w for w in (8, 16, 32, 64) if w >= self.bits)
+        return cast("np.dtype[np.unsignedinteger]", np.dtype(f"<u{width // 8}"))
+
+    @property
+    def packed_bytes(self) -> int:
+        """Bytes of this vector on the wire, the hidden tally word included."""
+        return (self.bits * (self.length + 1) + 7) // 8
+
+
+@dataclass(frozen=True, init=False)
+class Params:
+    """The public agreement of one session.
+
+    Args:
+        n: the most clients a session may have, 2..65520.
+        vectors: the vectors every client submits.
+        t: threshold: this many shares open a secret. Default on the complete graph ⌊2n/3⌋+1.
+        corrupt: the most corrupt clients that any roster drawn from the directory may hold.
+            Default on the complete graph 2t−n−1, the most that t withstands.
+        min_roster: the fewest clients of U1. Default `min_survivors`.
+        min_survivors: the fewest clients of U3. Default: the least that lets only one U3 gather
+            enough signatures, max(⌊(n+corrupt)/2⌋+1, and t on the complete graph).
+        graph: `Complete()` or `Harary(k)`; the latter needs `t` and `corrupt`.
+        session: the session's id; default 16 random bytes. All parties use the same.
+        context: digest of everything that influences a client's input (model, hyper-parameters...),
+            computed by each client over the bytes it received.
+
+    Raises:
+        LocalProtocolError: for values with which the guarantees of docs/security.md do not hold.
+    """
+
+    n: int
+    vectors: tuple[VectorSpec, ...]
+    t: int
+    corrupt: int
+    min_roster: int
+    min_survivors: int
+    graph: Graph
+    session: bytes
+    context: bytes
+
+    def __init__(
+        self,
+        n: int,
+        vectors: Iterable[VectorSpec],
+        *,
+        t: int | None = None,
+        corrupt: int | None = None,
+        min_roster: int | None = None,
+        min_survivors: int | None = None,
+        graph: Graph | None = None,
+        session: bytes | None = None,
+        context: bytes = b"",
+    ) -> None:
+        graph = Complete() if graph is None else graph
+        t, corrupt = graph.defaults(n, t, corrupt)
+        quorum = max((n + corrupt) // 2 + 1, graph.least_survivors(t))
+        min_survivors = quorum if min_survivors is None else min_survivors
+        values = {
+            "n": n,
+            "vectors": tuple(vectors),
+            "t": t,
+            "corrupt": corrupt,
+            "min_roster": min_survivors if min_roster is None else min_roster,
+            "min_survivors": min_survivors,
+            "graph": graph,
+            "session": secrets.token_bytes(16) if session is None else session,
+            "context": context,
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+        self._check(quorum)
+
+    def _check(self, quorum: int) -> None:
+        if not 2 <= self.n <= MAX_CLIENTS:
+            raise LocalProtocolError(f"n={self.n} clients are not in 2..{MAX_CLIENTS}")
+        if self.corrupt < 0:
+            raise LocalProtocolError(f"corrupt={self.corrupt} is negative")
+        if not quorum <= self.min_survivors <= self.min_roster <= self.n:
+            raise LocalProtocolError(
+                f"{quorum} <= min_survivors <= min_roster <= n must hold; "
+                f"seen {self.min_survivors}, {self.min_roster}, {self.n}"
+            )
+        self.graph.check(n=self.n, t=self.t, corrupt=self.corrupt, min_roster=self.min_roster)
+        names = [spec.name for spec in self.vectors]
+        if not 1 <= len(names) < 2**24 or len(set(names)) < len(names):
+            raise LocalProtocolError(f"vectors need distinct names, at least one; seen {names}")
+
+    def digest(self, directory_digest: bytes) -> bytes:
+        """SHA-256 of every field and of the directory: what signatures and derivations bind to."""
+        numbers = (self.n, self.t, self.corrupt, self.min_roster, self.min_survivors)
+        specs = [
+            framed(s.name.encode(), s.length.to_bytes(8, "little"), bytes([s.bits]))
+            for s in self.vectors
+        ]
+        return sha256(
+            PARAMS,
+            bytes([VERSION]),
+            SUITE,
+            self.session,
+            *(number.to_bytes(8, "little") for number in numbers),
+            self.graph.describe(),
+            framed(*specs),
+            directory_digest,
+            self.context,
+        )

@@ -1,0 +1,137 @@
+"""Floats to ring words and back, with the proof that a sum of n clients cannot wrap.
+
+    encode(x, w) = round(w · clip(x) · scale) mod 2^bits          decode(s) = signed(s) / scale
+
+Proof.  w is an integer in 0..max_weight and |clip(x)| <= clip, so one word has magnitude at most
+q = ⌈clip · max_weight · scale⌉, rounded either way, and n of them at most n·q.  The constructor
+requires n·q <= 2^(bits−1) − 1, the largest two's complement number: the sum is itself, not itself
+mod 2^bits.  The scale is a power of two, so multiplying by it and dividing by it are exact.
+
+What it does not do: hide anything. Masks do.
+"""
+
+import math
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from secagg.errors import LocalProtocolError
+from secagg.params import VectorSpec
+
+RingVector = NDArray[np.unsignedinteger]
+
+
+@dataclass(frozen=True)
+class Quantizer:
+    """Fixed-point numbers in two's complement that n clients can add.
+
+    Args:
+        n: the most clients in a sum.
+        bits: bits of a ring word, 2..64.
+        clip: values are clipped to [−clip, clip].
+        max_weight: the largest integer weight a vector may be multiplied by.
+        scale: a power of two; 0 (the default) is replaced by the finest that cannot wrap.
+
+    Raises:
+        LocalProtocolError: for numbers with which a sum could wrap; it says which bits would do.
+    """
+
+    n: int
+    bits: int
+    clip: float
+    max_weight: int = field(default=1, kw_only=True)
+    scale: float = field(default=0.0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.n < 1 or not 2 <= self.bits <= 64 or self.max_weight < 1:
+            raise LocalProtocolError(
+                f"n={self.n}, bits={self.bits}, max_weight={self.max_weight}; expected n >= 1, "
+                "bits in 2..64, max_weight >= 1"
+            )
+        if not (math.isfinite(self.clip) and self.clip > 0):
+            raise LocalProtocolError(f"clip={self.clip}, expected a finite number above 0")
+        if self.scale == 0.0:
+            object.__setattr__(self, "scale", self._finest_scale())
+        if not (0 < self.scale < math.inf and math.frexp(self.scale)[0] == 0.5):
+            raise LocalProtocolError(f"scale={self.scale}, expected a power of two")
+        needed = self._bits_needed()
+        if needed > self.bits:
+            raise LocalProtocolError(
+                f"a sum of n={self.n} clients with clip={self.clip}, max_weight={self.max_weight}, "
+                f"scale={self.scale} can wrap in {self.bits} bits; {needed} bits would do"
+            )
+
+    @property
+    def step(self) -> float:
+        """The difference of two neighbouring decoded values: 1/scale."""
+        return 1.0 / self.scale
+
+    @property
+    def dtype(self) -> np.dtype[np.unsignedinteger]:
+        """The ring's dtype, that of a VectorSpec with these bits."""
+        return VectorSpec("quantized", 1, self.bits).dtype
+
+    def encode(
+        self, values: ArrayLike, weight: int = 1, rng: np.random.Generator | None = None
+    ) -> tuple[RingVector, int]:
+        """(words, how many values were clipped) of weight · values; values are 1-d floats.
+
+        With `rng` the rounding is stochastic, and right on average; without, it is to the nearest.
+
+        Raises:
+            LocalProtocolError: for a weight outside 0..max_weight, or a value that is not finite,
+                naming the first such index.
+        """
+        if not 0 <= weight <= self.max_weight:
+            raise LocalProtocolError(f"weight {weight} is not in 0..max_weight={self.max_weight}")
+        wanted = np.asarray(values, np.float64)
+        finite = np.isfinite(wanted)
+        if not finite.all():
+            raise LocalProtocolError(f"value {int(np.argmin(finite))} is not finite")
+        clipped = np.clip(wanted, -self.clip, self.clip)
+        scaled = clipped * (weight * self.scale)
+        rounded = np.rint(scaled) if rng is None else np.floor(scaled + rng.random(scaled.shape))
+        # the float product may round past the bound by one unit of 2^-53; the proof needs it kept
+        words = np.clip(rounded, -self._largest_float(), self._largest_float()).astype(np.int64)
+        return words.astype(self.dtype), int(np.count_nonzero(clipped != wanted))
+
+    def decode(self, total: RingVector) -> NDArray[np.float64]:
+        """The sum of the clients' weighted values, from the sum of their words mod 2^bits."""
+        shift = np.uint64(64 - self.bits)
+        signed = (total.astype(np.uint64) << shift).view(np.int64) >> np.int64(shift)
+        return signed.astype(np.float64) * self.step
+
+    def error_bound(self, clients: int, *, stochastic: bool) -> float:
+        """The most a decoded sum of unclipped values can differ from the exact one, a coordinate.
+
+        Rounding only: at 2^53 steps and beyond, float64 itself is coarser than a step.
+        """
+        return clients * self.step * (1.0 if stochastic else 0.5)
+
+    def _largest(self) -> int:
+        """q, the largest magnitude of one client's word."""
+        return math.ceil(Fraction(self.clip) * self.max_weight * Fraction(self.scale))
+
+    def _largest_float(self) -> float:
+        """q as a float64, rounded down where it has more than 53 bits."""
+        largest = float(self._largest())
+        return largest if int(largest) <= self._largest() else math.nextafter(largest, 0.0)
+
+    def _bits_needed(self) -> int:
+        return (self.n * self._largest()).bit_length() + 1
+
+    def _finest_scale(self) -> float:
+        """The largest power of two for which n·⌈clip·max_weight·scale⌉ fits."""
+        room = (2 ** (self.bits - 1) - 1) // self.n
+        if room < 1:
+            raise LocalProtocolError(
+                f"{self.bits} bits cannot hold a sum of n={self.n} clients; "
+                f"{self.n.bit_length() + 1} bits would do"
+            )
+        reach = Fraction(self.clip) * self.max_weight
+        exponent = math.floor(math.log2(room / reach)) + 1  # log2 may be off by an ulp: step down
+        while math.ceil(reach * Fraction(2) ** exponent) > room:
+            exponent -= 1
+        return math.ldexp(1.0, exponent)

@@ -1,0 +1,154 @@
+"""Round 4 on the server: secrets from shares, each one checked, and the masks they remove.
+
+    z = Σ_{u∈U3} y_u − Σ_{u∈U3} PRG(b_u) − Σ_{u∈U3, v∈(U2∖U3)∩N(u)} ±PRG(s_uv)
+
+A reconstructed b_v must open v's commitment, a reconstructed s_sk_v must give v's advertised key:
+nothing is unmasked with a secret that is merely plausible.  Where the first t shares do not combine
+to it, all shares are decoded as a Reed–Solomon code, and the wrong ones are reported as disputed
+(owner, holder) pairs: either of the two may have lied, as a dealer can frame a holder.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from numpy.typing import NDArray
+
+from secagg import masks
+from secagg.errors import RemoteProtocolError
+from secagg.graph import Indices
+from secagg.keys import Binding, commitment
+from secagg.reed_solomon import correct
+from secagg.roster import CheckedRoster
+from secagg.shamir import DIGITS, combine_digits, from_digits
+from secagg.tables import Flags, Neighbourhoods
+
+_BATCH = 64  # owners combined in one product: its operands stay in the megabytes
+
+Check = Callable[[int, bytes], bool]
+
+
+@dataclass
+class ShareTable:
+    """The shares that arrived, by owner: `shares[i, j]` was sent by the holder rows[i, j]."""
+
+    ids: tuple[int, ...]
+    hoods: Neighbourhoods
+    shares: NDArray[np.uint16] = field(repr=False)
+    received: Flags = field(repr=False)
+    disputed: set[tuple[int, int]] = field(default_factory=set)
+
+    @classmethod
+    def empty(cls, ids: tuple[int, ...], hoods: Neighbourhoods) -> "ShareTable":
+        """A table in which nothing has arrived."""
+        return cls(ids, hoods, np.zeros((*hoods.rows.shape, DIGITS), "<u2"), hoods.flags())
+
+    def add(self, holder: int, held: Flags, shares: NDArray[np.int64]) -> None:
+        """Enter one holder's shares, of the owners rows[holder, held] in this order."""
+        owners, columns = self.hoods.rows[holder, held], self.hoods.slots[holder, held]
+        self.shares[owners, columns] = shares
+        self.received[owners, columns] = True
+
+    def recover(self, owners: Sequence[int], t: int, check: Check) -> dict[int, bytes]:
+        """The secret of each owner, as `check` confirms it; t shares of each must be here.
+
+        Raises:
+            RemoteProtocolError: naming the first owner whose shares do not lead to such a secret.
+        """
+        secrets: dict[int, bytes] = {}
+        for start in range(0, len(owners), _BATCH):
+            for group, columns in self._groups(owners[start : start + _BATCH], t):
+                xs = self.hoods.rows[group[0], columns] + 1
+                shares = self.shares[np.array(group)[:, None], columns]
+                digits = combine_digits(xs, shares.transpose(1, 0, 2).astype(np.int64))
+                for owner, row in zip(group, digits.tolist(), strict=True):
+                    secret = _checked(owner, row, check)
+                    secrets[owner] = self._correct(owner, t, check) if secret is None else secret
+        return secrets
+
+    def _groups(self, owners: Sequence[int], t: int) -> Iterator[tuple[list[int], Indices]]:
+        """Owners that can be combined with one set of t holders, and the columns of these."""
+        groups: dict[bytes, tuple[list[int], Indices]] = {}
+        distrusted = [holder for _, holder in self.disputed]
+        for owner in owners:
+            row = self.hoods.rows[owner]
+            columns = np.flatnonzero(self.received[owner])
+            if distrusted:  # holders already in a dispute come last
+                columns = columns[np.argsort(np.isin(row[columns], distrusted), kind="stable")]
+            columns = columns[:t]
+            group, _ = groups.setdefault(row[columns].tobytes() + columns.tobytes(), ([], columns))
+            group.append(owner)
+        yield from groups.values()
+
+    def _correct(self, owner: int, t: int, check: Check) -> bytes:
+        """Decode all of an owner's shares, and note which holders' do not fit."""
+        columns = np.flatnonzero(self.received[owner])
+        holders = self.hoods.rows[owner, columns]
+        u = self.ids[owner]
+        try:
+            digits, wrong = correct(holders + 1, self.shares[owner, columns], t)
+        except RemoteProtocolError as error:
+            raise RemoteProtocolError(f"the shares that client {u} dealt: {error}") from None
+        secret = _checked(owner, digits.tolist(), check)
+        if secret is None:
+            raise RemoteProtocolError(
+                f"the shares that client {u} dealt agree, but not with what it advertised"
+            )
+        self.disputed.update((owner, int(holder)) for holder in holders[wrong])
+        return secret
+
+
+def _checked(owner: int, digits: Sequence[int], check: Check) -> bytes | None:
+    try:
+        secret = from_digits(digits)
+    except RemoteProtocolError:
+        return None
+    return secret if check(owner, secret) else None
+
+
+def recover_self_seeds(
+    table: ShareTable, owners: Sequence[int], t: int, roster: CheckedRoster, params_digest: bytes
+) -> dict[int, bytes]:
+    """b_u of each owner, by roster index, as its commitment confirms."""
+
+    def opens(owner: int, b_u: bytes) -> bool:
+        entry = roster.entries[owner]
+        return commitment(params_digest, entry.u, b_u) == entry.commitment
+
+    return table.recover(owners, t, opens)
+
+
+def recover_mask_keys(
+    table: ShareTable, owners: Sequence[int], t: int, roster: CheckedRoster
+) -> dict[int, bytes]:
+    """s_sk of each owner, by roster index, as its advertised public key confirms."""
+
+    def fits(owner: int, s_sk: bytes) -> bool:
+        public = X25519PrivateKey.from_private_bytes(s_sk).public_key()
+        return public.public_bytes_raw() == roster.entries[owner].s_pk
+
+    return table.recover(owners, t, fits)
+
+
+def self_streams(
+    binding: Binding, ids: tuple[int, ...], self_seeds: dict[int, bytes]
+) -> Iterator[tuple[bytes, int]]:
+    """What removes PRG(b_u) from the sum."""
+    return ((binding.self_seed(b_u, ids[i]), -1) for i, b_u in self_seeds.items())
+
+
+def pairwise_streams(
+    binding: Binding,
+    roster: CheckedRoster,
+    hoods: Neighbourhoods,
+    survived: Flags,
+    mask_keys: dict[int, bytes],
+) -> Iterator[tuple[bytes, int]]:
+    """What removes, for each v outside U3, the masks its neighbours in U3 share with it."""
+    for i, s_sk in mask_keys.items():
+        key, v = X25519PrivateKey.from_private_bytes(s_sk), roster.ids[i]
+        for j in hoods.rows[i][survived[hoods.rows[i]]].tolist():
+            entry = roster.entries[j]
+            shared = key.exchange(X25519PublicKey.from_public_bytes(entry.s_pk))
+            yield binding.pairwise_seed(shared, v, entry.u), -masks.sign(entry.u, v)

@@ -1,0 +1,99 @@
+"""U1 as both sides check it: who takes part, under which keys, signed by whom.
+
+    roster digest = SHA-256(label, for each u ascending: u, c_pk, s_pk, commitment)
+
+Client and server run the same checks, so an honest server never forwards a roster that makes an
+honest client abort; and every client judges the whole roster, not only its neighbours.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from secagg.curve import check_x25519
+from secagg.directory import Directory
+from secagg.errors import RemoteProtocolError
+from secagg.keys import ROSTER, Binding, id_bytes, sha256, verify
+from secagg.messages import AdvertiseKeys, Roster, strictly_ascending
+from secagg.params import Params
+
+
+@dataclass(frozen=True)
+class CheckedRoster:
+    """U1 after every check: ascending by id, keys parsed once."""
+
+    entries: tuple[AdvertiseKeys, ...]
+    identities: tuple[Ed25519PublicKey, ...]
+
+    @cached_property
+    def ids(self) -> tuple[int, ...]:
+        """The client ids; a client's position here is its roster index."""
+        return tuple(entry.u for entry in self.entries)
+
+    @cached_property
+    def index(self) -> dict[int, int]:
+        """Client id to roster index."""
+        return {u: i for i, u in enumerate(self.ids)}
+
+    @cached_property
+    def digest(self) -> bytes:
+        """What later signatures, derivations and the graph bind to."""
+        return sha256(
+            ROSTER,
+            *(f for e in self.entries for f in (id_bytes(e.u), e.c_pk, e.s_pk, e.commitment)),
+        )
+
+    def binding(self, params_digest: bytes) -> Binding:
+        """The derivations of this session."""
+        return Binding(params_digest, self.digest)
+
+
+def check_advertisement(
+    entry: AdvertiseKeys, params_digest: bytes, directory: Directory
+) -> Ed25519PublicKey:
+    """The author's identity key, if both public keys are acceptable and it signed them.
+
+    Raises:
+        RemoteProtocolError: for an id that the directory does not hold, a key that is not canonical
+            or of low order, a signature by another key or under other parameters.
+    """
+    if entry.u not in directory:
+        raise RemoteProtocolError(f"client {entry.u} is not in the directory")
+    check_x25519(entry.c_pk)
+    check_x25519(entry.s_pk)
+    identity = Ed25519PublicKey.from_public_bytes(directory[entry.u])
+    verify(identity, entry.signature, entry.round, params_digest, b"", entry.u, entry.body())
+    return identity
+
+
+def check_distinct_keys(entries: Sequence[AdvertiseKeys]) -> None:
+    """RemoteProtocolError if a public key stands twice, whoever advertised it."""
+    seen: dict[bytes, int] = {}
+    for entry in entries:
+        for key in (entry.c_pk, entry.s_pk):
+            if key in seen:
+                raise RemoteProtocolError(
+                    f"client {entry.u} advertises a public key that client {seen[key]} has"
+                )
+            seen[key] = entry.u
+
+
+def check_roster(
+    message: Roster, own: AdvertiseKeys, params: Params, params_digest: bytes, directory: Directory
+) -> CheckedRoster:
+    """What a client checks of U1 before it deals a share; RemoteProtocolError unless all holds."""
+    entries = message.entries
+    ids = tuple(entry.u for entry in entries)
+    if not strictly_ascending(ids):
+        raise RemoteProtocolError("the roster's ids are not strictly ascending")
+    if not params.min_roster <= len(ids) <= params.n:
+        raise RemoteProtocolError(
+            f"the roster has {len(ids)} clients, expected {params.min_roster} to {params.n}"
+        )
+    if own not in entries:
+        raise RemoteProtocolError(f"the roster does not hold what client {own.u} advertised")
+    check_distinct_keys(entries)
+    identities = tuple(check_advertisement(entry, params_digest, directory) for entry in entries)
+    return CheckedRoster(entries, identities)

@@ -1,0 +1,108 @@
+"""The whole protocol on one screen: real clients and a real server, in memory.
+
+Every message crosses `link` as bytes, so nothing is skipped: replace it to count, delay, lose or
+forge what travels.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from secrets import token_bytes
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from secagg import wire
+from secagg.client import Client
+from secagg.directory import Pinned
+from secagg.errors import LocalProtocolError, RemoteProtocolError
+from secagg.messages import ClientMessage, ServerMessage
+from secagg.packing import RingVector
+from secagg.params import Params
+from secagg.server import Server
+from secagg.session import Aggregate
+from secagg.shamir import Rand
+
+ROUNDS = range(5)
+
+Link = Callable[[int | None, int | None, bytes], bytes | None]
+"""(sender, receiver, frame) → the frame that arrives, or None; the server is None."""
+
+
+def run(
+    params: Params,
+    inputs: Mapping[int, RingVector | Mapping[str, RingVector]],
+    *,
+    drop: Mapping[int, int] | None = None,
+    signing_keys: Mapping[int, Ed25519PrivateKey] | None = None,
+    rand: Rand | None = None,
+    link: Link | None = None,
+    contexts: Mapping[int, bytes] | None = None,
+) -> Aggregate:
+    """Play one session and return its sum.
+
+    Args:
+        params: the session's parameters.
+        inputs: client id → its vector, or its named vectors.
+        drop: u → r: u completes the rounds before r and is gone from round r on.
+        signing_keys: identity keys; default fresh ones.
+        rand: the clients' randomness; default the operating system's.
+        link: what every frame crosses; default a perfect network.
+        contexts: u → the context digest u computed, where it is not `params.context`.
+
+    Raises:
+        TooFewClients: if the drops leave too few.
+        LocalProtocolError: for inputs that do not fit `params`.
+        RemoteProtocolError: if shares or tally do not fit (which takes a forging link).
+    """
+    drop, contexts = drop or {}, contexts or {}
+    _check_clients(params, inputs, drop)
+    keys = signing_keys or {u: Ed25519PrivateKey.generate() for u in inputs}
+    directory = Pinned({u: key.public_key().public_bytes_raw() for u, key in keys.items()})
+    server = Server(params, directory=directory)
+    clients = {
+        u: Client(
+            u,
+            replace(params, context=contexts.get(u, params.context)),
+            vectors,
+            signing_key=keys[u],
+            directory=directory,
+            rand=rand or token_bytes,
+        )
+        for u, vectors in inputs.items()
+    }
+    outbox: Mapping[int, ServerMessage | None] = dict.fromkeys(clients)
+    for round in ROUNDS:
+        for u, message in outbox.items():
+            if round < drop.get(u, len(ROUNDS)):
+                _exchange(clients[u], message, server, link or _perfect)
+        outbox = server.close_round()
+    never = {u: 0 for u in inputs if u not in server.result.survivors}
+    return replace(server.result, dropped=dict(sorted((never | server.result.dropped).items())))
+
+
+def _exchange(client: Client, message: ServerMessage | None, server: Server, link: Link) -> None:
+    """One message to a client, and its reply to the server; either may be lost or refused."""
+    try:
+        if message is None:
+            reply: ClientMessage = client.start()
+        elif (frame := link(None, client.u, wire.encode(message))) is not None:
+            reply = client.receive(frame)
+        else:
+            return
+        if (frame := link(client.u, None, wire.encode(reply))) is not None:
+            server.receive(client.u, frame)
+    except RemoteProtocolError:
+        return  # the one that refused is silent from here on, which is all the other sees
+
+
+def _perfect(sender: int | None, receiver: int | None, frame: bytes) -> bytes:
+    return frame
+
+
+def _check_clients(params: Params, inputs: Collection[int], drop: Mapping[int, int]) -> None:
+    if len(inputs) > params.n:
+        raise LocalProtocolError(f"{len(inputs)} clients, expected at most n={params.n}")
+    for u, round in drop.items():
+        if u not in inputs or round not in ROUNDS:
+            raise LocalProtocolError(
+                f"drop[{u}]={round}: expected one of the clients and a round in 0..4"
+            )

@@ -1,0 +1,110 @@
+"""The server of one session: adds masked inputs, reconstructs what it must, and learns the sum.
+
+Each round: `receive` any number of client messages, then `close_round`, which gives the messages to
+send.  A message that is not what the protocol allows raises and changes nothing: its author has not
+answered, and the session goes on.  The server keeps no single y_u, and checks before the clients do
+everything that they check of relayed public data.
+
+Sans-I/O: who drives it decides when a round closes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from secagg import wire
+from secagg.directory import Directory, as_directory
+from secagg.errors import LocalProtocolError, RemoteProtocolError
+from secagg.keys import Buffer
+from secagg.messages import (
+    AdvertiseKeys,
+    AnyMessage,
+    ClientMessage,
+    ConsistencyCheck,
+    MaskedInput,
+    ShareKeys,
+    Unmasking,
+)
+from secagg.params import Params
+from secagg.rounds import Advertising, Checking, Collecting, Opening, Round, Sharing
+from secagg.session import Aggregate, Outbox, Rostered, Session
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The session ended without a sum; nothing is kept."""
+
+
+class Server:
+    """One session's server.
+
+    Args:
+        params: the session's parameters.
+        directory: id → raw Ed25519 public key, the same for all parties.
+    """
+
+    def __init__(self, params: Params, *, directory: Directory | Mapping[int, bytes]) -> None:
+        session = Session(params, as_directory(directory))
+        self._round: Round | Aggregate | Failed = Advertising(session)
+
+    def receive(self, u: int, message: AnyMessage | Buffer) -> None:
+        """Take one message that the transport says is from client u, or its bytes.
+
+        Raises:
+            RemoteProtocolError: if u may not send it now; the session is as it was.
+        """
+        if isinstance(message, Buffer):
+            message = wire.decode(message)
+        if not isinstance(message, ClientMessage):
+            raise RemoteProtocolError(f"client {u} sent a {type(message).__name__}")
+        current = self._round
+        if isinstance(current, Aggregate | Failed):
+            raise RemoteProtocolError(f"the session is over; client {u} sent round {message.round}")
+        self._check_author(u, message, current)
+        match current, message:
+            case Advertising(), AdvertiseKeys():
+                current.receive(message)
+            case Sharing(), ShareKeys():
+                current.receive(message)
+            case Collecting(), MaskedInput():
+                current.receive(message)
+            case Checking(), ConsistencyCheck():
+                current.receive(message)
+            case Opening(), Unmasking():
+                current.receive(message)
+            case _:
+                raise RemoteProtocolError(
+                    f"client {u} sent a {type(message).__name__} while the server is "
+                    f"{type(current).__name__}"
+                )
+
+    @staticmethod
+    def _check_author(u: int, message: ClientMessage, current: Round) -> None:
+        if message.u != u:
+            raise RemoteProtocolError(f"client {u} sent a message of client {message.u}")
+        if isinstance(current, Rostered) and u not in current.roster.index:
+            raise RemoteProtocolError(f"client {u} is not in the roster")
+        if u in current.answered:
+            raise RemoteProtocolError(f"client {u} has already answered this round")
+
+    def close_round(self) -> Outbox:
+        """End the round: {u: message} to send, empty after the last.
+
+        Raises:
+            TooFewClients: if too few answered for the session to go on; it is over.
+            RemoteProtocolError: in round 4, if shares do not lead to the secret that their owner
+                committed to, or the tally is wrong; the session is over, without a sum.
+            LocalProtocolError: if the session was over.
+        """
+        current = self._round
+        if isinstance(current, Aggregate | Failed):
+            raise LocalProtocolError("the session is over: there is no round to close")
+        self._round = Failed()
+        self._round, outbox = current.close()
+        return outbox
+
+    @property
+    def result(self) -> Aggregate:
+        """The sum, after round 4; LocalProtocolError before, or if the session failed."""
+        if not isinstance(self._round, Aggregate):
+            raise LocalProtocolError(f"there is no result: {type(self._round).__name__}")
+        return self._round

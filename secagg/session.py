@@ -1,0 +1,125 @@
+"""What the server's rounds share: the session, the roster with its graph, and what comes out."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from secagg.directory import Directory
+from secagg.errors import LocalProtocolError, TooFewClients
+from secagg.graph import Indices
+from secagg.keys import Binding, verify
+from secagg.messages import ClientMessage, ServerMessage
+from secagg.packing import RingVector
+from secagg.params import Params
+from secagg.roster import CheckedRoster
+from secagg.tables import Flags, Neighbourhoods
+
+Outbox = dict[int, ServerMessage]
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """What a session leaves behind.
+
+    Attributes:
+        vectors: by name, the sum mod 2^bits over U3; shape (length,), dtype `spec.dtype`.
+        survivors: U3, the clients whose vectors are in the sum, ascending.
+        dropped: client of U1 → first round it missed; one gone in round 3 or 4 is in both.
+        disputes: (owner, holder): the share that holder sent is not the one that owner's secret
+            needs. One of the two lied, and nothing here tells which.
+    """
+
+    vectors: dict[str, RingVector]
+    survivors: tuple[int, ...]
+    dropped: dict[int, int]
+    disputes: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def sum(self) -> RingVector:
+        """The one vector of a session that has one."""
+        if len(self.vectors) != 1:
+            raise LocalProtocolError(f"this session has vectors {sorted(self.vectors)}, not one")
+        return next(iter(self.vectors.values()))
+
+
+@dataclass
+class Session:
+    """What every round of one session shares."""
+
+    params: Params
+    directory: Directory
+    missed: dict[int, int] = field(default_factory=dict)
+
+    @cached_property
+    def params_digest(self) -> bytes:
+        """The digest that is in every signature."""
+        return self.params.digest(self.directory.digest)
+
+    def at_least(self, needed: int, seen: int, what: str) -> None:
+        """TooFewClients unless `seen` reaches `needed`."""
+        if seen < needed:
+            raise TooFewClients(f"{seen} clients {what}, fewer than {needed}")
+
+    def note_missing(self, before: Iterable[int], after: Collection[int], round: int) -> None:
+        """Whoever was there before and is not now has missed this round first."""
+        self.missed.update({u: round for u in before if u not in after})
+
+
+@dataclass
+class Rostered:
+    """What the rounds after U1 share: the roster, its graph, and how to check a signature."""
+
+    session: Session
+    roster: CheckedRoster
+    hoods: Neighbourhoods = field(repr=False)
+
+    @cached_property
+    def binding(self) -> Binding:
+        """The derivations of this session."""
+        return self.roster.binding(self.session.params_digest)
+
+    def verify(self, message: ClientMessage, body: bytes) -> None:
+        """RemoteProtocolError unless the author signed this body in this round and session."""
+        verify(
+            self.roster.identities[self.roster.index[message.u]],
+            message.signature,
+            message.round,
+            self.session.params_digest,
+            self.roster.digest,
+            message.u,
+            body,
+        )
+
+    def ids_at(self, indices: Indices) -> tuple[int, ...]:
+        """Client ids of ascending roster indices: ascending as well."""
+        return tuple(self.roster.ids[i] for i in indices.tolist())
+
+    def flags_of(self, ids: Iterable[int]) -> Flags:
+        """Flags [m] over the roster."""
+        flags = np.zeros(len(self.roster.ids), np.bool_)
+        flags[[self.roster.index[u] for u in ids]] = True
+        return flags
+
+
+@dataclass(frozen=True)
+class Owners:
+    """Whose secrets the unmasking needs, by roster index."""
+
+    in_U3: Flags = field(repr=False)
+    of_b: list[int]
+    of_s_sk: list[int]
+
+    @classmethod
+    def of(cls, in_U2: Flags, in_U3: Flags, hoods: Neighbourhoods) -> "Owners":
+        """b_u for u in U3; s_sk_v for v in U2∖U3 with a neighbour in U3."""
+        masked = in_U2 & ~in_U3 & in_U3[hoods.rows].any(axis=1)
+        return cls(in_U3, np.flatnonzero(in_U3).tolist(), np.flatnonzero(masked).tolist())
+
+    def check_holders(self, session: Session, roster: CheckedRoster, holders: Flags) -> None:
+        """TooFewClients unless t holders are there for each; `holders[i, j]`: of i's secret."""
+        counts = holders.sum(axis=1)
+        for i in self.of_b + self.of_s_sk:
+            what = f"hold a share of client {roster.ids[i]}"
+            session.at_least(session.params.t, int(counts[i]), what)

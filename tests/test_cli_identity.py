@@ -1,0 +1,141 @@
+"""`secagg keygen`, `secagg enroll` and `secagg directory check`, as a user types them."""
+
+from pathlib import Path
+
+import pytest
+
+typer = pytest.importorskip("typer")
+from typer.testing import CliRunner, Result  # noqa: E402
+
+from secagg import authority, cli_identity, identity  # noqa: E402
+from secagg.authority import Authority  # noqa: E402
+from secagg.directory import Pinned  # noqa: E402
+
+APP = typer.Typer()
+cli_identity.register(APP)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(cli_identity.PASSPHRASE_VARIABLE, raising=False)
+    return tmp_path
+
+
+def secagg(*words: str, typed: str = "", env: dict[str, str] | None = None) -> Result:
+    return CliRunner().invoke(APP, words, input=typed, env=env)
+
+
+def said(*words: str, **how: object) -> str:
+    result = secagg(*words, **how)
+    assert result.exit_code == 0, result.output
+    return result.stdout.strip()
+
+
+def refused(*words: str, **how: object) -> str:
+    result = secagg(*words, **how)
+    assert result.exit_code == 1, result.output
+    assert result.stdout == ""
+    assert result.stderr.startswith("secagg: ")
+    return result.stderr.strip()
+
+
+def public(path: str, passphrase: bytes | None = None) -> str:
+    return identity.load(path, passphrase).public_key().public_bytes_raw().hex()
+
+
+def test_two_clients_are_pinned_and_the_directory_checked() -> None:
+    for u in ("17", "18"):
+        key = said("keygen", f"{u}.pem")
+        assert key == public(f"{u}.pem")
+        said("enroll", "clients.toml", u, key)
+    pinned = Pinned.load("clients.toml")
+    assert {u: key.hex() for u, key in pinned.items()} == {17: public("17.pem"), 18: key}
+    summary = f"clients.toml: 2 pinned keys, digest {pinned.digest.hex()}"
+    assert said("directory", "check", "clients.toml") == summary
+
+
+def test_an_authority_signs_two_clients() -> None:
+    ca = said("keygen", "ca.pem")
+    for u in ("17", "18"):
+        said("enroll", "clients.json", u, said("keygen", f"{u}.pem"), "--ca", "ca.pem")
+    directory = authority.load("clients.json")
+    assert isinstance(directory, Authority)
+    assert directory.ca_public_key.hex() == ca
+    assert [directory[u].hex() for u in (17, 18)] == [public("17.pem"), public("18.pem")]
+    checked = said("directory", "check", "clients.json")
+    assert checked.endswith(f"2 certificates of {ca}, digest {directory.digest.hex()}")
+
+
+def test_a_passphrase_is_asked_for_twice_and_not_shown() -> None:
+    result = secagg("keygen", "17.pem", "--passphrase", typed="open sesame\nopen sesame\n")
+    assert result.exit_code == 0
+    assert "sesame" not in result.output
+    assert public("17.pem", b"open sesame") == result.stdout.strip()
+
+
+def test_two_passphrases_that_differ_make_no_key(here: Path) -> None:
+    result = secagg("keygen", "17.pem", "--passphrase", typed="open\nsesame\n")
+    assert result.exit_code != 0
+    assert list(here.iterdir()) == []
+
+
+def test_a_passphrase_from_the_environment_locks_and_opens_the_authority() -> None:
+    env = {cli_identity.PASSPHRASE_VARIABLE: "open sesame"}
+    ca = said("keygen", "ca.pem", env=env)
+    assert public("ca.pem", b"open sesame") == ca
+    key = said("keygen", "17.pem")
+    said("enroll", "clients.toml", "17", key, "--ca", "ca.pem", env=env)
+    said("enroll", "more.toml", "17", key, "--ca", "ca.pem", typed="open sesame\n")
+    env[cli_identity.PASSPHRASE_VARIABLE] = "open"
+    wrong = refused("enroll", "x.toml", "17", key, "--ca", "ca.pem", env=env)
+    assert "ca.pem" in wrong
+
+
+def test_an_unlocked_authority_needs_no_passphrase_though_one_is_set() -> None:
+    said("keygen", "ca.pem")
+    key = said("keygen", "17.pem")
+    env = {cli_identity.PASSPHRASE_VARIABLE: "open sesame"}
+    said("enroll", "clients.toml", "17", key, "--ca", "ca.pem", env=env)
+
+
+def test_a_passphrase_is_no_option_s_value() -> None:
+    assert secagg("keygen", "17.pem", "--passphrase=open").exit_code == 2
+
+
+def test_enrolling_again_changes_nothing_and_another_key_is_refused() -> None:
+    said("keygen", "ca.pem")
+    keys = [said("keygen", f"{name}.pem") for name in "ab"]
+    for directory, ca in (("pinned.toml", ()), ("signed.toml", ("--ca", "ca.pem"))):
+        said("enroll", directory, "17", keys[0], *ca)
+        before = Path(directory).read_bytes()
+        said("enroll", directory, "17", keys[0], *ca)
+        assert "another key" in refused("enroll", directory, "17", keys[1], *ca)
+        assert "17 and 18 have the same key" in refused("enroll", directory, "18", keys[0], *ca)
+        assert Path(directory).read_bytes() == before
+
+
+def test_the_two_kinds_of_directory_are_not_mixed() -> None:
+    for name in ("ca", "other"):
+        said("keygen", f"{name}.pem")
+    keys = [said("keygen", f"{name}.pem") for name in "ab"]
+    said("enroll", "pinned.toml", "17", keys[0])
+    said("enroll", "signed.toml", "17", keys[0], "--ca", "ca.pem")
+    assert "--ca" in refused("enroll", "signed.toml", "18", keys[1])
+    assert "pinned" in refused("enroll", "pinned.toml", "18", keys[1], "--ca", "ca.pem")
+    other = refused("enroll", "signed.toml", "18", keys[1], "--ca", "other.pem")
+    assert f"another authority: {public('ca.pem')}" in other
+
+
+def test_mistakes_are_one_line_on_stderr(here: Path) -> None:
+    key = said("keygen", "17.pem")
+    assert "17.pem exists" in refused("keygen", "17.pem")
+    assert "client 17: expected 32 bytes" in refused("enroll", "d.toml", "17", key[:-1])
+    assert "small order" in refused("enroll", "d.toml", "17", "00" * 32)
+    assert "an id is an int" in refused("enroll", "d.toml", str(2**63), key)
+    assert "ends in .toml or .json" in refused("enroll", "d.yaml", "17", key)
+    assert "d.toml" in refused("directory", "check", "d.toml")
+    assert "none.pem" in refused("enroll", "d.toml", "17", key, "--ca", "none.pem")
+    Path("d.toml").write_text("[clients]\n17 = 5\n")
+    assert "d.toml: client 17: expected" in refused("directory", "check", "d.toml")
+    assert sorted(file.name for file in here.iterdir()) == ["17.pem", "d.toml"]
