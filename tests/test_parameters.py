@@ -322,6 +322,7 @@ def test_where_nothing_could_be_met_the_refusal_says_so() -> None:
         ({"min_roster": 10}, "min_roster=10 is not in"),
         ({"min_roster": 101}, "min_roster=101 is not in"),
         ({"adversary": "friendly"}, "'friendly' is neither"),
+        ({"graph": "star"}, "'star' is none of"),
     ],
 )
 def test_nonsense_is_refused(change: dict[str, object], message: str) -> None:

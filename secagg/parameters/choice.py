@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, get_args
 
 from secagg.errors import LocalProtocolError
 from secagg.parameters.rules import (
@@ -100,6 +100,7 @@ def choose(
         LocalProtocolError: when no parameters do, with the numbers that could be had instead.
     """
     _check_size(n)
+    _check_words(adversary, graph)
     setting = _setting(
         n,
         _count("corrupt", corrupt, n),
@@ -127,8 +128,6 @@ def _setting(
     bits: tuple[int, int, int],
     adversary: Adversary,
 ) -> Setting:
-    if adversary not in LABELS:
-        raise LocalProtocolError(f"adversary {adversary!r} is neither 'active' nor 'curious'")
     if min(bits[:2]) < 1 or bits[2] < 0:
         raise LocalProtocolError(f"bits must be positive; seen {bits}")
     if n - corrupt < 2:
@@ -145,6 +144,13 @@ def _check_size(n: int) -> None:
             f"n={n} clients are not in 2..{MAX_CLIENTS}; shard more of them into sessions of at "
             f"most {MAX_CLIENTS} and add the sums (the server then learns each session's sum)"
         )
+
+
+def _check_words(adversary: str, graph: str) -> None:
+    if adversary not in LABELS:
+        raise LocalProtocolError(f"adversary {adversary!r} is neither 'active' nor 'curious'")
+    if graph not in get_args(GraphChoice):
+        raise LocalProtocolError(f"graph {graph!r} is none of 'auto', 'complete', 'harary'")
 
 
 def _count(name: str, value: int | float, n: int) -> int:
