@@ -3,6 +3,7 @@
 import json
 import sys
 
+import numpy as np
 import pytest
 
 pytest.importorskip("typer")
@@ -10,7 +11,8 @@ pytest.importorskip("typer")
 from secagg import cli, costs
 from secagg.costs import UnitCosts
 from secagg.parameters import choose
-from secagg.params import VectorSpec
+from secagg.params import Params, VectorSpec
+from secagg.run import run
 
 THOUSAND = ("params", "--n", "1000", "--corrupt", "0.05", "--dropout", "0.1")
 
@@ -162,3 +164,19 @@ def test_a_ring_costs_less_than_the_complete_graph() -> None:
 def test_the_calibration_measures_every_primitive() -> None:
     unit = costs.calibrate()
     assert min(unit.agree, unit.verify, unit.derive, unit.mask_byte) > 0
+
+
+def test_bytes_are_those_of_a_real_session() -> None:
+    """Every frame of 40 clients is counted; only framing and the width of ids differ."""
+    choice, vector = choose(40, corrupt=2, dropout=0.1), VectorSpec("x", 1000, 32)
+    counted = {"up": 0, "down": 0}
+
+    def count(sender: int | None, receiver: int | None, frame: bytes) -> bytes:
+        counted["down" if sender is None else "up"] += len(frame)
+        return frame
+
+    params = Params(40, [vector], t=choice.t, corrupt=choice.corrupt)
+    run(params, {u: np.zeros(1000, np.uint32) for u in range(10**6, 10**6 + 40)}, link=count)
+    rounds = costs.client_bytes(choice, vector)
+    assert counted["up"] == pytest.approx(40 * sum(r.up for r in rounds), rel=0.01)
+    assert counted["down"] == pytest.approx(40 * sum(r.down for r in rounds), rel=0.05)
