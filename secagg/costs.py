@@ -23,10 +23,10 @@ from secagg.masks import SEED_BYTES, add_masks
 from secagg.messages import CIPHERTEXT_BYTES
 from secagg.parameters import Choice
 from secagg.params import VectorSpec
+from secagg.shamir import SHARE_BYTES
 
 ID_BYTES = 8
 SIGNATURE_BYTES = 64
-SHARE_BYTES = 34
 ADVERTISEMENT_BYTES = ID_BYTES + 32 + 32 + 32 + SIGNATURE_BYTES
 """Id, c_pk, s_pk, the commitment to b_u, the signature."""
 

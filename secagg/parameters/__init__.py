@@ -11,7 +11,16 @@
 The derivation is docs/decisions/0002-choosing-k-and-t.md.
 """
 
-from secagg.parameters.choice import Choice, choose
-from secagg.parameters.rules import Adversary, Bound, ring_leak
+from secagg.parameters.choice import MAX_CLIENTS, Choice, GraphChoice, choose
+from secagg.parameters.rules import Adversary, Bound, least_ring_threshold, ring_leak
 
-__all__ = ["Adversary", "Bound", "Choice", "choose", "ring_leak"]
+__all__ = [
+    "MAX_CLIENTS",
+    "Adversary",
+    "Bound",
+    "Choice",
+    "GraphChoice",
+    "choose",
+    "least_ring_threshold",
+    "ring_leak",
+]

@@ -13,6 +13,7 @@ Proofs: docs/decisions/0002-choosing-k-and-t.md.  The curious rule is the publis
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar, Literal, Protocol
 
 from secagg.parameters.tails import Hypergeometric, log2_factorials
@@ -149,6 +150,23 @@ class CuriousRing:
         f = log2_factorials(n)
         pairs = math.log2(n * (n - k - 1) / 2)
         return pairs + float(f[gone] - f[gone - k] + f[n - k] - f[n])
+
+
+@lru_cache(maxsize=64)
+def least_ring_threshold(
+    k: int,
+    *,
+    n: int,
+    corrupt: int,
+    min_roster: int,
+    adversary: Adversary,
+    privacy_bits: int,
+    grinding_bits: int,
+) -> int:
+    """The least t that keeps the inputs private on a ring of k neighbours, whoever drops."""
+    setting = Setting(n, corrupt, 0, min_roster, privacy_bits, 1, grinding_bits)
+    ring = ActiveRing(setting) if adversary == "active" else CuriousRing(setting)
+    return ring.allowed(k)[0]
 
 
 def ring_leak(k: int, t: int, *, n: int, corrupt: int, min_roster: int) -> float:
