@@ -54,6 +54,8 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
+    if name == "data":  # fl.data.load(...) after `import fl` alone
+        return importlib.import_module("fl.data")
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'fl' has no attribute {name!r}")
     value = getattr(importlib.import_module(_MODULE_OF[name]), name)
