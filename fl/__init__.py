@@ -14,7 +14,14 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fl.errors import AggregationError, DataError, FLError, MetricError, ModelError
+    from fl.errors import (
+        AggregationError,
+        CheckpointError,
+        DataError,
+        FLError,
+        MetricError,
+        ModelError,
+    )
     from fl.evaluation import build_fed_eval
     from fl.fedavg import RoundResult, build_unweighted_fed_avg, build_weighted_fed_avg
     from fl.models import from_keras_model
@@ -24,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AggregationError",
+    "CheckpointError",
     "DataError",
     "FLError",
     "MetricError",
@@ -42,7 +50,14 @@ __all__ = [
 ]
 
 _HOME = {
-    "fl.errors": ("AggregationError", "DataError", "FLError", "MetricError", "ModelError"),
+    "fl.errors": (
+        "AggregationError",
+        "CheckpointError",
+        "DataError",
+        "FLError",
+        "MetricError",
+        "ModelError",
+    ),
     "fl.evaluation": ("build_fed_eval",),
     "fl.fedavg": ("RoundResult", "build_unweighted_fed_avg", "build_weighted_fed_avg"),
     "fl.models": ("from_keras_model",),
