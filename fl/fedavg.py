@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 import keras
 import numpy as np
@@ -24,6 +24,7 @@ from fl.errors import AggregationError, DataError, ModelError
 from fl.examples import read_examples
 from fl.layout import NonTrainable
 from fl.local import LocalTrainer
+from fl.loop import BatchLoop
 from fl.models import ModelFn, OptimizerFn, client_model, evaluation_model, new_optimizer
 from fl.plan import Terms
 from fl.server import ServerOptimizer, ServerState
@@ -75,11 +76,19 @@ def build_weighted_fed_avg(
 
     Raises ModelError for a model or an optimizer that cannot be used.
     """
-    terms = Terms(0, seed, batch_size, epochs, shuffle, True, "")
-    trainer = LocalTrainer(client_model(model_fn, client_optimizer_fn, input_spec), non_trainable)
-    make_model = partial(evaluation_model, model_fn, input_spec)
-    return assemble(
-        trainer, make_model, server_optimizer_fn, aggregator, terms, client_learning_rate
+    return build_process(
+        model_fn,
+        client_optimizer_fn,
+        server_optimizer_fn,
+        weighted=True,
+        aggregator=aggregator,
+        batch_size=batch_size,
+        epochs=epochs,
+        shuffle=shuffle,
+        seed=seed,
+        input_spec=input_spec,
+        non_trainable=non_trainable,
+        client_learning_rate=client_learning_rate,
     )
 
 
@@ -101,11 +110,19 @@ def build_unweighted_fed_avg(
 
     Arguments and errors are those of `build_weighted_fed_avg`.
     """
-    terms = Terms(0, seed, batch_size, epochs, shuffle, False, "")
-    trainer = LocalTrainer(client_model(model_fn, client_optimizer_fn, input_spec), non_trainable)
-    make_model = partial(evaluation_model, model_fn, input_spec)
-    return assemble(
-        trainer, make_model, server_optimizer_fn, aggregator, terms, client_learning_rate
+    return build_process(
+        model_fn,
+        client_optimizer_fn,
+        server_optimizer_fn,
+        weighted=False,
+        aggregator=aggregator,
+        batch_size=batch_size,
+        epochs=epochs,
+        shuffle=shuffle,
+        seed=seed,
+        input_spec=input_spec,
+        non_trainable=non_trainable,
+        client_learning_rate=client_learning_rate,
     )
 
 
@@ -124,7 +141,7 @@ class FedAvg:
         self._trainer = trainer
         self._server = server
         self._aggregator = aggregator
-        self._terms = replace(terms, optimizer=trainer.optimizer)
+        self._terms = terms
         self._make_model = make_model
         self._learning_rate = client_learning_rate
 
@@ -248,18 +265,55 @@ def check_dropouts(dropouts: Mapping[int, int], n: int) -> dict[int, int]:
     return dict(dropouts)
 
 
-def assemble(
-    trainer: LocalTrainer,
-    make_model: Callable[[], Any],
+class Options(TypedDict, total=False):
+    """The keyword arguments of every builder, described at `build_weighted_fed_avg`."""
+
+    aggregator: Aggregator | None
+    batch_size: int
+    epochs: int
+    shuffle: bool
+    seed: int
+    input_spec: Any
+    non_trainable: NonTrainable
+    client_learning_rate: LearningRate | None
+
+
+def build_process(
+    model_fn: ModelFn,
+    client_optimizer_fn: OptimizerFn | None,
     server_optimizer_fn: OptimizerFn,
-    aggregator: Aggregator | None,
-    terms: Terms,
-    client_learning_rate: LearningRate | None = None,
+    *,
+    weighted: bool,
+    adapt: Callable[[Any], Any] | None = None,
+    loop: type[BatchLoop] = BatchLoop,
+    **options: Unpack[Options],
 ) -> FedAvg:
-    """A process from its parts, for algorithms that differ in the local training alone."""
-    if client_learning_rate is not None and not trainer.has_learning_rate:
+    """What the builders of all algorithms share, each of which differs in the local training.
+
+    adapt: the client's optimizer -> the one to train with. loop: the compiled function.
+    """
+    input_spec, rate = options.get("input_spec"), options.get("client_learning_rate")
+    model = client_model(model_fn, client_optimizer_fn, input_spec)
+    if adapt is not None:
+        model.optimizer = adapt(model.optimizer)
+    trainer = LocalTrainer(model, options.get("non_trainable", "average"), loop)
+    if rate is not None and not trainer.has_learning_rate:
         raise ModelError("client_learning_rate: the client optimizer has a schedule of its own")
     optimizer = new_optimizer(server_optimizer_fn, "server_optimizer_fn")
-    server = ServerOptimizer(optimizer, trainer.initial_weights)
-    chosen = SecureSum() if aggregator is None else aggregator
-    return FedAvg(trainer, server, chosen, terms, make_model, client_learning_rate)
+    terms = Terms(
+        round=0,
+        seed=options.get("seed", 0),
+        batch_size=options.get("batch_size", 32),
+        epochs=options.get("epochs", 1),
+        shuffle=options.get("shuffle", True),
+        weighted=weighted,
+        optimizer=trainer.optimizer,
+    )
+    return FedAvg(
+        trainer,
+        ServerOptimizer(optimizer, trainer.initial_weights),
+        options.get("aggregator") or SecureSum(),
+        terms,
+        partial(evaluation_model, model_fn, input_spec),
+        rate,
+    )

@@ -101,10 +101,13 @@ class BatchLoop:
             raise DataError(f"the model cannot take these examples: {_one_line(error)}") from error
         return delta.numpy(), state.numpy()
 
+    def _step_on(self, batch: Any) -> None:
+        self._step(batch)
+
     def _first_step(self, seeds: Any, data: Any, order: Any, bounds: Any) -> MetricSums:
         # Keras creates metric variables in the first step, and none can be created in a loop.
         # What this step changes is reset at the start of every pass.
-        self._step(_rows(data, order[bounds[0] : bounds[1]]))
+        self._step_on(_rows(data, order[bounds[0] : bounds[1]]))
         return MetricSums(self._model)
 
     def _call(self, *arguments: Any) -> Any:
@@ -135,7 +138,7 @@ class BatchLoop:
 
     def _for_each_batch(self, data: Any, order: Any, bounds: Any) -> None:
         def body(i: Any) -> tuple[Any]:
-            self._step(_rows(data, order[bounds[i] : bounds[i + 1]]))
+            self._step_on(_rows(data, order[bounds[i] : bounds[i + 1]]))
             return (i + 1,)
 
         tf.while_loop(lambda i: i < tf.shape(bounds)[0] - 1, body, [tf.constant(0)])

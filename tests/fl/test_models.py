@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from small import arrays, compiled, linear
+from small import arrays, compiled, constant, linear, one_weight
 
 import fl
 from fl.layout import Layout
@@ -151,22 +151,13 @@ def test_training_goes_on_from_a_saved_model(trained, tmp_path):
         process.initialize(ModelWeights((np.zeros(3, np.float32),), ()))
 
 
-def one_weight(optimizer=None):
-    """y = w·x from w = 0; a step of rate r on x = 1, y moves w by 2r·y."""
-    model = keras.Sequential(
-        [keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")]
-    )
-    model.compile(optimizer or keras.optimizers.SGD(0.5), loss="mse", jit_compile=False)
-    return model
-
-
 def test_the_clients_learning_rate_follows_its_schedule_without_another_trace():
     process = fl.build_weighted_fed_avg(
         one_weight, aggregator=fl.PlainSum(), client_learning_rate=lambda round: 0.25 / 2**round
     )
     zero = process.initialize().weights
     state = process.initialize()
-    data = [(np.ones((1, 1), np.float32), np.full((1, 1), 8.0, np.float32))]
+    data = [constant(8.0)]
     for expected in (4.0, 2.0, 1.0):  # 2 · rate · 8, from w = 0 each time
         state = process.next(process.set_model_weights(state, zero), data).state
         np.testing.assert_array_equal(vector(state), [expected])
@@ -186,7 +177,7 @@ class Told:
 
 def test_the_learning_rate_is_in_the_context():
     told = Told()
-    data = [(np.ones((1, 1), np.float32), np.ones((1, 1), np.float32))]
+    data = [constant(1.0)]
     for schedule in (lambda _: 0.5, lambda _: 0.25, None):
         process = fl.build_weighted_fed_avg(
             one_weight, aggregator=told, client_learning_rate=schedule
@@ -199,7 +190,7 @@ def test_learning_rates_that_cannot_be_are_refused():
     decay = keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)
     with pytest.raises(fl.ModelError, match="has a schedule of its own"):
         fl.build_weighted_fed_avg(
-            lambda: one_weight(keras.optimizers.SGD(decay)), client_learning_rate=lambda _: 0.1
+            one_weight, lambda: keras.optimizers.SGD(decay), client_learning_rate=lambda _: 0.1
         )
     process = fl.build_weighted_fed_avg(one_weight, client_learning_rate=lambda _: -1)
     with pytest.raises(fl.ModelError, match=r"learning_rate is -1\.0"):
