@@ -24,10 +24,13 @@ if TYPE_CHECKING:
     )
     from fl.evaluation import build_fed_eval
     from fl.fedavg import RoundResult, build_unweighted_fed_avg, build_weighted_fed_avg
+    from fl.fedprox import build_unweighted_fed_prox, build_weighted_fed_prox
+    from fl.fedsgd import build_fed_sgd
     from fl.models import from_keras_model
     from fl.server import ServerState
     from fl.sums import PlainSum, SecAggError, SecureSum, TooFewClients
     from fl.vector import ModelWeights
+    from fl.yogi import Yogi
 
 __all__ = [
     "AggregationError",
@@ -43,9 +46,13 @@ __all__ = [
     "SecureSum",
     "ServerState",
     "TooFewClients",
+    "Yogi",
     "build_fed_eval",
+    "build_fed_sgd",
     "build_unweighted_fed_avg",
+    "build_unweighted_fed_prox",
     "build_weighted_fed_avg",
+    "build_weighted_fed_prox",
     "from_keras_model",
 ]
 
@@ -60,10 +67,13 @@ _HOME = {
     ),
     "fl.evaluation": ("build_fed_eval",),
     "fl.fedavg": ("RoundResult", "build_unweighted_fed_avg", "build_weighted_fed_avg"),
+    "fl.fedprox": ("build_unweighted_fed_prox", "build_weighted_fed_prox"),
+    "fl.fedsgd": ("build_fed_sgd",),
     "fl.models": ("from_keras_model",),
     "fl.server": ("ServerState",),
     "fl.sums": ("PlainSum", "SecAggError", "SecureSum", "TooFewClients"),
     "fl.vector": ("ModelWeights",),
+    "fl.yogi": ("Yogi",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
