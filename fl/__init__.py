@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fl.fedprox import build_unweighted_fed_prox, build_weighted_fed_prox
     from fl.fedsgd import build_fed_sgd
     from fl.models import from_keras_model
+    from fl.parallel import with_workers
     from fl.server import ServerState
     from fl.sums import PlainSum, SecAggError, SecureSum, TooFewClients
     from fl.vector import ModelWeights
@@ -54,6 +55,7 @@ __all__ = [
     "build_weighted_fed_avg",
     "build_weighted_fed_prox",
     "from_keras_model",
+    "with_workers",
 ]
 
 _HOME = {
@@ -69,6 +71,7 @@ _HOME = {
     "fl.fedavg": ("RoundResult", "build_unweighted_fed_avg", "build_weighted_fed_avg"),
     "fl.fedprox": ("build_unweighted_fed_prox", "build_weighted_fed_prox"),
     "fl.fedsgd": ("build_fed_sgd",),
+    "fl.parallel": ("with_workers",),
     "fl.models": ("from_keras_model",),
     "fl.server": ("ServerState",),
     "fl.sums": ("PlainSum", "SecAggError", "SecureSum", "TooFewClients"),
