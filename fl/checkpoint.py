@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
@@ -92,15 +91,16 @@ class Checkpoints:
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write a file that is either there in full or not there, whatever happens in between."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=_PART, delete=False) as file:
-        try:
+    part = path.with_name(f"{_PART}{path.name}")
+    try:
+        with open(part, "wb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
     _sync_folder(path.parent)
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fl.errors import AggregationError
 from fl.sampling import Sampler, round_rng
+from fl.sums import TooFewClients
 
 
 @dataclass(frozen=True)
@@ -101,14 +102,12 @@ class Selection:
 def select(
     fleet: Fleet, conditions: Sequence[Condition], sampler: Sampler, seed: int, round_number: int
 ) -> Selection:
-    """The cohort of a round. Raises AggregationError where no client is eligible or asked."""
+    """The cohort of a round. Raises TooFewClients where no client is eligible or asked."""
     statuses = fleet.statuses(round_number)
     eligible = [u for u, status in statuses.items() if all(holds(status) for holds in conditions)]
     asked = sampler.sample(eligible, round_rng(seed, round_number, "sample"))
     if not asked:
-        raise AggregationError(
-            f"no client to take part: {len(eligible)} of {len(statuses)} are eligible"
-        )
+        raise TooFewClients(f"nobody takes part: {len(eligible)} of {len(statuses)} are eligible")
     rng = round_rng(seed, round_number, "arrival")
     ready = {client: fleet.seconds(client, rng) for client in asked}
     cohort = sorted(asked, key=ready.__getitem__)[: sampler.goal]

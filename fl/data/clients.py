@@ -33,6 +33,7 @@ class ClientData:
     client_ids: names, in a fixed order.
     read: client id -> its stored features, arrays of one row an example.
     to_arrays: features -> (x, y) or (x, y, sample_weight); the default expects features x and y.
+    count: client id -> how many rows its arrays have, where that is known without reading them.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class ClientData:
         client_ids: Sequence[str],
         read: Callable[[str], Features],
         to_arrays: Callable[[Features], Arrays] | None = None,
+        count: Callable[[str], int] | None = None,
     ) -> None:
         if not client_ids:
             raise DataError("no clients: at least one expected")
@@ -47,6 +49,7 @@ class ClientData:
         self._known = frozenset(self.client_ids)
         self._read = read
         self._to_arrays = to_arrays or _x_and_y
+        self._count = count
 
     @classmethod
     def from_partition(
@@ -56,7 +59,12 @@ class ClientData:
         x, y = examples
         names = [str(u) for u in range(len(parts))] if client_ids is None else client_ids
         rows = dict(zip(names, parts, strict=True))
-        return cls(names, lambda client: {"x": x[rows[client]], "y": y[rows[client]]})
+        return cls(
+            names,
+            lambda client: {"x": x[rows[client]], "y": y[rows[client]]},
+            None,
+            lambda client: len(rows[client]),
+        )
 
     def __len__(self) -> int:
         return len(self.client_ids)
@@ -70,6 +78,10 @@ class ClientData:
     def arrays(self, client_id: str) -> Arrays:
         """(x, y) or (x, y, sample_weight), ready to train on. Raises DataError."""
         return self._to_arrays(self.features(client_id))
+
+    def count(self, client_id: str) -> int:
+        """How many rows the arrays of one client have."""
+        return len(self.arrays(client_id)[0]) if self._count is None else self._count(client_id)
 
     def create_dataset(self, client_id: str, batch_size: int | None = None) -> tf.data.Dataset:
         """`arrays` as a data set: one example an element, or batches. Raises DataError."""
@@ -104,7 +116,7 @@ class ClientData:
         unknown = [client for client in client_ids if client not in self._known]
         if unknown:
             raise DataError(f"no client {unknown[0]!r} among {len(self)} clients")
-        return ClientData(client_ids, self._read, self._to_arrays)
+        return ClientData(client_ids, self._read, self._to_arrays, self._count)
 
     def train_test_split(self, test_clients: int, seed: int = 0) -> tuple[ClientData, ClientData]:
         """Two disjoint groups of clients, the second of `test_clients`. Raises DataError."""

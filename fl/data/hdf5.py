@@ -25,15 +25,24 @@ def load(
     data_dir: str | Path | None,
     names: Sequence[str],
     to_arrays: ToArrays,
+    *,
+    row_by_row: bool = True,
 ) -> tuple[ClientData, ClientData]:
-    """(train, test) of two files whose clients have the features `names`. Raises DataError."""
-    train, test = (
-        read(file, data_dir, lambda path: client_data(path, names, to_arrays)) for file in files
-    )
+    """(train, test) of two files whose clients have the features `names`. Raises DataError.
+
+    row_by_row: whether `to_arrays` makes one row of each example.
+    """
+
+    def reader(path: Path) -> ClientData:
+        return client_data(path, names, to_arrays, row_by_row)
+
+    train, test = (read(file, data_dir, reader) for file in files)
     return train, test
 
 
-def client_data(path: Path, names: Sequence[str], to_arrays: ToArrays) -> ClientData:
+def client_data(
+    path: Path, names: Sequence[str], to_arrays: ToArrays, row_by_row: bool
+) -> ClientData:
     """The clients of one file. Raises what h5py raises, or KeyError, for another layout."""
     examples = h5py.File(path, "r")["examples"]
     clients = sorted(examples)
@@ -45,4 +54,7 @@ def client_data(path: Path, names: Sequence[str], to_arrays: ToArrays) -> Client
     def features(client: str) -> Features:
         return {name: np.asarray(examples[client][name]) for name in names}
 
-    return ClientData(clients, features, to_arrays)
+    def count(client: str) -> int:
+        return len(examples[client][names[0]])
+
+    return ClientData(clients, features, to_arrays, count if row_by_row else None)

@@ -75,7 +75,7 @@ def test_only_eligible_clients_take_part():
 
 
 def test_where_nobody_is_eligible_there_is_no_round():
-    with pytest.raises(fl.AggregationError, match="0 of 40 are eligible"):
+    with pytest.raises(fl.TooFewClients, match="0 of 40 are eligible"):
         select(fleet(), [devices.at_least(1000)], Uniform(5), 0, 0)
 
 
