@@ -14,6 +14,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fl import clipping
     from fl.errors import AggregationError, DataError, FLError, MetricError, ModelError
     from fl.evaluation import build_fed_eval
     from fl.fedavg import RoundResult, build_unweighted_fed_avg, build_weighted_fed_avg
@@ -45,6 +46,7 @@ __all__ = [
     "build_unweighted_fed_prox",
     "build_weighted_fed_avg",
     "build_weighted_fed_prox",
+    "clipping",
     "from_keras_model",
 ]
 
@@ -60,13 +62,17 @@ _HOME = {
     "fl.vector": ("ModelWeights",),
     "fl.yogi": ("Yogi",),
 }
+_MODULES = ("clipping",)
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
+    if name in _MODULES:
+        value: Any = importlib.import_module(f"fl.{name}")
+    elif name in _MODULE_OF:
+        value = getattr(importlib.import_module(_MODULE_OF[name]), name)
+    else:
         raise AttributeError(f"module 'fl' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_MODULE_OF[name]), name)
     _require_tensorflow()  # Keras is imported now, and may have read its backend from a file
     return value
 
