@@ -15,6 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fl import clipping
+    from fl.analytics import (
+        Answer,
+        Histogram,
+        secure_histogram,
+        secure_mean,
+        secure_quantile,
+        secure_sum,
+        secure_weighted_mean,
+    )
     from fl.errors import AggregationError, DataError, FLError, MetricError, ModelError
     from fl.evaluation import build_fed_eval
     from fl.fedavg import RoundResult, build_unweighted_fed_avg, build_weighted_fed_avg
@@ -28,8 +37,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AggregationError",
+    "Answer",
     "DataError",
     "FLError",
+    "Histogram",
     "MetricError",
     "ModelError",
     "ModelWeights",
@@ -48,9 +59,23 @@ __all__ = [
     "build_weighted_fed_prox",
     "clipping",
     "from_keras_model",
+    "secure_histogram",
+    "secure_mean",
+    "secure_quantile",
+    "secure_sum",
+    "secure_weighted_mean",
 ]
 
 _HOME = {
+    "fl.analytics": (
+        "Answer",
+        "Histogram",
+        "secure_histogram",
+        "secure_mean",
+        "secure_quantile",
+        "secure_sum",
+        "secure_weighted_mean",
+    ),
     "fl.errors": ("AggregationError", "DataError", "FLError", "MetricError", "ModelError"),
     "fl.evaluation": ("build_fed_eval",),
     "fl.fedavg": ("RoundResult", "build_unweighted_fed_avg", "build_weighted_fed_avg"),

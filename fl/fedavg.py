@@ -19,8 +19,8 @@ import keras
 import numpy as np
 
 from fl import plan
-from fl.contribution import Aggregated, Aggregator, Contribution, Session
-from fl.errors import AggregationError, DataError, ModelError
+from fl.contribution import Aggregated, Aggregator, Contribution, Session, check_dropouts
+from fl.errors import DataError, ModelError
 from fl.examples import read_examples
 from fl.layout import NonTrainable
 from fl.local import LocalTrainer
@@ -249,20 +249,6 @@ def for_each_client(
         except DataError as error:
             raise DataError(f"client {client}: {error}") from error
     return contributions
-
-
-def check_dropouts(dropouts: Mapping[int, int], n: int) -> dict[int, int]:
-    """Raise AggregationError unless `dropouts` maps clients of 0..n-1 to protocol rounds 0..4."""
-    if n == 0:
-        raise AggregationError("no clients: a round needs at least one")
-    for client, protocol_round in dropouts.items():
-        if client not in range(n):
-            raise AggregationError(f"dropouts name client {client!r}: 0 to {n - 1} expected")
-        if protocol_round not in range(5):
-            raise AggregationError(
-                f"client {client} drops out in round {protocol_round!r}: 0 to 4 expected"
-            )
-    return dict(dropouts)
 
 
 class Options(TypedDict, total=False):
