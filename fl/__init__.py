@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fl.fedavg import RoundResult, build_unweighted_fed_avg, build_weighted_fed_avg
     from fl.fedprox import build_unweighted_fed_prox, build_weighted_fed_prox
     from fl.fedsgd import build_fed_sgd
+    from fl.kmeans import KMeansState, build_fed_kmeans
     from fl.models import from_keras_model
     from fl.server import ServerState
     from fl.sums import PlainSum, SecAggError, SecureSum, TooFewClients
@@ -41,6 +42,7 @@ __all__ = [
     "DataError",
     "FLError",
     "Histogram",
+    "KMeansState",
     "MetricError",
     "ModelError",
     "ModelWeights",
@@ -52,6 +54,7 @@ __all__ = [
     "TooFewClients",
     "Yogi",
     "build_fed_eval",
+    "build_fed_kmeans",
     "build_fed_sgd",
     "build_unweighted_fed_avg",
     "build_unweighted_fed_prox",
@@ -81,6 +84,7 @@ _HOME = {
     "fl.fedavg": ("RoundResult", "build_unweighted_fed_avg", "build_weighted_fed_avg"),
     "fl.fedprox": ("build_unweighted_fed_prox", "build_weighted_fed_prox"),
     "fl.fedsgd": ("build_fed_sgd",),
+    "fl.kmeans": ("KMeansState", "build_fed_kmeans"),
     "fl.models": ("from_keras_model",),
     "fl.server": ("ServerState",),
     "fl.sums": ("PlainSum", "SecAggError", "SecureSum", "TooFewClients"),
