@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from fl.fedsgd import build_fed_sgd
     from fl.kmeans import KMeansState, build_fed_kmeans
     from fl.models import from_keras_model
+    from fl.personalization import FineTune, build_personalization_eval
     from fl.server import ServerState
     from fl.sums import PlainSum, SecAggError, SecureSum, TooFewClients
     from fl.vector import ModelWeights
@@ -41,6 +42,7 @@ __all__ = [
     "Answer",
     "DataError",
     "FLError",
+    "FineTune",
     "Histogram",
     "KMeansState",
     "MetricError",
@@ -56,6 +58,7 @@ __all__ = [
     "build_fed_eval",
     "build_fed_kmeans",
     "build_fed_sgd",
+    "build_personalization_eval",
     "build_unweighted_fed_avg",
     "build_unweighted_fed_prox",
     "build_weighted_fed_avg",
@@ -86,6 +89,7 @@ _HOME = {
     "fl.fedsgd": ("build_fed_sgd",),
     "fl.kmeans": ("KMeansState", "build_fed_kmeans"),
     "fl.models": ("from_keras_model",),
+    "fl.personalization": ("FineTune", "build_personalization_eval"),
     "fl.server": ("ServerState",),
     "fl.sums": ("PlainSum", "SecAggError", "SecureSum", "TooFewClients"),
     "fl.vector": ("ModelWeights",),
