@@ -20,14 +20,13 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 
 import secagg
 from secagg import masks
-from secagg.keys import commitment, sign
+from secagg.keys import Binding, commitment, sign
 from secagg.messages import (
     CIPHERTEXT_BYTES,
     NONCE_BYTES,
     AdvertiseKeys,
     Ciphertexts,
     ConsistencyCheck,
-    MaskedInput,
     Roster,
     Signatures,
     Survivors,
@@ -77,6 +76,7 @@ class Learned(NamedTuple):
 class Seen:
     """What the coalition has of one honest client, in the one roster the client took part in."""
 
+    params_digest: bytes
     roster: CheckedRoster
     dealt: dict[int, bytes]
     U2: tuple[int, ...] = ()
@@ -85,6 +85,11 @@ class Seen:
     U3: tuple[int, ...] = ()
     signature: bytes = b""
     answered: bool = False
+
+    @property
+    def binding(self) -> Binding:
+        """The derivations of this client; of other clients only if they agree on both digests."""
+        return self.roster.binding(self.params_digest)
 
     def entry(self, u: int) -> AdvertiseKeys:
         """What u advertised in this roster."""
@@ -137,7 +142,7 @@ class Coalition(Party):
     def face(self, u: int, number: int = 0) -> AdvertiseKeys:
         """The advertisement `number` of corrupt u."""
         face = Face(*(Stream("face", u, number, i)(32) for i in range(3)))
-        c_pk, s_pk = (_public(secret) for secret in face[:2])
+        c_pk, s_pk = (public_key(secret) for secret in face[:2])
         hello = self.advertisement(u, c_pk, s_pk, commitment(self.digest, u, face.b_u))
         self.faces[c_pk] = face
         self.secrets |= {s_pk: face.s_sk, hello.commitment: face.b_u}
@@ -159,7 +164,8 @@ class Coalition(Party):
         sealed = iter(records(reply.ciphertexts, CIPHERTEXT_BYTES))
         row = self.row(checked, u)
         dealt = {i: next(sealed) for i in row if checked.ids[i] != u}
-        self.seen[u] = Seen(checked, {checked.ids[i]: c for i, c in dealt.items()})
+        believes = self.clients[u]._params_digest  # no secret: the coalition told it so
+        self.seen[u] = Seen(believes, checked, {checked.ids[i]: c for i, c in dealt.items()})
         for i, ciphertext in dealt.items():
             if checked.entries[i].c_pk in self.faces:
                 self._open(u, i, ciphertext)
@@ -257,7 +263,7 @@ class Coalition(Party):
         """The corrupt client at index i opens what the honest sender dealt it."""
         seen = self.seen[sender]
         receiver, entry = seen.roster.entries[i], seen.entry(sender)
-        binding = seen.roster.binding(self.digest)
+        binding = seen.binding
         shared = _exchange(self.faces[receiver.c_pk].c_sk, entry.c_pk)
         plaintext = binding.aead(shared, sender, receiver.u).decrypt(
             ciphertext[:NONCE_BYTES],
@@ -287,7 +293,7 @@ class Coalition(Party):
     def opened_s_sk(self, u: int) -> bytes | None:
         """s_sk of an honest client, checked against its public key."""
         s_sk = self.secret(self.shares.s_sk, self.hello[u].s_pk)
-        if s_sk is not None and _public(s_sk) != self.hello[u].s_pk:
+        if s_sk is not None and public_key(s_sk) != self.hello[u].s_pk:
             raise RuntimeError(f"the shares of s_sk_{u} that were released do not fit")
         return s_sk
 
@@ -322,7 +328,7 @@ class Coalition(Party):
 
     def _strip(self, u: int, seen: Seen) -> tuple[dict[Any, int], RingVector]:
         """The unknown masks in y_u with their signs, and y_u without the known ones."""
-        binding = seen.roster.binding(self.digest)
+        binding = seen.binding
         unknown: dict[Any, int] = {}
         streams = []
         b_u, s_sk_u = self.opened_b(u), self.opened_s_sk(u)
@@ -334,7 +340,7 @@ class Coalition(Party):
             entry, own = seen.entry(v), seen.entry(u)
             s_sk_v = self.secret(self.shares.s_sk, entry.s_pk)
             if s_sk_u is None and s_sk_v is None:
-                pair = (seen.roster.digest, *sorted([own.s_pk, entry.s_pk]))
+                pair = (seen.binding, *sorted([own.s_pk, entry.s_pk]))
                 unknown[pair] = masks.sign(u, v)
                 continue
             secret, public = (s_sk_u, entry.s_pk) if s_sk_u else (s_sk_v, own.s_pk)
@@ -351,6 +357,23 @@ class Coalition(Party):
         for u, factor in factors.items():
             total += known[u] * SPEC.dtype.type(factor % 2**SPEC.bits)
         return Learned(factors, total[:-1].tolist())
+
+
+def harm(coalition: Coalition) -> str | None:
+    """What the coalition has that it must not have."""
+    params = coalition.params
+    if coalition.both_opened():
+        return f"both secrets of {coalition.both_opened()}"
+    if any(len(views) > 1 for views in coalition.views().values()):
+        return f"two U3: {coalition.views()}"
+    taken: set[int] = set()
+    for learned in coalition.learned():
+        if len(learned.clients) < params.min_survivors - params.corrupt:
+            return f"a sum over only {learned.clients}"
+        if taken & set(learned.clients):
+            return f"two sums that hold {taken & set(learned.clients)}"
+        taken |= set(learned.clients)
+    return None
 
 
 def _null_space(columns: list[dict[Any, int]]) -> list[dict[int, int]]:
@@ -381,13 +404,10 @@ def unsigned(message: Any, **changes: Any) -> Any:
     return msgspec.structs.replace(message, **changes)
 
 
-def _public(secret: bytes) -> bytes:
+def public_key(secret: bytes) -> bytes:
     return X25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
 
 
 def _exchange(secret: bytes, public: bytes) -> bytes:
     key = X25519PrivateKey.from_private_bytes(secret)
     return key.exchange(X25519PublicKey.from_public_bytes(public))
-
-
-__all__ = ["Coalition", "Learned", "MaskedInput", "Stream", "unsigned"]

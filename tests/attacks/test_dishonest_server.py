@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, event, find, given, settings
 from hypothesis import strategies as st
 
 from secagg import Harary
-from tests.attacks.dishonest import Coalition
+from tests.attacks.dishonest import Coalition, harm
 
 SETTINGS = settings(
     derandomize=True,
@@ -132,23 +132,6 @@ def strategies(draw: st.DrawFn, worlds: list[World]) -> Strategy:
         {u: sides[u] if by_side else 0 for u in honest},
         draw(few) if draw(rare) else frozenset(),
     )
-
-
-def harm(coalition: Coalition) -> str | None:
-    """What the coalition has that it must not have."""
-    params = coalition.params
-    if coalition.both_opened():
-        return f"both secrets of {coalition.both_opened()}"
-    if any(len(views) > 1 for views in coalition.views().values()):
-        return f"two U3: {coalition.views()}"
-    taken: set[int] = set()
-    for learned in coalition.learned():
-        if len(learned.clients) < params.min_survivors - params.corrupt:
-            return f"a sum over only {learned.clients}"
-        if taken & set(learned.clients):
-            return f"two sums that hold {taken & set(learned.clients)}"
-        taken |= set(learned.clients)
-    return None
 
 
 def true_combination(coalition: Coalition, factors: dict[int, int]) -> list[int]:
