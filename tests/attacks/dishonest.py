@@ -8,7 +8,6 @@ y_u in which every unknown cancels is a sum that it has learned, and there are n
 finds a basis of them, and computes them.
 """
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -35,21 +34,11 @@ from secagg.messages import (
 from secagg.packing import RingVector, unpack
 from secagg.roster import CheckedRoster
 from secagg.shamir import SHARE_BYTES, combine, decode_shares
-from tests.party import SPECS, Party
+from tests.attacks.steady import Steady, Stream
+from tests.party import SPECS
 
 PRIME = 2**61 - 1
 SPEC = SPECS[0]
-
-
-class Stream:
-    """`rand` that is the same in every run: call i gives SHAKE-256(seed, i)."""
-
-    def __init__(self, *seed: object) -> None:
-        self.seed, self.calls = repr(seed).encode(), 0
-
-    def __call__(self, count: int) -> bytes:
-        self.calls += 1
-        return hashlib.shake_256(b"%d/%s" % (self.calls, self.seed)).digest(count)
 
 
 class Face(NamedTuple):
@@ -112,7 +101,7 @@ class Shares:
         sharings.setdefault(public, {})[x] = share
 
 
-class Coalition(Party):
+class Coalition(Steady):
     """A session whose server, and whose clients in `corrupt`, are the adversary's.
 
     The last `corrupt` of the `enrolled` clients are corrupt, whatever `Params.corrupt` says: with
@@ -121,7 +110,6 @@ class Coalition(Party):
 
     def __init__(self, n: int, *, bad: int, enrolled: int | None = None, **params: Any) -> None:
         enrolled = enrolled or n
-        self.streams = params.pop("streams", "coalition")
         super().__init__(enrolled, most=n, **params)
         self.corrupt = tuple(self.ids[enrolled - bad :])
         self.honest = tuple(self.ids[: enrolled - bad])
@@ -131,11 +119,6 @@ class Coalition(Party):
         self.faces: dict[bytes, Face] = {}
         self.secrets: dict[bytes, bytes] = {}
         self.digest = self.params.digest(self.directory.digest)
-
-    def client(self, u: int, **changes: Any) -> secagg.Client:
-        client = super().client(u, **changes)
-        client._rand = Stream(self.streams, u, sorted(changes))
-        return client
 
     # What it says.
 
