@@ -54,7 +54,7 @@ class Complete:
 
     def check(self, *, n: int, t: int, corrupt: int, min_roster: int) -> None:
         """2t > n + corrupt: Bonawitz et al. 2017, Theorem 6.5."""
-        if not (1 <= t <= n and 2 * t > n + corrupt):
+        if not (t <= n and 2 * t > n + corrupt):
             raise LocalProtocolError(
                 f"t={t} does not satisfy 2t > n + corrupt, t <= n for n={n}, corrupt={corrupt}; "
                 f"the least that does is t={(n + max(corrupt, 0)) // 2 + 1}"
