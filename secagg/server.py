@@ -75,9 +75,14 @@ class Server:
         return seal_server(key, self._session, self._round, self._outbox)
 
     @property
+    def state(self) -> str:
+        """Advertising, Sharing, Collecting, Checking, Opening, Aggregate or Failed."""
+        return type(self._round).__name__
+
+    @property
     def outbox(self) -> Outbox:
         """What the last `close_round` gave, to be sent again to whoever has not answered."""
-        return self._outbox
+        return dict(self._outbox)
 
     def receive(self, u: int, message: AnyMessage | Buffer) -> None:
         """Take one message that the transport says is from client u, or its bytes.
@@ -133,7 +138,7 @@ class Server:
             raise LocalProtocolError("the session is over: there is no round to close")
         self._round, self._outbox = Failed(), {}
         self._round, self._outbox = current.close()
-        return self._outbox
+        return dict(self._outbox)
 
     @property
     def result(self) -> Aggregate:
