@@ -218,6 +218,27 @@ def test_a_blob_whose_write_failed_never_comes_back() -> None:
         host.restored_from(relabelled(left_over, 20), host.generation)
 
 
+def test_a_restore_that_failed_leaves_nothing_to_roll_back_to() -> None:
+    """The process that it was to replace lives on, and answers: the blob is of before that."""
+    host, _, _ = hosted(2)
+    host.fate.cuts = {host.fate.moment + 2}
+    with pytest.raises(PowerCut):
+        host.restored(3)
+    left_over = host.disk[max(host.disk)]
+    host.client.receive(Survivors((10, 20, 30, 40, 50)))
+    with pytest.raises(LocalProtocolError, match="expected the host's, 4"):
+        host.restored_from(left_over, host.generation)
+
+
+def test_a_process_whose_store_failed_does_not_repeat_earlier_replies_either() -> None:
+    host, request, _ = hosted(2)
+    host.fate.cuts = {host.fate.moment + 1}
+    with pytest.raises(PowerCut):
+        host.client.receive(Survivors((10, 20, 30, 40, 50)))
+    with pytest.raises(LocalProtocolError, match="Aborted"):
+        host.reply(request)
+
+
 def test_a_rejection_that_could_not_be_stored_is_forgotten() -> None:
     """It said nothing that the server did not know: see decision 3."""
     host, _, _ = hosted(2)
