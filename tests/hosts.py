@@ -100,6 +100,11 @@ class Host:
                 dark = True
 
 
+def restored(party: Party, blob: bytes) -> secagg.Server:
+    """The party's server in a blob."""
+    return secagg.Server.restore(blob, KEY, party.params, directory=party.directory)
+
+
 class ForgetfulHost(Host):
     """It keeps no generation, and believes the one that stands in the blob."""
 
@@ -135,12 +140,7 @@ class Storm:
             try:
                 self._play_round()
             except PowerCut:
-                self.server = secagg.Server.restore(
-                    self.choose(self.snapshots),
-                    KEY,
-                    self.party.params,
-                    directory=self.party.directory,
-                )
+                self.server = restored(self.party, self.choose(self.snapshots))
         return self.server.result
 
     def _play_round(self) -> None:
