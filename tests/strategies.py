@@ -9,6 +9,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import strategies as st
 
 from secagg import VectorSpec
+from secagg.messages import (
+    AdvertiseKeys,
+    AnyMessage,
+    Ciphertexts,
+    ConsistencyCheck,
+    MaskedInput,
+    Roster,
+    ShareKeys,
+    Signatures,
+    Survivors,
+    Unmasking,
+)
 from secagg.packing import RingVector
 
 DTYPES = ("<u1", "<u2", "<u4", "<u8")
@@ -63,3 +75,26 @@ def signing_key(u: int) -> Ed25519PrivateKey:
 def signing_keys(clients: Sequence[int]) -> dict[int, Ed25519PrivateKey]:
     """Identity keys for these clients."""
     return {u: signing_key(u) for u in clients}
+
+
+packed = st.binary(max_size=300).map(memoryview)
+"""A packed field of a message, of any length: `wire` does not judge it."""
+
+_signatures = st.binary(min_size=64, max_size=64)
+_digests = st.binary(min_size=32, max_size=32)
+_id_tuples = st.lists(ids, max_size=6).map(tuple)
+
+advertisements = st.builds(AdvertiseKeys, ids, _digests, _digests, _digests, _signatures)
+
+messages: st.SearchStrategy[AnyMessage] = st.one_of(
+    advertisements,
+    st.builds(Roster, st.lists(advertisements, max_size=4).map(tuple)),
+    st.builds(ShareKeys, ids, packed, _signatures),
+    st.builds(Ciphertexts, _id_tuples, packed),
+    st.builds(MaskedInput, ids, st.lists(packed, max_size=4).map(tuple), _id_tuples, _signatures),
+    st.builds(Survivors, _id_tuples),
+    st.builds(ConsistencyCheck, ids, _signatures),
+    st.builds(Signatures, _id_tuples, st.lists(_signatures, max_size=4).map(tuple)),
+    st.builds(Unmasking, ids, packed, _signatures),
+)
+"""Any message that has an encoding, sensible or not."""
