@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import FrozenInstanceError, replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -165,23 +166,20 @@ def test_a_threshold_that_withstands_nobody_names_one_that_does(
         Params(n, [X], t=t)
 
 
-@given(st.integers(1, 8), st.integers(0, 20), st.integers(1, 16))
-def test_a_sparse_threshold_outside_its_range_names_the_range(
-    half: int, corrupt: int, t: int
-) -> None:
-    k, n = 2 * half, 60
-    x, h = min(k, corrupt), min(half, corrupt)
-    allowed = 2 * t > k + 1 + x and t >= half + 2 + h and t <= k
-    if allowed:
-        assert Params(n, [X], graph=Harary(k), t=t, corrupt=corrupt).t == t
-        return
-    with pytest.raises(LocalProtocolError, match=rf"t={t} is not in \d+..k={k}") as refusal:
-        Params(n, [X], graph=Harary(k), t=t, corrupt=corrupt)
-    least = int(re.search(r"in (\d+)\.\.", str(refusal.value))[1])
-    if least <= k:
-        assert Params(n, [X], graph=Harary(k), t=least, corrupt=corrupt).t == least
-    with pytest.raises(LocalProtocolError):
-        Params(n, [X], graph=Harary(k), t=least - 1, corrupt=corrupt)
+@pytest.mark.parametrize("half", range(1, 9))
+def test_a_sparse_threshold_is_in_its_range_or_the_range_is_named(half: int) -> None:
+    k = 2 * half
+    for corrupt, t in product(range(12), range(k + 2)):
+        x, h = min(k, corrupt), min(half, corrupt)
+        sparse = {"graph": Harary(k), "corrupt": corrupt}
+        if 2 * t > k + 1 + x and half + 2 + h <= t <= k:
+            assert Params(60, [X], t=t, **sparse).t == t
+            continue
+        with pytest.raises(LocalProtocolError, match=rf"t={t} is not in \d+..k={k}") as refusal:
+            Params(60, [X], t=t, **sparse)
+        least = int(re.search(r"in (\d+)\.\.", str(refusal.value))[1])
+        if least <= k:
+            assert Params(60, [X], t=least, **sparse).t == least
 
 
 @pytest.mark.parametrize(
