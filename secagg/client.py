@@ -91,8 +91,8 @@ class Client:
         self.u = u
         self._params = params
         self._directory = as_directory(directory)
-        if u not in self._directory:
-            raise LocalProtocolError(f"client {u} is not in the directory")
+        if type(u) is not int or u not in self._directory:
+            raise LocalProtocolError(f"client {u!r} is not in the directory")
         if signing_key.public_key().public_bytes_raw() != self._directory[u]:
             raise LocalProtocolError(f"the signing key is not the one the directory has for {u}")
         self._signing_key = signing_key
@@ -290,6 +290,10 @@ def _with_tallies(
     if isinstance(vectors, np.ndarray):
         vectors = {specs[0].name: vectors}
     names = [spec.name for spec in specs]
+    if not isinstance(vectors, Mapping):
+        raise LocalProtocolError(
+            f"the input is a {type(vectors).__name__}, expected an array, or arrays by name"
+        )
     if set(vectors) != set(names):
         raise LocalProtocolError(f"input vectors {sorted(vectors)}, expected {sorted(names)}")
     return [_with_tally(spec, vectors[spec.name]) for spec in specs]
