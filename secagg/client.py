@@ -109,8 +109,8 @@ class Client:
         self.u = u
         self._params = params
         self._directory = as_directory(directory)
-        if u not in self._directory:
-            raise LocalProtocolError(f"client {u} is not in the directory")
+        if type(u) is not int or u not in self._directory:
+            raise LocalProtocolError(f"client {u!r} is not in the directory")
         if signing_key.public_key().public_bytes_raw() != self._directory[u]:
             raise LocalProtocolError(f"the signing key is not the one the directory has for {u}")
         self._signing_key = signing_key

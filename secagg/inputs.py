@@ -19,6 +19,10 @@ def with_tallies(
     if isinstance(vectors, np.ndarray):
         vectors = {specs[0].name: vectors}
     names = [spec.name for spec in specs]
+    if not isinstance(vectors, Mapping):
+        raise LocalProtocolError(
+            f"the input is a {type(vectors).__name__}, expected an array, or arrays by name"
+        )
     if set(vectors) != set(names):
         raise LocalProtocolError(f"input vectors {sorted(vectors)}, expected {sorted(names)}")
     return [_with_tally(spec, vectors[spec.name]) for spec in specs]

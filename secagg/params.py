@@ -36,13 +36,13 @@ class VectorSpec:
     bits: int
 
     def __post_init__(self) -> None:
-        if not self.name:
+        if not (type(self.name) is str and self.name):
             raise LocalProtocolError("a vector needs a name")
-        if not 1 <= self.length < MAX_LENGTH:
+        if not (type(self.length) is int and 1 <= self.length < MAX_LENGTH):
             raise LocalProtocolError(
-                f"vector {self.name!r}: length {self.length} is not in 1..2^40"
+                f"vector {self.name!r}: length {self.length!r} is not in 1..2^40-1"
             )
-        if not 1 <= self.bits <= 64:
+        if not (type(self.bits) is int and 1 <= self.bits <= 64):
             raise LocalProtocolError(f"vector {self.name!r}: {self.bits} bits are not in 1..64")
 
     @property
@@ -102,6 +102,7 @@ class Params:
         session: bytes | None = None,
         context: bytes = b"",
     ) -> None:
+        _check_ints(n=n, t=t, corrupt=corrupt, min_roster=min_roster, min_survivors=min_survivors)
         graph = Complete() if graph is None else graph
         t, corrupt = graph.defaults(n, t, corrupt)
         quorum = max((n + corrupt) // 2 + 1, graph.least_survivors(t))
@@ -183,6 +184,8 @@ class Params:
         names = [spec.name for spec in self.vectors]
         if not 1 <= len(names) < 2**24 or len(set(names)) < len(names):
             raise LocalProtocolError(f"vectors need distinct names, at least one; seen {names}")
+        if type(self.session) is not bytes or type(self.context) is not bytes:
+            raise LocalProtocolError("session and context are bytes")
 
     def digest(self, directory_digest: bytes) -> bytes:
         """SHA-256 of every field and of the directory: what signatures and derivations bind to."""
@@ -202,3 +205,10 @@ class Params:
             directory_digest,
             self.context,
         )
+
+
+def _check_ints(**values: int | None) -> None:
+    """Nothing else has the one encoding that the digest needs."""
+    for name, value in values.items():
+        if value is not None and type(value) is not int:
+            raise LocalProtocolError(f"{name}={value!r} is a {type(value).__name__}, expected int")
