@@ -32,6 +32,9 @@ PAIRWISE_MASK = b"secagg/v1/pairwise-mask"
 SELF_MASK = b"secagg/v1/self-mask"
 SHARE_ENCRYPTION = b"secagg/v1/share-encryption"
 GRAPH = b"secagg/v1/graph"
+CLIENT_SNAPSHOT = b"secagg/v1/client-snapshot"
+SERVER_SNAPSHOT = b"secagg/v1/server-snapshot"
+REQUEST = b"secagg/v1/request"
 
 SEED_BYTES = 24
 """A mask's seed: a 16-byte AES key and an 8-byte nonce."""

@@ -13,11 +13,9 @@ from typing import cast
 import numpy as np
 
 from secagg.errors import LocalProtocolError
-from secagg.graph import Complete, Graph
+from secagg.graph import Complete, Graph, graph_of
 from secagg.keys import PARAMS, VERSION, framed, sha256
-
-MAX_CLIENTS = 65520
-"""The x-coordinate of a share is the roster index + 1, a nonzero element of GF(65521)."""
+from secagg.parameters import MAX_CLIENTS, Adversary, GraphChoice, choose
 
 MAX_LENGTH = 2**40
 """Words of a vector; the mask's counter block numbers 2^40 blocks of 16 bytes."""
@@ -38,13 +36,13 @@ class VectorSpec:
     bits: int
 
     def __post_init__(self) -> None:
-        if not self.name:
+        if not (type(self.name) is str and self.name):
             raise LocalProtocolError("a vector needs a name")
-        if not 1 <= self.length < MAX_LENGTH:
+        if not (type(self.length) is int and 1 <= self.length < MAX_LENGTH):
             raise LocalProtocolError(
-                f"vector {self.name!r}: length {self.length} is not in 1..2^40"
+                f"vector {self.name!r}: length {self.length!r} is not in 1..2^40-1"
             )
-        if not 1 <= self.bits <= 64:
+        if not (type(self.bits) is int and 1 <= self.bits <= 64):
             raise LocalProtocolError(f"vector {self.name!r}: {self.bits} bits are not in 1..64")
 
     @property
@@ -104,6 +102,7 @@ class Params:
         session: bytes | None = None,
         context: bytes = b"",
     ) -> None:
+        _check_ints(n=n, t=t, corrupt=corrupt, min_roster=min_roster, min_survivors=min_survivors)
         graph = Complete() if graph is None else graph
         t, corrupt = graph.defaults(n, t, corrupt)
         quorum = max((n + corrupt) // 2 + 1, graph.least_survivors(t))
@@ -123,6 +122,54 @@ class Params:
             object.__setattr__(self, name, value)
         self._check(quorum)
 
+    @classmethod
+    def choose(
+        cls,
+        n: int,
+        vectors: Iterable[VectorSpec],
+        *,
+        corrupt: int | float,
+        dropout: float,
+        privacy_bits: int = 40,
+        correctness_bits: int = 20,
+        grinding_bits: int = 64,
+        adversary: Adversary = "active",
+        min_roster: int | None = None,
+        graph: GraphChoice = "auto",
+        session: bytes | None = None,
+        context: bytes = b"",
+    ) -> "Params":
+        """The cheapest parameters with which n clients keep their inputs private and get their sum.
+
+        Args are those of `secagg.parameters.choose`, which also tells the probabilities it meets;
+        `corrupt` and `dropout` are fractions of n (`corrupt` as an int: a number of clients).
+
+        Raises:
+            LocalProtocolError: when no parameters do, with the numbers that could be had instead.
+        """
+        choice = choose(
+            n,
+            corrupt=corrupt,
+            dropout=dropout,
+            privacy_bits=privacy_bits,
+            correctness_bits=correctness_bits,
+            grinding_bits=grinding_bits,
+            adversary=adversary,
+            min_roster=min_roster,
+            graph=graph,
+        )
+        return cls(
+            n,
+            vectors,
+            t=choice.t,
+            corrupt=choice.corrupt,
+            min_roster=choice.min_roster,
+            min_survivors=choice.min_survivors,
+            graph=graph_of(choice),
+            session=session,
+            context=context,
+        )
+
     def _check(self, quorum: int) -> None:
         if not 2 <= self.n <= MAX_CLIENTS:
             raise LocalProtocolError(f"n={self.n} clients are not in 2..{MAX_CLIENTS}")
@@ -137,6 +184,8 @@ class Params:
         names = [spec.name for spec in self.vectors]
         if not 1 <= len(names) < 2**24 or len(set(names)) < len(names):
             raise LocalProtocolError(f"vectors need distinct names, at least one; seen {names}")
+        if type(self.session) is not bytes or type(self.context) is not bytes:
+            raise LocalProtocolError("session and context are bytes")
 
     def digest(self, directory_digest: bytes) -> bytes:
         """SHA-256 of every field and of the directory: what signatures and derivations bind to."""
@@ -156,3 +205,10 @@ class Params:
             directory_digest,
             self.context,
         )
+
+
+def _check_ints(**values: int | None) -> None:
+    """Nothing else has the one encoding that the digest needs."""
+    for name, value in values.items():
+        if value is not None and type(value) is not int:
+            raise LocalProtocolError(f"{name}={value!r} is a {type(value).__name__}, expected int")

@@ -44,6 +44,11 @@ class Aggregate:
         return next(iter(self.vectors.values()))
 
 
+@dataclass(frozen=True)
+class Failed:
+    """The session ended without a sum; nothing is kept."""
+
+
 @dataclass
 class Session:
     """What every round of one session shares."""
