@@ -379,6 +379,19 @@ def test_a_client_whose_neighbours_are_gone_is_left_out() -> None:
         play_again(dict.fromkeys(gone, 2))
 
 
+def test_who_is_left_out_takes_others_along() -> None:
+    """k = t = 4: beside a gap of two, a client has 3 of itself and its neighbours; and so on."""
+    params = Params(13, [X], t=4, corrupt=0, graph=Harary(4), session=b"")
+    inputs, keys = random_inputs(range(13), params.vectors, 0), signing_keys(range(13))
+    first, second = Recorder(), Recorder()
+    secagg.run(params, inputs, signing_keys=keys, rand=CounterRand(b""), link=first)
+    ring = ring_order(first.closed_neighbourhoods(Harary(2)))
+    common = {"signing_keys": keys, "rand": CounterRand(b""), "link": second}
+    with pytest.raises(TooFewClients, match="^0 clients shared keys with enough neighbours"):
+        secagg.run(params, inputs, drop={ring[0]: 1, ring[1]: 1}, **common)
+    assert set(second.told()) == {1}
+
+
 @pytest.mark.parametrize("bits", [1, 8, 13, 24, 32, 33, 64])
 @pytest.mark.parametrize("length", [1, 7, 8, 9])
 def test_short_vectors_of_every_width(bits: int, length: int) -> None:
