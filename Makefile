@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test test-slow lint clean
 
 demo: $(VENV)/.fl
-	$(BIN)/fl demo $(ARGS)
+	@$(BIN)/fl demo $(ARGS)
 
 test: $(VENV)/.fl-dev lint
 	$(BIN)/python -m pytest $(ARGS)

@@ -1,7 +1,7 @@
 """An authority is a directory by signature: one key says which key speaks for which client.
 
-    certificate of u = key ‖ Ed25519(CA key, label ‖ u as 8 bytes, big-endian ‖ key)
-    digest           = SHA-256(label ‖ CA key)
+    certificate of u = key ‖ Ed25519(CA key, framed(label, u, key))
+    digest           = SHA-256(label, CA key)
 
 The digest says whom to believe and not who is enrolled, so clients may come without a new file for
 everybody; a client that lacks the certificate of a roster's member refuses that roster. The bound
@@ -10,7 +10,6 @@ no revocation: change the CA key. A certificate does not prove that u holds the 
 else's messages can pass for u's, since every signed message names its sender.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +22,7 @@ from secagg import directory_file
 from secagg.curve import check_ed25519
 from secagg.directory import Pinned, UnknownClient, check_entry
 from secagg.errors import LocalProtocolError, RemoteProtocolError
-
-ENROLMENT_LABEL: Final = b"secagg/v1/enrolment"
-AUTHORITY_LABEL: Final = b"secagg/v1/authority"
+from secagg.keys import AUTHORITY, ENROLMENT, framed, id_bytes, sha256
 
 
 @dataclass(frozen=True)
@@ -88,8 +85,7 @@ class Authority(Mapping[int, bytes]):
 
     @property
     def digest(self) -> bytes:
-        label = bytes([len(AUTHORITY_LABEL)]) + AUTHORITY_LABEL
-        return hashlib.sha256(label + self.ca_public_key).digest()
+        return sha256(AUTHORITY, self.ca_public_key)
 
     def __getitem__(self, u: int, /) -> bytes:
         try:
@@ -136,5 +132,4 @@ def load(path: str | Path) -> Pinned | Authority:
 
 
 def _statement(u: int, key: bytes) -> bytes:
-    """What is signed: every part has a fixed length, the label behind its own."""
-    return bytes([len(ENROLMENT_LABEL)]) + ENROLMENT_LABEL + u.to_bytes(8, "big") + key
+    return framed(ENROLMENT, id_bytes(u), key)

@@ -1,22 +1,20 @@
 """A directory says which Ed25519 key speaks for which client; this one pins every key by hand.
 
-    digest = SHA-256(label ‖ for each id u in rising order: u as 8 bytes, big-endian ‖ key of u)
+    digest = SHA-256(label, for each id u in rising order: u, key of u)
 
 Every client of a session computes the digest from its own copy and puts it into the params digest,
 so two clients that disagree about one key share no session. A directory does not say who is honest,
 and it does not take a key back: leave the client out of the next session's directory instead.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final, Protocol, Self, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 from secagg import directory_file
 from secagg.curve import check_ed25519
 from secagg.errors import LocalProtocolError, RemoteProtocolError
-
-DIRECTORY_LABEL: Final = b"secagg/v1/directory"
+from secagg.keys import DIRECTORY, id_bytes, sha256
 
 
 class UnknownClient(RemoteProtocolError, KeyError):
@@ -130,7 +128,4 @@ def check_entry(u: int, key: bytes) -> None:
 
 
 def _digest(keys: Mapping[int, bytes]) -> bytes:
-    hasher = hashlib.sha256(bytes([len(DIRECTORY_LABEL)]) + DIRECTORY_LABEL)
-    for u in sorted(keys):
-        hasher.update(u.to_bytes(8, "big") + keys[u])
-    return hasher.digest()
+    return sha256(DIRECTORY, *(part for u in sorted(keys) for part in (id_bytes(u), keys[u])))

@@ -8,7 +8,7 @@ ascending order, because that is who holds shares of b_u.  Nobody picks a positi
 order is a hash of the whole roster, parameters and every key included.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from secagg.errors import LocalProtocolError
 from secagg.keys import GRAPH, framed, sha256
+from secagg.parameters import Adversary, Choice, least_ring_threshold
 
 Indices = NDArray[np.int64]
 
@@ -54,7 +55,7 @@ class Complete:
 
     def check(self, *, n: int, t: int, corrupt: int, min_roster: int) -> None:
         """2t > n + corrupt: Bonawitz et al. 2017, Theorem 6.5."""
-        if not (1 <= t <= n and 2 * t > n + corrupt):
+        if not (t <= n and 2 * t > n + corrupt):
             raise LocalProtocolError(
                 f"t={t} does not satisfy 2t > n + corrupt, t <= n for n={n}, corrupt={corrupt}; "
                 f"the least that does is t={(n + max(corrupt, 0)) // 2 + 1}"
@@ -79,9 +80,20 @@ class Complete:
 
 @dataclass(frozen=True)
 class Harary:
-    """The k nearest on a ring (k even), the ring ordered by SHA-256 of (roster digest, index)."""
+    """The k nearest on a ring (k even), the ring ordered by SHA-256 of (roster digest, index).
+
+    Args:
+        k: neighbours of each client.
+        privacy_bits: a ring is drawn that leaks with at most 2^-bits.
+        grinding_bits: the server may try this many rosters, as log2, before it shows one.
+        adversary: "active", or "curious" for a rule that only holds if the server follows the
+            protocol (docs/decisions/0002-choosing-k-and-t.md).
+    """
 
     k: int
+    privacy_bits: int = field(default=40, kw_only=True)
+    grinding_bits: int = field(default=64, kw_only=True)
+    adversary: Adversary = field(default="active", kw_only=True)
 
     def defaults(self, n: int, t: int | None, corrupt: int | None) -> tuple[int, int]:
         """None: a sparse graph's t and corrupt are choices, `Params.choose` makes them."""
@@ -90,11 +102,19 @@ class Harary:
         return t, corrupt
 
     def check(self, *, n: int, t: int, corrupt: int, min_roster: int) -> None:
-        """2t > k+1+x and t >= k/2+2+h, with x and h the corrupt among k and k/2 clients."""
-        k, x, h = self.k, min(self.k, corrupt), min(self.k // 2, corrupt)
+        """t >= k/2+2+h, with h the corrupt among any k/2 in a row; curious: t > x, among any k."""
+        k = self.k
         if k < 2 or k % 2 or k >= min_roster:
             raise LocalProtocolError(f"k={k} is not even and in 2..min_roster-1={min_roster - 1}")
-        least = max((k + 1 + x) // 2 + 1, k // 2 + 2 + h)
+        least = least_ring_threshold(
+            k,
+            n=n,
+            corrupt=corrupt,
+            min_roster=min_roster,
+            adversary=self.adversary,
+            privacy_bits=self.privacy_bits,
+            grinding_bits=self.grinding_bits,
+        )
         if not least <= t <= k:
             raise LocalProtocolError(f"t={t} is not in {least}..k={k} for corrupt={corrupt}")
 
@@ -104,7 +124,9 @@ class Harary:
 
     def describe(self) -> bytes:
         """The graph's part of the params digest."""
-        return framed(b"harary", self.k.to_bytes(8, "little"))
+        numbers = (self.k, self.privacy_bits, self.grinding_bits)
+        packed = (number.to_bytes(8, "little") for number in numbers)
+        return framed(b"harary", *packed, self.adversary.encode())
 
     def row(self, roster_digest: bytes, m: int, i: int) -> Indices:
         """N(i) ∪ {i} of one client among m, ascending."""
@@ -118,6 +140,18 @@ class Harary:
 
     def _offsets(self) -> Indices:
         return np.arange(-(self.k // 2), self.k // 2 + 1)
+
+
+def graph_of(choice: Choice) -> Graph:
+    """The graph that was chosen, with the bits it was chosen for."""
+    if choice.k is None:
+        return Complete()
+    return Harary(
+        choice.k,
+        privacy_bits=choice.privacy_bits,
+        grinding_bits=choice.grinding_bits,
+        adversary=choice.adversary,
+    )
 
 
 @lru_cache(maxsize=8)

@@ -20,6 +20,9 @@ from secagg.errors import RemoteProtocolError
 
 VERSION = 1
 
+DIRECTORY = b"secagg/v1/directory"
+AUTHORITY = b"secagg/v1/authority"
+ENROLMENT = b"secagg/v1/enrolment"
 PARAMS = b"secagg/v1/params"
 ROSTER = b"secagg/v1/roster"
 COMMITMENT = b"secagg/v1/commitment"
@@ -29,6 +32,9 @@ PAIRWISE_MASK = b"secagg/v1/pairwise-mask"
 SELF_MASK = b"secagg/v1/self-mask"
 SHARE_ENCRYPTION = b"secagg/v1/share-encryption"
 GRAPH = b"secagg/v1/graph"
+CLIENT_SNAPSHOT = b"secagg/v1/client-snapshot"
+SERVER_SNAPSHOT = b"secagg/v1/server-snapshot"
+REQUEST = b"secagg/v1/request"
 
 SEED_BYTES = 24
 """A mask's seed: a 16-byte AES key and an 8-byte nonce."""

@@ -13,11 +13,9 @@ from typing import cast
 import numpy as np
 
 from secagg.errors import LocalProtocolError
-from secagg.graph import Complete, Graph
+from secagg.graph import Complete, Graph, graph_of
 from secagg.keys import PARAMS, VERSION, framed, sha256
-
-MAX_CLIENTS = 65520
-"""The x-coordinate of a share is the roster index + 1, a nonzero element of GF(65521)."""
+from secagg.parameters import MAX_CLIENTS, Adversary, GraphChoice, choose
 
 MAX_LENGTH = 2**40
 """Words of a vector; the mask's counter block numbers 2^40 blocks of 16 bytes."""
@@ -123,6 +121,54 @@ class Params:
         for name, value in values.items():
             object.__setattr__(self, name, value)
         self._check(quorum)
+
+    @classmethod
+    def choose(
+        cls,
+        n: int,
+        vectors: Iterable[VectorSpec],
+        *,
+        corrupt: int | float,
+        dropout: float,
+        privacy_bits: int = 40,
+        correctness_bits: int = 20,
+        grinding_bits: int = 64,
+        adversary: Adversary = "active",
+        min_roster: int | None = None,
+        graph: GraphChoice = "auto",
+        session: bytes | None = None,
+        context: bytes = b"",
+    ) -> "Params":
+        """The cheapest parameters with which n clients keep their inputs private and get their sum.
+
+        Args are those of `secagg.parameters.choose`, which also tells the probabilities it meets;
+        `corrupt` and `dropout` are fractions of n (`corrupt` as an int: a number of clients).
+
+        Raises:
+            LocalProtocolError: when no parameters do, with the numbers that could be had instead.
+        """
+        choice = choose(
+            n,
+            corrupt=corrupt,
+            dropout=dropout,
+            privacy_bits=privacy_bits,
+            correctness_bits=correctness_bits,
+            grinding_bits=grinding_bits,
+            adversary=adversary,
+            min_roster=min_roster,
+            graph=graph,
+        )
+        return cls(
+            n,
+            vectors,
+            t=choice.t,
+            corrupt=choice.corrupt,
+            min_roster=choice.min_roster,
+            min_survivors=choice.min_survivors,
+            graph=graph_of(choice),
+            session=session,
+            context=context,
+        )
 
     def _check(self, quorum: int) -> None:
         if not 2 <= self.n <= MAX_CLIENTS:

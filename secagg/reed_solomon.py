@@ -9,20 +9,14 @@ decoding", 1969; for these v, R. M. Roth, "Introduction to Coding Theory", 2006,
 A secret has several digits, and a holder is wrong if any digit of its share is. So one digit is
 decoded, its wrong holders are left out, and the rest are checked on every digit; a digit that still
 does not fit is decoded next. There is no random or fixed combination of digits that an error could
-cancel in. It needs 8·m² bytes, and does not decode beyond the radius (no list decoding).
+cancel in. It needs O(m²) memory, and does not decode beyond the radius (no list decoding).
 """
-
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from secagg.errors import LocalProtocolError, RemoteProtocolError
-
-P: Final = 65521
-
-Field = NDArray[np.int64]
-"""Elements of GF(65521), in [0, P): a product of two and a sum of 2²¹ such products fit in 2⁵³."""
+from secagg.field import Field, P, dot, inverse, powers, product
 
 
 def correct(
@@ -46,16 +40,16 @@ def correct(
     _check(xs, shares, t)
     xs, shares = xs.astype(np.int64), shares.astype(np.int64)
     spare, radius = len(xs) - t, (len(xs) - t) // 2
-    powers = _powers(xs, spare)
-    weights = _inverse(_product(xs[:, None] - xs + np.eye(len(xs), dtype=np.int64)))
+    rows = powers(xs, spare)
+    weights = inverse(product(xs[:, None] - xs + np.eye(len(xs), dtype=np.int64)))
     wrong = np.zeros(len(xs), dtype=bool)
     while True:
-        syndromes = _dot(powers[: spare - wrong.sum()], weights[:, None] * shares % P)
+        syndromes = dot(rows[: spare - wrong.sum()], weights[:, None] * shares % P)
         bad_digits = syndromes.any(axis=0)
         if not bad_digits.any():
             return _at_zero(xs, weights, shares, wrong), np.flatnonzero(wrong)
         locator = _recurrence(syndromes[:, bad_digits.argmax()])
-        found = _roots(locator, powers) & ~wrong
+        found = _roots(locator, rows) & ~wrong
         if found.sum() != len(locator) - 1 or found.sum() + wrong.sum() > radius:
             raise RemoteProtocolError(
                 f"{len(xs)} shares with threshold {t}: more than the {radius} that can be "
@@ -63,7 +57,7 @@ def correct(
             )
         wrong |= found
         # A left-out holder's factor is 0, and each other weight loses its factor (x − x_k)⁻¹.
-        weights = weights * _product(xs[:, None] - xs[found]) % P
+        weights = weights * product(xs[:, None] - xs[found]) % P
 
 
 def _recurrence(S: Field) -> Field:
@@ -89,54 +83,21 @@ def _recurrence(S: Field) -> Field:
     return C[: L + 1]
 
 
-def _roots(locator: Field, powers: Field) -> NDArray[np.bool_]:
+def _roots(locator: Field, rows: Field) -> NDArray[np.bool_]:
     """Which xᵢ have Λ(1/xᵢ) = 0, shape [m]; none if Λ is too long to be of use.
 
     xᴸ·Λ(1/x) = Σₖ λₖ·x^(L−k), so the inverse of x is not needed.
     """
-    if len(locator) > len(powers):
-        return np.zeros(powers.shape[1], dtype=bool)
-    is_root: NDArray[np.bool_] = _dot(locator[::-1], powers[: len(locator)]) == 0
+    if len(locator) > len(rows):
+        return np.zeros(rows.shape[1], dtype=bool)
+    is_root: NDArray[np.bool_] = dot(locator[::-1], rows[: len(locator)]) == 0
     return is_root
 
 
 def _at_zero(xs: Field, weights: Field, shares: Field, wrong: NDArray[np.bool_]) -> Field:
     """Lagrange's f(0) = Σᵢ shareᵢ·vᵢ·∏_{k≠i} (−x_k) over the shares that are not wrong."""
-    coefficients = weights * _inverse(-xs % P) % P * _product(-xs[~wrong] % P) % P
-    return _dot(coefficients, shares)
-
-
-def _powers(xs: Field, rows: int) -> Field:
-    """x⁰, x¹, …, shape [rows, m]."""
-    powers = np.ones((rows, len(xs)), dtype=np.int64)
-    for j in range(1, rows):
-        powers[j] = powers[j - 1] * xs % P
-    return powers
-
-
-def _product(factors: NDArray[np.int64]) -> Field:
-    """The product mod P along the last axis, by halves; factors in (−P, P)."""
-    factors = factors % P
-    while (size := factors.shape[-1]) > 1:
-        halves = factors[..., : size // 2] * factors[..., size // 2 : size // 2 * 2] % P
-        factors = np.concatenate([halves, factors[..., size // 2 * 2 :]], axis=-1)
-    return factors[..., 0]
-
-
-def _inverse(a: Field) -> Field:
-    """a^(P−2) = a⁻¹ by Fermat, elementwise."""
-    result = np.ones_like(a)
-    for bit in f"{P - 2:b}":
-        result = result * result % P
-        if bit == "1":
-            result = result * a % P
-    return result
-
-
-def _dot(A: Field, B: Field) -> Field:
-    """A·B mod P: float64 holds every sum of up to 2²¹ products exactly, and BLAS is fast."""
-    product: NDArray[np.float64] = A.astype(np.float64) @ B.astype(np.float64)
-    return product.astype(np.int64) % P
+    coefficients = weights * inverse(-xs % P) % P * product(-xs[~wrong] % P) % P
+    return dot(coefficients, shares)
 
 
 def _check(xs: NDArray[np.int64], shares: NDArray[np.uint16] | Field, t: int) -> None:

@@ -110,18 +110,25 @@ class Sharing(Rostered):
     def close(self) -> tuple["Collecting", Outbox]:
         """To each of U2 what its neighbours in U2 sealed for it."""
         session, params, rows = self.session, self.session.params, self.hoods.rows
+        session.at_least(params.min_survivors, len(self.answered), "shared keys")
         in_U2 = self._with_enough_senders()
         U2 = self.ids_at(np.flatnonzero(in_U2))
         session.note_missing(self.roster.ids, self.answered, 1)
         session.note_missing(self.answered, U2, 2)
-        session.at_least(params.min_survivors, len(U2), "shared keys with enough neighbours")
+        session.at_least(params.min_survivors, len(U2), f"have {params.t} holders")
         outbox: Outbox = {}
         for i in np.flatnonzero(in_U2).tolist():
             from_U2 = in_U2[rows[i]] & (rows[i] != i)
-            sealed = np.ascontiguousarray(self.relay[i, from_U2]).reshape(-1)
-            outbox[self.roster.ids[i]] = Ciphertexts(self.ids_at(rows[i, from_U2]), sealed.data)
+            sealed = self._moved_to_front(i, from_U2)
+            outbox[self.roster.ids[i]] = Ciphertexts(self.ids_at(rows[i, from_U2]), sealed)
         held = in_U2[:, None] & in_U2[rows]
         return Collecting.begin(session, self.roster, self.hoods, in_U2, held), outbox
+
+    def _moved_to_front(self, i: int, columns: Flags) -> memoryview:
+        """These records of row i, end to end: in place, because n² ciphertexts fit once."""
+        count = int(columns.sum())
+        self.relay[i, :count] = self.relay[i, columns]
+        return self.relay[i, :count].reshape(-1).data
 
     def _with_enough_senders(self) -> Flags:
         """U2: who answered and has, itself included, t of N(u) ∪ {u} in U2."""

@@ -26,7 +26,7 @@ class Aggregate:
     Attributes:
         vectors: by name, the sum mod 2^bits over U3; shape (length,), dtype `spec.dtype`.
         survivors: U3, the clients whose vectors are in the sum, ascending.
-        dropped: client → first round it missed; a client gone in round 3 or 4 is in both.
+        dropped: client of U1 → first round it missed; one gone in round 3 or 4 is in both.
         disputes: (owner, holder): the share that holder sent is not the one that owner's secret
             needs. One of the two lied, and nothing here tells which.
     """
@@ -42,6 +42,11 @@ class Aggregate:
         if len(self.vectors) != 1:
             raise LocalProtocolError(f"this session has vectors {sorted(self.vectors)}, not one")
         return next(iter(self.vectors.values()))
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The session ended without a sum; nothing is kept."""
 
 
 @dataclass

@@ -15,14 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secagg.errors import LocalProtocolError, RemoteProtocolError
+from secagg.field import Field, P, dot, inverse, powers, product
 
-P = 65521
 DIGITS = 17
 SECRET_BYTES = 32
 SHARE_BYTES = 2 * DIGITS
 
 Rand = Callable[[int], bytes]
-Residues = NDArray[np.int64]
 
 
 def to_digits(secret: bytes) -> list[int]:
@@ -44,12 +43,12 @@ def from_digits(digits: Sequence[int]) -> bytes:
     return value.to_bytes(SECRET_BYTES, "little")
 
 
-def encode_shares(residues: Residues) -> NDArray[np.uint8]:
-    """Residues [..., 17] as bytes [..., 34], each digit a little-endian uint16."""
+def encode_shares(residues: Field) -> NDArray[np.uint8]:
+    """Field [..., 17] as bytes [..., 34], each digit a little-endian uint16."""
     return np.ascontiguousarray(residues, "<u2").view(np.uint8)
 
 
-def decode_shares(raw: bytes | memoryview | NDArray[np.uint8]) -> Residues:
+def decode_shares(raw: bytes | memoryview | NDArray[np.uint8]) -> Field:
     """Shares laid end to end as residues [count, 17]; RemoteProtocolError for a digit >= p."""
     residues = np.frombuffer(raw, "<u2").reshape(-1, DIGITS)
     if residues.size and residues.max() >= P:
@@ -57,7 +56,7 @@ def decode_shares(raw: bytes | memoryview | NDArray[np.uint8]) -> Residues:
     return residues.astype(np.int64)
 
 
-def random_residues(count: int, rand: Rand) -> Residues:
+def random_residues(count: int, rand: Rand) -> Field:
     """`count` uniform elements of GF(65521), by rejection from 16-bit words."""
     kept: list[NDArray[np.uint16]] = []
     missing = count
@@ -68,7 +67,7 @@ def random_residues(count: int, rand: Rand) -> Residues:
     return np.concatenate(kept or [np.empty(0, "<u2")]).astype(np.int64)
 
 
-def split(secrets: Sequence[bytes], t: int, xs: Residues, rand: Rand) -> Residues:
+def split(secrets: Sequence[bytes], t: int, xs: Field, rand: Rand) -> Field:
     """Shares of each secret for the holders at `xs`: residues of shape [len(xs), len(secrets), 17].
 
     Args:
@@ -80,11 +79,11 @@ def split(secrets: Sequence[bytes], t: int, xs: Residues, rand: Rand) -> Residue
     _check_coordinates(xs)
     coefficients = random_residues(t * len(secrets) * DIGITS, rand).reshape(t, -1)
     coefficients[0] = [digit for secret in secrets for digit in to_digits(secret)]
-    shares = _powers(xs.tobytes(), t) @ coefficients.astype(np.float64)
+    shares = _vandermonde(xs.tobytes(), t) @ coefficients.astype(np.float64)
     return np.mod(shares, P).astype(np.int64).reshape(len(xs), len(secrets), DIGITS)
 
 
-def combine(xs: Residues, shares: Residues) -> list[bytes]:
+def combine(xs: Field, shares: Field) -> list[bytes]:
     """The secrets behind t shares each: `shares` is [t, secrets, 17], row i the shares at xs[i].
 
     RemoteProtocolError if one of them is no 32-byte secret.
@@ -92,44 +91,33 @@ def combine(xs: Residues, shares: Residues) -> list[bytes]:
     return [from_digits(digits) for digits in combine_digits(xs, shares).tolist()]
 
 
-def combine_digits(xs: Residues, shares: Residues) -> Residues:
+def combine_digits(xs: Field, shares: Field) -> Field:
     """As `combine`, but the digits [secrets, 17] before they are read as bytes."""
     _check_coordinates(xs)
-    flat = shares.reshape(len(xs), -1).astype(np.float64)
-    digits = lagrange_at_zero(xs).astype(np.float64) @ flat
-    return np.mod(digits, P).astype(np.int64).reshape(-1, DIGITS)
+    flat = shares.reshape(len(xs), -1)
+    return dot(lagrange_at_zero(xs), flat).reshape(-1, DIGITS)
 
 
-def lagrange_at_zero(xs: Residues) -> Residues:
+def lagrange_at_zero(xs: Field) -> Field:
     """λ_i = Π_{j≠i} x_j / (x_j − x_i) mod p, so that f(0) = Σ λ_i f(x_i) for deg f < len(xs)."""
-    differences = (xs[None, :] - xs[:, None]) % P
-    np.fill_diagonal(differences, 1)
-    # Π_{j≠i} x_j = (Π_j x_j) / x_i, so one inverse a row serves both
-    denominators = _product(differences, axis=1) * xs % P
-    inverses = np.array([pow(d, -1, P) for d in denominators.tolist()], np.int64)
-    return _product(xs, axis=0) * inverses % P
-
-
-def _product(factors: Residues, axis: int) -> Residues:
-    """Product mod p along an axis, halving it each step."""
-    factors = np.moveaxis(factors, axis, 0)
-    while len(factors) > 1:
-        half = len(factors) // 2
-        folded = factors[:half] * factors[half : 2 * half] % P
-        factors = np.concatenate([folded, factors[2 * half :]])
-    return np.asarray(factors[0])
+    return _lagrange_at_zero(xs.tobytes())
 
 
 @lru_cache(maxsize=4)
-def _powers(xs: bytes, t: int) -> NDArray[np.float64]:
-    """The Vandermonde matrix x^j mod p, j < t, as float64: public, and the same for all owners."""
-    points = np.frombuffer(xs, np.int64)
-    powers = np.ones((t, len(points)), np.int64)
-    for j in range(1, t):
-        powers[j] = powers[j - 1] * points % P
-    return powers.T.astype(np.float64)
+def _lagrange_at_zero(xs: bytes) -> Field:
+    x = np.frombuffer(xs, np.int64)
+    differences = x[None, :] - x[:, None]
+    np.fill_diagonal(differences, 1)
+    # Π_{j≠i} x_j = (Π_j x_j) / x_i, so one inverse serves both
+    return product(x) * inverse(product(differences) * x % P) % P
 
 
-def _check_coordinates(xs: Residues) -> None:
+@lru_cache(maxsize=4)
+def _vandermonde(xs: bytes, t: int) -> NDArray[np.float64]:
+    """x^j for each holder (row) and j < t: public, and the same for all owners of one clique."""
+    return np.ascontiguousarray(powers(np.frombuffer(xs, np.int64), t).T.astype(np.float64))
+
+
+def _check_coordinates(xs: Field) -> None:
     if len(np.unique(xs)) < len(xs) or np.any((xs < 1) | (xs >= P)):
         raise LocalProtocolError(f"share coordinates must be distinct and in 1..{P - 1}")

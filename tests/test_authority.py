@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from secagg.authority import Authority, Certificate, issue, load
 from secagg.directory import Pinned, as_directory
 from secagg.errors import LocalProtocolError, RemoteProtocolError
+from secagg.keys import framed
 
 
 def private(seed: int) -> Ed25519PrivateKey:
@@ -38,13 +39,18 @@ def test_what_was_signed_is_in_the_directory(ids: list[int]) -> None:
 
 
 def test_the_certificate_is_the_formula_of_the_module() -> None:
-    statement = b"\x13secagg/v1/enrolment" + bytes(7) + b"\x11" + KEYS[0]
+    statement = (
+        b"\x13" + bytes(7) + b"secagg/v1/enrolment"
+        + b"\x08" + bytes(7) + b"\x11" + bytes(7)
+        + b"\x20" + bytes(7) + KEYS[0]
+    )  # fmt: skip
     assert Certificate(17, KEYS[0], CA.sign(statement)) == ALICE
 
 
 def test_the_digest_names_the_authority_and_not_its_clients() -> None:
     one, two = Authority(CA_KEY, [ALICE]), Authority(CA_KEY)
-    assert one.digest == two.digest == hashlib.sha256(b"\x13secagg/v1/authority" + CA_KEY).digest()
+    statement = framed(b"secagg/v1/authority", CA_KEY)
+    assert one.digest == two.digest == hashlib.sha256(statement).digest()
     assert Authority(public(1001)).digest != one.digest
     assert Pinned({17: KEYS[0]}).digest != one.digest
 
@@ -107,7 +113,7 @@ def test_what_no_directory_may_hold_is_neither_signed_nor_added(
 ) -> None:
     with pytest.raises(LocalProtocolError, match=seen):
         issue(CA, client, key)
-    statement = b"\x13secagg/v1/enrolment" + (client % 2**64).to_bytes(8, "big") + key
+    statement = framed(b"secagg/v1/enrolment", (client % 2**64).to_bytes(8, "little"), key)
     with pytest.raises(RemoteProtocolError, match=seen):
         Authority(CA_KEY).add(Certificate(client, key, CA.sign(statement)))
 

@@ -95,8 +95,10 @@ def test_one_key_for_two_clients_is_refused(keys: dict[int, bytes], other: int) 
 
 
 def test_the_digest_is_the_formula_of_the_module() -> None:
-    label = b"\x13secagg/v1/directory"
-    body = bytes(7) + b"\x05" + KEYS[5] + bytes(6) + b"\x01\x00" + KEYS[9]
+    five, many = b"\x05" + bytes(7), b"\x00\x01" + bytes(6)
+    label = b"\x13" + bytes(7) + b"secagg/v1/directory"
+    eight, thirty_two = b"\x08" + bytes(7), b"\x20" + bytes(7)
+    body = eight + five + thirty_two + KEYS[5] + eight + many + thirty_two + KEYS[9]
     assert Pinned({256: KEYS[9], 5: KEYS[5]}).digest == hashlib.sha256(label + body).digest()
 
 

@@ -1,0 +1,110 @@
+"""What goes into a sum and what comes out: contributions, what is submitted of them, the result.
+
+    submitted = (Δ, w, m) where all is finite and m fits the fixed point, else zeros and a count
+
+A client that cannot be summed submits zero with weight zero and counts itself: dropping out instead
+would tell the server a property of its data. This module does not sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Sums = NDArray[np.float64]
+
+METRIC_SCALE = 2.0**24
+"""Metric sums travel as whole multiples of 2^-24 in 64 bits."""
+
+
+def metric_limit(n: int) -> float:
+    """The largest metric state of one client whose sum over n clients fits the fixed point."""
+    return float(2**38 // n)
+
+
+@dataclass(frozen=True, eq=False)
+class Contribution:
+    """What one client's training comes to: never seen outside that client, except in simulation."""
+
+    delta: NDArray[np.float32] = field(repr=False)
+    weight: int
+    metrics: Sums = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Submission:
+    """What a client submits: its contribution, or zeros and a count of one in `non_finite`."""
+
+    delta: NDArray[np.float32]
+    weight: int
+    metrics: Sums
+    non_finite: int
+
+    @classmethod
+    def of(cls, contribution: Contribution, n: int) -> Submission:
+        """The submission of one of n clients."""
+        delta, metrics = contribution.delta, contribution.metrics
+        # NaN compares false, so this is also the check that metrics are finite.
+        if np.isfinite(delta).all() and (np.abs(metrics) <= metric_limit(n)).all():
+            return cls(delta, contribution.weight, metrics, 0)
+        return cls(np.zeros_like(delta), 0, np.zeros_like(metrics), 1)
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a sum needs besides the contributions.
+
+    contexts: for each client, the digest of the round's plan as that client received it.
+    dropouts: client -> the protocol round (0..4) from which it is gone.
+    weighted: False promises that every weight is 1, which buys a finer quantisation step.
+    """
+
+    round: int
+    seed: int
+    contexts: Sequence[bytes]
+    dropouts: Mapping[int, int] = field(default_factory=dict)
+    weighted: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Aggregated:
+    """The sums over the survivors, and what the session cost.
+
+    mean: float64[d], Σ w·Δ / Σ w; zero where the weights sum to zero.
+    metrics: float64[m].
+    error_bound: the most by which a coordinate of `mean` can be wrong, where `clipped` is 0.
+    bytes_up, bytes_down: the protocol's bytes, mean over clients.
+    """
+
+    kind: str
+    mean: Sums
+    weight: int
+    metrics: Sums
+    clients: list[int]
+    survivors: list[int]
+    dropped: list[dict[str, Any]]
+    threshold: int
+    clipped: int
+    non_finite: int
+    error_bound: float
+    bytes_up: int
+    bytes_down: int
+    seconds: float
+
+    def report(self) -> dict[str, Any]:
+        """The public part as a plain dict."""
+        names = [
+            *("kind", "clients", "survivors", "dropped", "threshold", "clipped"),
+            *("error_bound", "bytes_up", "bytes_down"),
+        ]
+        return {name: getattr(self, name) for name in names}
+
+
+class Aggregator(Protocol):
+    """Anything that sums the contributions of a round."""
+
+    def aggregate(self, contributions: Sequence[Contribution], session: Session) -> Aggregated: ...

@@ -1,0 +1,24 @@
+"""The errors of the learning side: each is one line that says what was seen and what was expected.
+
+The protocol's own errors (`secagg.SecAggError`, `TooFewClients`) pass through unchanged.
+"""
+
+
+class FLError(Exception):
+    """Anything this package refuses to do."""
+
+
+class DataError(FLError, ValueError):
+    """A client's data are not examples this model can be trained on."""
+
+
+class ModelError(FLError, ValueError):
+    """The model, its optimizer or its weights do not fit."""
+
+
+class MetricError(ModelError):
+    """A metric whose state does not add up across clients."""
+
+
+class AggregationError(FLError, ValueError):
+    """The contributions of a round cannot be summed as asked."""

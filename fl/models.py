@@ -1,0 +1,94 @@
+"""From the user's `model_fn` to a built, compiled model with the client's optimizer.
+
+No method of the user's model is replaced. This module does not train.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from fl.errors import ModelError
+
+ModelFn = Callable[[], Any]
+OptimizerFn = Callable[[], Any]
+
+
+def from_keras_model(
+    model: Any, loss: Any, metrics: Any = None, input_spec: Any = None
+) -> keras.Model:
+    """Compile a Keras model for federated learning, without an optimizer.
+
+    For those who come from TensorFlow Federated: return the result from `model_fn` and give
+    `client_optimizer_fn` to the builder. `input_spec` is (x, y) in `tf.TensorSpec`s, or x alone,
+    the batch axis first; it is needed only for a model that is not built.
+    """
+    build(model, input_spec)
+    # Without this, `compile` would silently pick RMSprop for the client.
+    model.compile(optimizer=None, loss=loss, metrics=metrics, jit_compile=False)
+    return model
+
+
+def build(model: Any, input_spec: Any = None) -> None:
+    """Make sure that a model has its weights. Raises ModelError."""
+    if not isinstance(model, keras.Model):
+        raise ModelError(f"model_fn returned {type(model).__name__}: a keras.Model expected")
+    if model.built:
+        return
+    if input_spec is None:
+        raise ModelError(
+            f"model {model.name!r} is not built: begin it with keras.Input(...) or give input_spec"
+        )
+    x_spec = input_spec[0] if isinstance(input_spec, tuple | list) else input_spec
+    model(keras.tree.map_structure(_zeros, x_spec))
+
+
+def client_model(
+    model_fn: ModelFn, client_optimizer_fn: OptimizerFn | None, input_spec: Any = None
+) -> keras.Model:
+    """Call `model_fn` and give its model the client's optimizer. Raises ModelError."""
+    model = evaluation_model(model_fn, input_spec)
+    if client_optimizer_fn is not None:
+        model.optimizer = _client_optimizer(client_optimizer_fn, model)
+    if model.optimizer is None:
+        raise ModelError(f"model {model.name!r} has no optimizer: give client_optimizer_fn")
+    return model
+
+
+def evaluation_model(model_fn: ModelFn, input_spec: Any = None) -> keras.Model:
+    """Call `model_fn`; a built and compiled model comes back. Raises ModelError."""
+    model = model_fn()
+    build(model, input_spec)
+    if not model.compiled:
+        raise ModelError(
+            f"model {model.name!r} is not compiled: call model.compile(...) or fl.from_keras_model"
+        )
+    return model
+
+
+def new_optimizer(optimizer_fn: OptimizerFn, name: str) -> Any:
+    """Call an optimizer function; a fresh Keras optimizer comes back. Raises ModelError."""
+    optimizer = optimizer_fn()
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise ModelError(
+            f"{name} returned {type(optimizer).__name__}: a keras.optimizers.Optimizer expected"
+        )
+    if optimizer.built:
+        raise ModelError(f"{name} returned an optimizer already in use: return a new one each time")
+    return optimizer
+
+
+def _client_optimizer(optimizer_fn: OptimizerFn, model: Any) -> Any:
+    optimizer = new_optimizer(optimizer_fn, "client_optimizer_fn")
+    # `compile` would wrap it too: half-precision gradients vanish unless the loss is scaled.
+    if model.dtype_policy.name == "mixed_float16":
+        return keras.optimizers.LossScaleOptimizer(optimizer)
+    return optimizer
+
+
+def _zeros(spec: Any) -> Any:
+    shape = [1 if size is None else size for size in spec.shape]
+    return tf.zeros(shape, spec.dtype)

@@ -1,0 +1,268 @@
+"""The seam: how the contributions of a round become one sum. The only module that imports secagg.
+
+    mean = Σ wᵤ·Δᵤ / Σ wᵤ over the survivors, metrics = Σ mᵤ
+
+`SecureSum` runs the protocol, so that a server sees the sums and nothing of one client; `PlainSum`
+is the same in the clear, exactly. Both have one method, `aggregate`, and the learning code cannot
+tell them apart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import secagg
+from fl.contribution import (
+    METRIC_SCALE,
+    Aggregated,
+    Contribution,
+    Session,
+    Submission,
+    metric_limit,
+)
+from fl.errors import AggregationError
+from fl.plan import seed_sequence
+from secagg import Quantizer
+from secagg.messages import MaskedInput
+from secagg.packing import unpack
+
+# The protocol's errors, for modules and users that know only `fl`.
+SecAggError = secagg.SecAggError
+TooFewClients = secagg.TooFewClients
+
+_TERMS_LABEL = b"secagg/v1/fl-session-terms"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlainSum:
+    """The sum in the clear: float64, no clipping, no quantisation, the protocol's survivors.
+
+    threshold: as in `SecureSum`.
+    """
+
+    threshold: int | float | None = None
+
+    def aggregate(self, contributions: Sequence[Contribution], session: Session) -> Aggregated:
+        """Sum the survivors' contributions. Raises TooFewClients, AggregationError."""
+        started = time.perf_counter()
+        n = len(contributions)
+        threshold = resolve_threshold(self.threshold, n)
+        finished = n - len(session.dropouts)
+        if finished < threshold:
+            raise TooFewClients(f"{finished} clients are fewer than t={threshold}")
+        survivors = [u for u in range(n) if session.dropouts.get(u, 5) > 2]
+        submitted = [Submission.of(contributions[u], n) for u in survivors]
+        total = sum(s.weight for s in submitted)
+        weighted = sum(s.weight * s.delta.astype(np.float64) for s in submitted)
+        return Aggregated(
+            kind="plain",
+            mean=np.asarray(weighted / max(total, 1)),
+            weight=total,
+            metrics=np.sum([s.metrics for s in submitted], axis=0),
+            clients=list(range(n)),
+            survivors=survivors,
+            dropped=_dropped(session.dropouts, session.dropouts),
+            threshold=threshold,
+            clipped=0,
+            non_finite=sum(s.non_finite for s in submitted),
+            error_bound=0.0,
+            bytes_up=_clear_bytes(contributions[0]),
+            bytes_down=0,
+            seconds=time.perf_counter() - started,
+        )
+
+
+Observer = Callable[[int | None, int | None, bytes], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecureSum:
+    """The sum by the protocol: the server sees no client's update, weight, count or metric.
+
+    threshold: how many clients must finish; None is ⌊2n/3⌋+1, an int is a number of clients, a
+        float a fraction of them.
+    clip: every coordinate of an update is clipped to [-clip, clip]; the clipped are counted.
+    bits: the width of the update on the wire. The quantisation step follows from n, bits, clip
+        and max_weight, as fine as cannot wrap.
+    max_weight: the largest weight (number of examples) of one client.
+    graph: a secagg graph; None is the complete one.
+    observer: in simulation, sees every frame as (sender, receiver, bytes); None is the server.
+    """
+
+    threshold: int | float | None = None
+    clip: float = 4.0
+    bits: int = 32
+    max_weight: int = 16384
+    graph: Any = None
+    observer: Observer | None = None
+
+    def aggregate(self, contributions: Sequence[Contribution], session: Session) -> Aggregated:
+        """Run one session. Raises AggregationError for input that cannot be summed,
+        secagg.TooFewClients when fewer than the threshold finish."""
+        started = time.perf_counter()
+        n = len(contributions)
+        threshold = resolve_threshold(self.threshold, n)
+        max_weight = self.max_weight if session.weighted else 1
+        _check(contributions, max_weight)
+        terms = _Terms(n, self.bits, self.clip, max_weight)
+        inputs = {
+            u: terms.encode(contribution, _rounding(session, u))
+            for u, contribution in enumerate(contributions)
+        }
+        traffic = _Traffic(self.observer)
+        params = self._params(terms, contributions[0], threshold, session.contexts[0])
+        result = secagg.run(
+            params,
+            inputs,
+            drop=dict(session.dropouts),
+            link=traffic.carry,
+            contexts={u: terms.bind(context) for u, context in enumerate(session.contexts)},
+        )
+        return terms.decode(
+            result.vectors,
+            clients=list(range(n)),
+            survivors=list(result.survivors),
+            dropped=_dropped(result.dropped, session.dropouts),
+            threshold=threshold,
+            bytes_up=traffic.up // n,
+            bytes_down=traffic.down // n,
+            seconds=time.perf_counter() - started,
+        )
+
+    def _params(
+        self, terms: _Terms, example: Contribution, threshold: int, context: bytes
+    ) -> secagg.Params:
+        vectors = terms.vectors(example.delta.size, example.metrics.size)
+        return secagg.Params(
+            terms.n, vectors, t=threshold, graph=self.graph, context=terms.bind(context)
+        )
+
+
+@dataclass(frozen=True)
+class _Terms:
+    """How inputs of one session become ring vectors: the same for every client."""
+
+    n: int
+    bits: int
+    clip: float
+    max_weight: int
+
+    @property
+    def update(self) -> Quantizer:
+        return Quantizer(self.n, self.bits, self.clip, max_weight=self.max_weight)
+
+    @property
+    def metrics(self) -> Quantizer:
+        return Quantizer(self.n, 64, metric_limit(self.n), scale=METRIC_SCALE)
+
+    def bind(self, context: bytes) -> bytes:
+        """A client's session context: what it was told to train, and how it is to encode that."""
+        terms = {**asdict(self), "scale": 1 / self.update.step, "metric_scale": METRIC_SCALE}
+        text = json.dumps(terms, sort_keys=True).encode()
+        return hashlib.sha256(_TERMS_LABEL + hashlib.sha256(text).digest() + context).digest()
+
+    def vectors(self, d: int, m: int) -> tuple[secagg.VectorSpec, ...]:
+        update = (secagg.VectorSpec("update", d, self.bits),) if d else ()
+        return (
+            *update,
+            secagg.VectorSpec("counts", 3, 64),
+            secagg.VectorSpec("metrics", m, 64),
+        )
+
+    def encode(
+        self, contribution: Contribution, rng: np.random.Generator
+    ) -> dict[str, NDArray[Any]]:
+        """One client's input."""
+        submission = Submission.of(contribution, self.n)
+        update, clipped = self.update.encode(submission.delta, submission.weight, rng)
+        metrics, _ = self.metrics.encode(submission.metrics)
+        counts = [submission.weight, clipped, submission.non_finite]
+        vectors = {"counts": np.array(counts, np.uint64), "metrics": metrics}
+        return {"update": update, **vectors} if update.size else vectors
+
+    def decode(self, sums: Mapping[str, NDArray[Any]], **rest: Any) -> Aggregated:
+        weight, clipped, non_finite = (int(count) for count in sums["counts"])
+        update = self.update.decode(sums["update"]) if "update" in sums else np.zeros(0)
+        bound = self.update.error_bound(len(rest["survivors"]), stochastic=True)
+        return Aggregated(
+            kind="secure",
+            mean=update / weight if weight else np.zeros_like(update),
+            weight=weight,
+            metrics=self.metrics.decode(sums["metrics"]),
+            clipped=clipped,
+            non_finite=non_finite,
+            error_bound=float(bound / weight) if weight else 0.0,
+            **rest,
+        )
+
+
+class _Traffic:
+    """A link that delivers every frame and counts its bytes."""
+
+    def __init__(self, observer: Observer | None) -> None:
+        self.up = self.down = 0
+        self._observer = observer
+
+    def carry(self, sender: int | None, receiver: int | None, frame: bytes) -> bytes:
+        if sender is None:
+            self.down += len(frame)
+        else:
+            self.up += len(frame)
+        if self._observer is not None:
+            self._observer(sender, receiver, frame)
+        return frame
+
+
+def masked_update(frame: bytes, d: int, bits: int) -> NDArray[Any] | None:
+    """The masked update of d words in a frame seen by an observer; None for any other frame."""
+    message = secagg.wire.decode(frame)
+    if not isinstance(message, MaskedInput):
+        return None
+    # The hidden tally word follows the update.
+    return unpack(secagg.VectorSpec("update", d, bits), d + 1, message.vectors[0])[:d]
+
+
+def resolve_threshold(threshold: int | float | None, n: int) -> int:
+    """How many of n clients must finish. Raises AggregationError outside 1..n."""
+    if threshold is None:
+        return 2 * n // 3 + 1
+    # The rounding takes back what binary fractions add: 0.55 of 100 is 55 clients, not 56.
+    t = math.ceil(round(threshold * n, 9)) if isinstance(threshold, float) else threshold
+    if not 1 <= t <= n:
+        raise AggregationError(f"threshold {threshold} is {t} of {n} clients: 1 to {n} expected")
+    return t
+
+
+def _check(contributions: Sequence[Contribution], max_weight: int) -> None:
+    if len(contributions) < 2:
+        raise AggregationError("one client alone: its update would be the sum")
+    for client, contribution in enumerate(contributions):
+        if not 0 <= contribution.weight <= max_weight:
+            raise AggregationError(
+                f"client {client} has weight {contribution.weight}: "
+                f"at most max_weight={max_weight} expected"
+            )
+
+
+def _rounding(session: Session, client: int) -> np.random.Generator:
+    return np.random.default_rng(seed_sequence(session.seed, session.round, client, "rounding"))
+
+
+def _dropped(gone: Mapping[int, int], planned: Mapping[int, int]) -> list[dict[str, Any]]:
+    return [
+        {"client": u, "round": gone[u], "reason": "dropout" if u in planned else "refused"}
+        for u in sorted(gone)
+    ]
+
+
+def _clear_bytes(contribution: Contribution) -> int:
+    return contribution.delta.nbytes + contribution.metrics.nbytes + 8

@@ -1,0 +1,26 @@
+"""Choosing the parameters of a session: which graph, how many neighbours k, which threshold t.
+
+    c = choose(1000, corrupt=0.05, dropout=0.1)
+    c.k, c.t, c.min_roster, c.min_survivors      # the choice
+    c.bounds                                     # what it must meet, and what it meets
+
+    tails    exact tails of the hypergeometric distribution
+    rules    what (k, t) must satisfy, for each adversary
+    choice   the search for the least k, and the refusals
+
+The derivation is docs/decisions/0002-choosing-k-and-t.md.
+"""
+
+from secagg.parameters.choice import MAX_CLIENTS, Choice, GraphChoice, choose
+from secagg.parameters.rules import Adversary, Bound, least_ring_threshold, ring_leak
+
+__all__ = [
+    "MAX_CLIENTS",
+    "Adversary",
+    "Bound",
+    "Choice",
+    "GraphChoice",
+    "choose",
+    "least_ring_threshold",
+    "ring_leak",
+]

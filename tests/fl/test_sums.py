@@ -1,0 +1,148 @@
+"""The seam: a plain and a secure sum of the same contributions are the same sum."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fl
+from fl.contribution import Contribution, Session, metric_limit
+from fl.sums import resolve_threshold
+from secagg import LocalProtocolError, TooFewClients
+
+CONTEXT = bytes(32)
+
+
+def contribution(delta, weight=1, metrics=(1.0,)):
+    return Contribution(np.float32(delta), weight, np.float64(metrics))
+
+
+def session(n, **changes):
+    return Session(0, 0, [CONTEXT] * n, **changes)
+
+
+def random_contributions(n, seed):
+    rng = np.random.default_rng(seed)
+    return [
+        contribution(rng.normal(size=6), int(rng.integers(1, 16385)), rng.normal(size=3))
+        for _ in range(n)
+    ]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_secure_equals_plain_within_the_bound_whoever_drops(data):
+    n = data.draw(st.integers(2, 8))
+    most = n - resolve_threshold(None, n)
+    gone = data.draw(st.lists(st.integers(0, n - 1), unique=True, max_size=most))
+    dropouts = {u: data.draw(st.integers(0, 4)) for u in gone}
+    bits = data.draw(st.sampled_from([24, 32, 33, 64]))
+    contributions = random_contributions(n, data.draw(st.integers(0, 1000)))
+    plain = fl.PlainSum().aggregate(contributions, session(n, dropouts=dropouts))
+    secure = fl.SecureSum(bits=bits, clip=8.0).aggregate(
+        contributions, session(n, dropouts=dropouts)
+    )
+    assert (secure.clipped, secure.survivors) == (0, plain.survivors)
+    assert (secure.weight, secure.dropped) == (plain.weight, plain.dropped)
+    rounding = 1e-14 * np.abs(plain.mean)
+    assert (np.abs(secure.mean - plain.mean) <= secure.error_bound + rounding).all()
+    np.testing.assert_allclose(secure.metrics, plain.metrics, atol=n * 2**-25, rtol=0)
+
+
+def test_clipped_coordinates_are_counted_and_only_then_do_the_sums_differ():
+    contributions = [contribution([5.0, -9.0, 1.0]), contribution([1.0, 1.0, 1.0])]
+    total = fl.SecureSum(clip=4.0).aggregate(contributions, session(2))
+    assert total.clipped == 2
+    np.testing.assert_array_equal(total.mean, [2.5, -1.5, 1.0])
+
+
+def test_unweighted_sums_have_a_finer_step():
+    contributions = [contribution([0.3]), contribution([0.4])]
+    weighted = fl.SecureSum().aggregate(contributions, session(2))
+    unweighted = fl.SecureSum().aggregate(contributions, session(2, weighted=False))
+    assert weighted.error_bound == unweighted.error_bound * 16384
+
+
+SPOILT = {
+    "nan in the update": contribution([np.nan, 0], 5, [1]),
+    "infinite update": contribution([0, -np.inf], 5, [1]),
+    "nan in a metric": contribution([1, 1], 5, [np.nan]),
+    "metric beyond the fixed point": contribution([1, 1], 5, [metric_limit(3) * 1.01]),
+}
+
+
+@pytest.mark.parametrize("spoilt", SPOILT.values(), ids=SPOILT)
+@pytest.mark.parametrize("aggregator", [fl.PlainSum(), fl.SecureSum()], ids=["plain", "secure"])
+def test_what_cannot_be_summed_is_zero_with_weight_zero_and_counted(aggregator, spoilt):
+    whole = [contribution([2, 4], 3, [7]), contribution([4, 0], 1, [8])]
+    total = aggregator.aggregate([*whole, spoilt], session(3))
+    assert (total.non_finite, total.weight, total.survivors) == (1, 4, [0, 1, 2])
+    np.testing.assert_allclose(total.mean, [2.5, 3.0], atol=total.error_bound)
+    np.testing.assert_array_equal(total.metrics, [15])
+
+
+@pytest.mark.parametrize("metric", [metric_limit(3), -metric_limit(3), 2.0**-24, 1 / 3])
+def test_the_largest_and_the_smallest_metrics_add_up(metric):
+    total = fl.SecureSum().aggregate([contribution([0], 1, [metric])] * 3, session(3))
+    np.testing.assert_allclose(total.metrics, [3 * metric], atol=3 * 2**-25, rtol=0)
+
+
+def test_a_client_that_was_told_something_else_cannot_share_a_session():
+    contributions = [contribution([1.0])] * 6
+    other = bytes([1]) * 32
+    one = Session(0, 0, [*[CONTEXT] * 5, other])
+    assert fl.SecureSum().aggregate(contributions, one).survivors == [0, 1, 2, 3, 4]
+    # a zero learning rate to all but one: nobody shares anything with that one
+    all_but_one = Session(0, 0, [CONTEXT, *[other] * 5])
+    with pytest.raises(TooFewClients):
+        fl.SecureSum().aggregate(contributions, all_but_one)
+
+
+def test_no_frame_carries_the_update_in_the_clear():
+    update = np.float32(np.linspace(-1, 1, 64))
+    frames = []
+    secure = fl.SecureSum(observer=lambda sender, receiver, frame: frames.append(frame))
+    contributions = [contribution(update, 2), contribution(update, 3), contribution(update, 2)]
+    total = secure.aggregate(contributions, session(3))
+    scale = 3 / (total.error_bound * total.weight)
+    ring = np.rint(update * 2 * scale).astype(np.int32).astype("<u4").tobytes()
+    heard = b"".join(frames)
+    for start in range(0, len(ring), 16):
+        assert ring[start : start + 16] not in heard
+    assert total.bytes_up + total.bytes_down == pytest.approx(len(heard) / 3, abs=2)
+
+
+REFUSED = {
+    "alone": ([contribution([1])], {}, fl.AggregationError, "one client alone"),
+    "weight": (
+        [contribution([1]), contribution([1], 16385)],
+        {},
+        fl.AggregationError,
+        "client 1 has weight 16385: at most max_weight=16384",
+    ),
+    "threshold": ([contribution([1])] * 3, {"threshold": 4}, fl.AggregationError, "4 of 3 clients"),
+    "majority": ([contribution([1])] * 6, {"threshold": 3}, LocalProtocolError, "t"),
+    "bits": ([contribution([1])] * 3, {"bits": 65}, LocalProtocolError, "bits"),
+}
+
+
+@pytest.mark.parametrize(("given", "options", "error", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_the_secure_sum_refuses(given, options, error, message):
+    with pytest.raises(error, match=message):
+        fl.SecureSum(**options).aggregate(given, session(len(given)))
+
+
+@pytest.mark.parametrize(
+    ("threshold", "n", "t"),
+    [
+        (None, 10, 7),
+        (None, 2, 2),
+        (None, 3, 3),
+        (6, 10, 6),
+        (0.55, 100, 55),
+        (0.7, 10, 7),
+        (1.0, 9, 9),
+    ],
+)
+def test_thresholds(threshold, n, t):
+    assert resolve_threshold(threshold, n) == t

@@ -1,0 +1,95 @@
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small import Counting, linear
+
+import fl
+from fl.vector import ModelWeights, local_variables
+
+shapes = st.lists(st.lists(st.integers(0, 4), max_size=3).map(tuple), max_size=4)
+
+
+@settings(max_examples=50, deadline=None)
+@given(shapes, shapes, st.integers(0, 2**32 - 1))
+def test_splitting_the_vector_gives_the_arrays_back_bit_for_bit(trainable, floats, seed):
+    rng = np.random.default_rng(seed)
+    random = [
+        [rng.normal(size=s).astype(np.float32) for s in group] for group in (trainable, floats)
+    ]
+    weights = ModelWeights(tuple(random[0]), tuple(random[1]))
+    vector = weights.to_vector()
+    assert vector.dtype == np.float32
+    for pieces, arrays in zip(weights.split(vector), random, strict=True):
+        for piece, array in zip(pieces, arrays, strict=True):
+            np.testing.assert_array_equal(piece, array, strict=True)
+
+
+def test_half_precision_survives_the_round_trip():
+    half = np.array([1.5, -65504, 6e-8], np.float16)
+    weights = ModelWeights((half,), ())
+    (back,), _ = weights.split(weights.to_vector())
+    np.testing.assert_array_equal(back.astype(np.float16), half, strict=True)
+
+
+def test_weights_are_read_only_copies():
+    array = np.zeros(3, np.float32)
+    weights = ModelWeights((array,), ())
+    array[0] = 1
+    assert weights.trainable[0][0] == 0
+    with pytest.raises(ValueError, match="read-only"):
+        weights.trainable[0][0] = 1
+
+
+def test_a_vector_of_another_length_is_refused():
+    weights = ModelWeights((np.zeros(3, np.float32),), ())
+    with pytest.raises(fl.ModelError, match="length 4 for weights of length 3"):
+        weights.split(np.zeros(4))
+
+
+def test_batch_norm_statistics_are_in_the_vector():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.BatchNormalization()])
+    weights = ModelWeights.from_model(model)
+    assert [len(weights.trainable), len(weights.non_trainable)] == [2, 2]
+    assert weights.to_vector().size == 16
+
+
+def test_integer_weights_stay_with_the_model():
+    model = keras.Sequential([keras.Input((4,)), Counting()])
+    weights = ModelWeights.from_model(model)
+    assert weights.non_trainable == ()
+    (calls,) = local_variables(model)
+    calls.assign(5)
+    weights.assign_weights_to(model)
+    assert int(calls.numpy()) == 5
+
+
+def test_assigned_weights_are_the_models():
+    model = linear()
+    doubled = ModelWeights(tuple(2 * a for a in ModelWeights.from_model(model).trainable), ())
+    doubled.assign_weights_to(model)
+    np.testing.assert_array_equal(ModelWeights.from_model(model).to_vector(), doubled.to_vector())
+
+
+def test_weights_of_another_model_are_refused_and_change_nothing():
+    model = linear()
+    before = ModelWeights.from_model(model).to_vector()
+    other = ModelWeights((np.ones((4, 3), np.float32), np.ones(4, np.float32)), ())
+    with pytest.raises(fl.ModelError, match=r"\(4,\)\]: \[\(4, 3\), \(3,\)\] expected"):
+        other.assign_weights_to(model)
+    np.testing.assert_array_equal(ModelWeights.from_model(model).to_vector(), before)
+
+
+def test_float64_weights_are_refused_by_name():
+    model = keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(1, dtype="float64", name="wide")]
+    )
+    with pytest.raises(fl.ModelError, match="wide/kernel' is float64"):
+        ModelWeights.from_model(model)
+
+
+def test_a_model_with_nothing_to_train_is_refused():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.ReLU()])
+    with pytest.raises(fl.ModelError, match="no trainable weights"):
+        ModelWeights.from_model(model)

@@ -1,0 +1,103 @@
+"""A session that a test can stop between any two messages, to change one of them."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+import secagg
+from secagg.keys import sign
+from secagg.messages import AdvertiseKeys, ClientMessage, ServerMessage
+
+SPECS = (secagg.VectorSpec("x", 3, 16),)
+
+
+def identity(seed: int) -> Ed25519PrivateKey:
+    """The same key for the same seed."""
+    return Ed25519PrivateKey.from_private_bytes(seed.to_bytes(32, "little"))
+
+
+class Party:
+    """n clients with ids 10, 20, ... and an honest server; `outsiders` are enrolled but absent."""
+
+    def __init__(self, n: int = 5, *, outsiders: int = 0, **params: Any) -> None:
+        params.setdefault("session", b"a party")
+        self.ids = [10 * (i + 1) for i in range(n)]
+        everybody = [10 * (i + 1) for i in range(n + outsiders)]
+        self.keys = {u: identity(u) for u in everybody}
+        self.directory = secagg.Pinned(
+            {u: key.public_key().public_bytes_raw() for u, key in self.keys.items()}
+        )
+        self.params = secagg.Params(params.pop("most", n), SPECS, **params)
+        self.server = secagg.Server(self.params, directory=self.directory)
+        self.inputs = {u: np.array([u, u + 1, 2**16 - u], "<u2") for u in self.ids}
+        self.clients = {u: self.client(u) for u in self.ids}
+        self.replies: dict[int, ClientMessage] = {}
+        self.outbox: dict[int, ServerMessage] = {}
+        self.round = -1
+
+    def client(
+        self, u: int, *, store: secagg.SnapshotStore | None = None, **changes: Any
+    ) -> secagg.Client:
+        """Another client with u's identity and input; `changes` to the parameters it believes."""
+        return secagg.Client(
+            u,
+            replace(self.params, **changes),
+            self.inputs[u],
+            signing_key=self.keys[u],
+            directory=self.directory,
+            store=store,
+        )
+
+    def collect(self, *, but: Collection[int] = ()) -> None:
+        """Everybody answers what it was sent, and the server receives it; not those in `but`."""
+        self.round += 1
+        self.replies = {
+            u: self.clients[u].start() if self.round == 0 else self.clients[u].receive(message)
+            for u, message in (self.outbox or dict.fromkeys(self.ids)).items()
+            if u not in but
+        }
+        for u, reply in self.replies.items():
+            self.server.receive(u, reply)
+
+    def close(self) -> None:
+        """The server closes the round; what it sends is in `outbox`."""
+        self.outbox = self.server.close_round()
+
+    def after(self, round: int, *, absent: Mapping[int, int] | None = None) -> "Party":
+        """Play honestly up to the close of `round`; `absent` maps a client to its first silence."""
+        gone = absent or {}
+        while self.round < round:
+            self.collect(but=[u for u in gone if gone[u] <= self.round + 1])
+            self.close()
+        return self
+
+    def finish(self) -> secagg.Aggregate:
+        """Play honestly to the end."""
+        self.after(4)
+        return self.server.result
+
+    def expected(self, survivors: tuple[int, ...]) -> list[int]:
+        """The sum over these clients."""
+        return [int(w) for w in np.sum([self.inputs[u] for u in survivors], axis=0, dtype="<u2")]
+
+    def advertisement(self, u: int, c_pk: bytes, s_pk: bytes, commitment: bytes) -> AdvertiseKeys:
+        """What a corrupt client u can sign: any keys it likes."""
+        return self.signed(AdvertiseKeys(u, c_pk, s_pk, commitment, bytes(64)))
+
+    def signed(self, message: Any, **changes: Any) -> Any:
+        """The message with some fields changed, signed again by its author."""
+        message = msgspec.structs.replace(message, **changes)
+        digest = self.params.digest(self.directory.digest)
+        roster = b"" if message.round == 0 else self.roster_digest()
+        key = self.keys[message.u]
+        signature = sign(key, message.round, digest, roster, message.u, message.body())
+        return msgspec.structs.replace(message, signature=signature)
+
+    def roster_digest(self) -> bytes:
+        """The digest of the roster that the server has closed."""
+        digest: bytes = self.server._round.roster.digest  # type: ignore[union-attr]
+        return digest

@@ -1,0 +1,18 @@
+"""The README's snippets run as they stand."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=["protocol", "fedavg", "property"])
+def test_the_snippet_runs(snippet: str) -> None:
+    names: dict[str, object] = {}
+    exec(compile(snippet, "README.md", "exec"), names)
+    for name, value in names.items():
+        if name.startswith("test_") and callable(value):
+            value()
