@@ -30,6 +30,7 @@ from secagg.messages import (
     CIPHERTEXT_BYTES,
     NONCE_BYTES,
     UNSIGNED,
+    AdvertiseKeys,
     Ciphertexts,
     ConsistencyCheck,
     MaskedInput,
@@ -48,6 +49,7 @@ from tests.attacks.removed import replace as replace_function
 from tests.attacks.steady import Steady
 from tests.attacks.test_lying_client import LIAR, STORIES, flipped
 from tests.attacks.test_lying_server import LIES, VICTIM
+from tests.hosts import Host
 from tests.party import SPECS, Party
 
 Attack = Callable[[], bool]
@@ -554,6 +556,38 @@ def padding() -> None:
     unpack(spec, 4, memoryview(b"\xff" * 7))
 
 
+# What a host keeps.
+
+
+def restored_from(change: Callable[[bytes], bytes]) -> Attack:
+    """A blob that is not the one that was stored."""
+
+    def attack() -> bool:
+        host = Host(Party(5), 10)
+        host.client.start()
+        host.restored_from(change(host.disk[1]), 1)
+        return True
+
+    return attack
+
+
+def cannot_start() -> bool:
+    try:
+        Host(Party(5), 10).client.start()
+    except SecAggError:
+        return True
+    return False
+
+
+def the_last_answer_again() -> bool:
+    """Whatever is asked: the session would stand still."""
+    party = Party(5)
+    host = Host(party, 10)
+    party.clients[10] = host.client
+    party.after(0)
+    return isinstance(host.client.receive(party.outbox[10]), AdvertiseKeys)
+
+
 two_lies = two_views(lambda p, u: p.signatures(u))
 too_small = {"t": 2, "corrupt": 2, "min_survivors": 4}
 outsiders_key = bytes([9]) + bytes(31)
@@ -571,8 +605,8 @@ ATTACKS: dict[str, Attack] = {
         client_takes("ciphertexts: a ciphertext too few")
     ),
     "client.Client._masked_input: len(senders) + 1 < t": isolated(lambda p: ()),
-    "client.Client._open: plaintext[:16] != id_bytes(v) + id_bytes(self.u)": other_ids_inside,
-    "client.Client._open: decode_shares(plaintext[16:])": a_digit_too_large_inside,
+    "dealing.open_shares: plaintext[:16] != id_bytes(u) + id_bytes(v)": other_ids_inside,
+    "dealing.open_shares: decode_shares(plaintext[16:])": a_digit_too_large_inside,
     "client.Client._consistency_check: not strictly_ascending(message.U3)": client_takes(
         "U3: one client twice"
     ),
@@ -712,6 +746,9 @@ ATTACKS: dict[str, Attack] = {
     "params.Params._check: len(set(names)) < len(names)": takes(
         lambda: secagg.Params(5, (*SPECS, *SPECS))
     ),
+    "params.Params._check: type(self.session) is not bytes": agreed(5, session=bytearray(b"s")),
+    "params.Params._check: type(self.context) is not bytes": agreed(5, context=bytearray(b"c")),
+    "params._check_ints: value is not None and type(value) is not int": agreed(5, t=np.int64(4)),
     "graph.Complete.check: not t <= n": takes(
         lambda: Complete().check(n=5, t=6, corrupt=2, min_roster=5)
     ),
@@ -730,6 +767,16 @@ ATTACKS: dict[str, Attack] = {
     "directory.check_entry: type(key) is not bytes": takes(
         lambda: secagg.directory.check_entry(60, bytearray(Party(6).directory[60]))
     ),
+    "snapshot.check_key: len(key) not in (16, 32)": takes(
+        lambda: secagg.SnapshotStore(b"short", lambda blob, generation: None)
+    ),
+    "snapshot.unseal: len(raw) < _HEADER_BYTES": restored_from(lambda blob: b""),
+    "snapshot.unseal: raw[0] != LAYOUT": restored_from(lambda blob: b"\2" + blob[1:]),
+    "snapshot.unseal: seen_generation != generation": says(
+        "generation", restored_from(lambda blob: blob[:8] + b"\1" + blob[9:])
+    ),
+    "snapshot.Snapshots.answer_to: not self._reply": cannot_start,
+    "snapshot.Snapshots.answer_to: request != self._request": the_last_answer_again,
 }
 
 
@@ -811,7 +858,7 @@ def digest_without_context(self: secagg.Params, directory_digest: bytes) -> byte
 
 TRUE_DIGEST = secagg.Params.digest
 
-IDS_INSIDE = Check("secagg.client.Client._open", "plaintext[:16] != id_bytes(v) + id_bytes(self.u)")
+IDS_INSIDE = Check("secagg.dealing.open_shares", "plaintext[:16] != id_bytes(u) + id_bytes(v)")
 ELSEWISE: dict[str, tuple[Attack, dict[str, Any]]] = {
     "a round is answered once": (answers_twice, {"secagg.client.Client._step": lenient_step}),
     "the context is in the digest": (
