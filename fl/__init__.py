@@ -14,7 +14,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fl import clipping
+    from fl import clipping as clipping
     from fl.analytics import (
         Answer,
         Histogram,
@@ -63,7 +63,6 @@ __all__ = [
     "build_unweighted_fed_prox",
     "build_weighted_fed_avg",
     "build_weighted_fed_prox",
-    "clipping",
     "from_keras_model",
     "secure_histogram",
     "secure_mean",

@@ -250,10 +250,8 @@ def _sum_up(
     weighted: bool = False,
 ) -> Aggregated:
     """One session over each client's own numbers."""
-    contributions = [
-        Contribution(np.asarray(numbers, np.float64).ravel(), weight, np.zeros(1))
-        for numbers, weight in zip(local, weights, strict=True)
-    ]
+    given = zip(local, weights, strict=True)
+    contributions = [Contribution(np.ravel(numbers), w, np.zeros(1)) for numbers, w in given]
     chosen = SecureSum(clip=CLIP, bits=64) if aggregator is None else aggregator
     return _session(query, contributions, chosen, dropouts, weighted=weighted)
 

@@ -65,7 +65,7 @@ def test_rounds_converge_to_the_clusters_that_are_there():
     for _ in range(5):
         state, metrics = process.next(state, data)
         losses.append(metrics["client_work"]["train"]["mean_square"])
-    assert losses == sorted(losses, reverse=True)
+    assert np.diff(losses).max() < 1e-6  # up to the quantisation
     np.testing.assert_allclose(state.centers, middles, atol=0.05)
 
 
