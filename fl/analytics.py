@@ -265,7 +265,8 @@ def _count(
     """One session over each client's counts, which travel where metrics do: exactly."""
     nothing = np.zeros(0)
     contributions = [Contribution(nothing, 1, count) for count in counts]
-    return _session(query, contributions, aggregator or SecureSum(), dropouts, weighted=False)
+    chosen = SecureSum() if aggregator is None else aggregator
+    return _session(query, contributions, chosen, dropouts, weighted=False)
 
 
 def _session(

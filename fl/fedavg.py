@@ -72,7 +72,8 @@ def build_weighted_fed_avg(
     input_spec: (x, y) in `tf.TensorSpec`s, for a model that is not built.
     non_trainable: "average" statistics such as those of batch normalization, or keep them "local":
         each client begins with the state's and sends none back.
-    client_learning_rate: round (from 0) -> the client optimizer's learning rate in that round.
+    client_learning_rate: round (from 0) -> the client optimizer's learning rate in that round; a
+        Keras schedule is such a function.
 
     Raises ModelError for a model or an optimizer that cannot be used.
     """
@@ -279,6 +280,7 @@ def build_process(
     adapt: the client's optimizer -> the one to train with. loop: the compiled function.
     """
     input_spec, rate = options.get("input_spec"), options.get("client_learning_rate")
+    aggregator = options.get("aggregator")
     model = client_model(model_fn, client_optimizer_fn, input_spec)
     if adapt is not None:
         model.optimizer = adapt(model.optimizer)
@@ -298,7 +300,7 @@ def build_process(
     return FedAvg(
         trainer,
         ServerOptimizer(optimizer, trainer.initial_weights),
-        options.get("aggregator") or SecureSum(),
+        SecureSum() if aggregator is None else aggregator,
         terms,
         partial(evaluation_model, model_fn, input_spec),
         rate,
