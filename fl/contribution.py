@@ -15,6 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fl.errors import AggregationError
+
 Sums = NDArray[np.float64]
 State = tuple[NDArray[Any], ...]
 
@@ -118,3 +120,17 @@ class Aggregator(Protocol):
     """Anything that sums the contributions of a round."""
 
     def aggregate(self, contributions: Sequence[Contribution], session: Session) -> Aggregated: ...
+
+
+def check_dropouts(dropouts: Mapping[int, int], n: int) -> dict[int, int]:
+    """Raise AggregationError unless `dropouts` maps clients of 0..n-1 to protocol rounds 0..4."""
+    if n == 0:
+        raise AggregationError("no clients: a round needs at least one")
+    for client, protocol_round in dropouts.items():
+        if client not in range(n):
+            raise AggregationError(f"dropouts name client {client!r}: 0 to {n - 1} expected")
+        if protocol_round not in range(5):
+            raise AggregationError(
+                f"client {client} drops out in round {protocol_round!r}: 0 to 4 expected"
+            )
+    return dict(dropouts)

@@ -20,8 +20,8 @@ import keras
 import numpy as np
 
 from fl import plan
-from fl.contribution import Aggregated, Aggregator, Contribution, Session
-from fl.errors import AggregationError, DataError, ModelError
+from fl.contribution import Aggregated, Aggregator, Contribution, Session, check_dropouts
+from fl.errors import DataError, ModelError
 from fl.examples import read_examples
 from fl.layout import NonTrainable
 from fl.local import LocalTrainer
@@ -74,7 +74,8 @@ def build_weighted_fed_avg(
     input_spec: (x, y) in `tf.TensorSpec`s, for a model that is not built.
     non_trainable: "average" statistics such as those of batch normalization, or keep them "local":
         each client begins with the state's and sends none back.
-    client_learning_rate: round (from 0) -> the client optimizer's learning rate in that round.
+    client_learning_rate: round (from 0) -> the client optimizer's learning rate in that round; a
+        Keras schedule is such a function.
 
     Raises ModelError for a model or an optimizer that cannot be used.
     """
@@ -269,20 +270,6 @@ def for_each_client(
         return list(pool.map(one, range(len(client_data))))
 
 
-def check_dropouts(dropouts: Mapping[int, int], n: int) -> dict[int, int]:
-    """Raise AggregationError unless `dropouts` maps clients of 0..n-1 to protocol rounds 0..4."""
-    if n == 0:
-        raise AggregationError("no clients: a round needs at least one")
-    for client, protocol_round in dropouts.items():
-        if client not in range(n):
-            raise AggregationError(f"dropouts name client {client!r}: 0 to {n - 1} expected")
-        if protocol_round not in range(5):
-            raise AggregationError(
-                f"client {client} drops out in round {protocol_round!r}: 0 to 4 expected"
-            )
-    return dict(dropouts)
-
-
 class Options(TypedDict, total=False):
     """The keyword arguments of every builder, described at `build_weighted_fed_avg`."""
 
@@ -311,6 +298,7 @@ def build_process(
     adapt: the client's optimizer -> the one to train with. loop: the compiled function.
     """
     input_spec, rate = options.get("input_spec"), options.get("client_learning_rate")
+    aggregator = options.get("aggregator")
     model = client_model(model_fn, client_optimizer_fn, input_spec)
     if adapt is not None:
         model.optimizer = adapt(model.optimizer)
@@ -330,7 +318,7 @@ def build_process(
     return FedAvg(
         trainer,
         ServerOptimizer(optimizer, trainer.initial_weights),
-        options.get("aggregator") or SecureSum(),
+        SecureSum() if aggregator is None else aggregator,
         terms,
         partial(evaluation_model, model_fn, input_spec),
         rate,

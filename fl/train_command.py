@@ -79,6 +79,12 @@ def train(
     epochs: Annotated[int, _option(_ROUND, "Passes over a client's examples.", min=1)] = 1,
     aggregator: Aggregator = "secure",
     clip: Annotated[float, _option(_ROUND, "Largest coordinate of an update, if secure.")] = 4.0,
+    clip_norm: Annotated[
+        float | None, _option(_ROUND, "Largest norm of an update; default: any.")
+    ] = None,
+    clip_quantile: Annotated[
+        float | None, _option(_ROUND, "Move the largest norm to this quantile of the norms.")
+    ] = None,
     threshold: Annotated[
         float | None, _option(_ROUND, "Fraction that must finish; default: above two thirds.")
     ] = None,
@@ -125,6 +131,8 @@ def train(
         epochs=epochs,
         aggregator=aggregator,
         clip=clip,
+        clip_norm=clip_norm,
+        clip_quantile=clip_quantile,
         threshold=threshold,
         seed=seed,
     )

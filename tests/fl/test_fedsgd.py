@@ -1,5 +1,7 @@
 """FedSGD is gradient descent on the union of the clients' data."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
@@ -84,3 +86,36 @@ def test_statistics_are_averaged_and_a_gradient_that_is_missing_is_zero():
     state = process.next(process.initialize(), [(x, y)]).state
     np.testing.assert_allclose(state.weights.non_trainable[0], x.mean(0), atol=1e-6)
     np.testing.assert_array_equal(state.weights.trainable[2], [1, 1])
+
+
+def test_half_precision_frozen_layers_and_local_statistics():
+    def model_fn(policy):
+        keras.utils.set_random_seed(4)
+        keras.config.set_dtype_policy(policy)
+        try:
+            body = keras.layers.Dense(5)
+            layers = [body, keras.layers.BatchNormalization(), keras.layers.Dense(3)]
+            model = keras.Sequential([keras.Input((4,)), *layers])
+        finally:
+            keras.config.set_dtype_policy("float32")
+        body.trainable = False
+        model.compile(
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False
+        )
+        return model
+
+    data = [arrays(9, seed=1), arrays(12, seed=2)]
+    states = []
+    # under mixed_float16 a loss scale stands around what sums the gradients: it divides it out
+    for policy in ("mixed_float16", "float32"):
+        process = fl.build_fed_sgd(
+            partial(model_fn, policy), aggregator=fl.PlainSum(), non_trainable="local"
+        )
+        start = process.initialize()
+        states.append(process.next(start, data).state)
+        for seen, before in zip(
+            states[-1].weights.non_trainable, start.weights.non_trainable, strict=True
+        ):
+            np.testing.assert_array_equal(seen, before)
+    np.testing.assert_allclose(vector(states[0]), vector(states[1]), atol=2e-3)
+    assert not np.array_equal(states[1].weights.trainable[2], start.weights.trainable[2])

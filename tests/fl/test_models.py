@@ -164,6 +164,17 @@ def test_the_clients_learning_rate_follows_its_schedule_without_another_trace():
     assert process._trainer.trace_count == 1
 
 
+def test_a_keras_schedule_is_a_schedule_over_rounds():
+    halving = keras.optimizers.schedules.ExponentialDecay(0.25, 1, 0.5)
+    process = fl.build_weighted_fed_avg(
+        one_weight, aggregator=fl.PlainSum(), client_learning_rate=halving
+    )
+    state = process.next(process.initialize(), [constant(8.0)]).state
+    np.testing.assert_array_equal(vector(state), [4.0])
+    # 4 + 2 · 0.125 · (8 - 4)
+    np.testing.assert_array_equal(vector(process.next(state, [constant(8.0)]).state), [5.0])
+
+
 class Told:
     """A plain sum that keeps the contexts of its sessions."""
 
