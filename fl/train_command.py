@@ -105,7 +105,7 @@ def train(
     """
     console = Console()
     with console.status("starting TensorFlow"):
-        _start()
+        _start(workers)
         from fl.rundir import RunDir
         from fl.settings import Settings
         from fl.training import Training
@@ -256,12 +256,12 @@ def _bars(console: Console) -> Progress:
     return Progress(text, *columns, console=console, transient=True)
 
 
-def _start() -> None:
+def _start(workers: int = 1) -> None:
     quiet.import_tensorflow()
     from fl.parallel import one_thread_each
 
     try:
-        one_thread_each()
+        one_thread_each(workers)
     except RuntimeError as error:
         # The command is run by a program that has used TensorFlow: it keeps that program's threads.
         if "after initialization" not in str(error):
