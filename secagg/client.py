@@ -7,7 +7,7 @@ a share of b_v or a share of s_sk_v but never both, and only for the one U3 that
 members of the roster signed.  Anything illegal leaves it `Aborted` for good.  A client's garbage,
 relayed by the server, never does.
 
-Sans-I/O: who drives it owns sockets, clocks and retries.
+Sans-I/O: who drives it owns sockets, clocks and retries, and calls it from one thread at a time.
 """
 
 from collections.abc import Mapping, Sequence

@@ -140,5 +140,5 @@ def verify(
         key.verify(signature, _signed(round, params_digest, roster_digest, u, body))
     except InvalidSignature:
         raise RemoteProtocolError(
-            f"client {u}: the signature of round {round} is not valid"
+            f"client {u}: the signature of round {round} is not valid", clients=(u,)
         ) from None

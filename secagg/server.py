@@ -5,7 +5,7 @@ send.  A message that is not what the protocol allows raises and changes nothing
 answered, and the session goes on.  The server keeps no single y_u, and checks before the clients do
 everything that they check of relayed public data.
 
-Sans-I/O: who drives it decides when a round closes.
+Sans-I/O: who drives it decides when a round closes, and calls it from one thread at a time.
 """
 
 from collections.abc import Mapping
