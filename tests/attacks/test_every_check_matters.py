@@ -256,6 +256,13 @@ def small_quorum() -> bool:
     return harm(party) is not None
 
 
+def alone_in_the_sum() -> bool:
+    """n = 3 of whom 2 may be corrupt: the sum is the victim's input."""
+    party = Coalition(3, bad=2, t=3, corrupt=2)
+    party.play()
+    return any(learned.clients == (10,) for learned in party.learned())
+
+
 # One client.
 
 
@@ -708,9 +715,8 @@ ATTACKS: dict[str, Attack] = {
     "session.Rostered.verify: verify(self.roster.identities[self.roster.index[message.u]], "
     "message.signature, message.round, self.session.params_digest, self.roster.digest, "
     "message.u, body)": server_takes("a vector that is not signed", and_breaks=True),
-    "session.Owners.check_holders: session.at_least(session.params.t, int(counts[i]), what)": (
-        unopenable_to_all_but_one
-    ),
+    "session.Owners.check_holders: session.at_least(session.params.t, held, "
+    "f'hold a share of client {u}', (u,))": (unopenable_to_all_but_one),
     "recovery.ShareTable._correct: secret is None": another_commitment,
     "packing.unpack: raw.nbytes != size": server_takes("a vector too long", and_breaks=True),
     "packing._unpack_general: octets[-1] >> 8 - unused": takes(padding),
@@ -732,7 +738,8 @@ ATTACKS: dict[str, Attack] = {
     ),
     "wire.decode: _encode(message) != view": takes(another_encoding),
     "params.Params.__init__: self._check(quorum)": orderly(5, 2, **too_small),
-    "params.Params._check: not 2 <= self.n": agreed(1),
+    "params.Params._check: not 2 <= self.n": says("n=1 clients", agreed(1)),
+    "params.Params._check: self.min_survivors - self.corrupt < 2": alone_in_the_sum,
     "params.Params._check: not self.n <= MAX_CLIENTS": agreed(65521),
     "params.Params._check: self.corrupt < 0": agreed(5, t=3, corrupt=-1),
     "params.Params._check: not quorum <= self.min_survivors": small_quorum,
@@ -742,7 +749,7 @@ ATTACKS: dict[str, Attack] = {
     "params.Params._check: not self.min_roster <= self.n": agreed(5, min_roster=6),
     "params.Params._check: self.graph.check(n=self.n, t=self.t, corrupt=self.corrupt, "
     "min_roster=self.min_roster)": orderly(5, 2, **too_small),
-    "params.Params._check: not 1 <= len(names) < 2 ** 24": takes(lambda: secagg.Params(5, ())),
+    "params.Params._check: not 1 <= len(names) <= MAX_VECTORS": takes(lambda: secagg.Params(5, ())),
     "params.Params._check: len(set(names)) < len(names)": takes(
         lambda: secagg.Params(5, (*SPECS, *SPECS))
     ),
