@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from secagg import masks, wire
 from secagg.directory import Directory, as_directory
 from secagg.errors import LocalProtocolError, RemoteProtocolError
-from secagg.keys import Buffer, commitment, id_bytes, sign, verify
+from secagg.keys import Buffer, commitment, id_bytes, sign
 from secagg.messages import (
     CIPHERTEXT_BYTES,
     NONCE_BYTES,
@@ -44,7 +44,7 @@ from secagg.messages import (
 )
 from secagg.packing import RingVector, pack
 from secagg.params import Params, VectorSpec
-from secagg.roster import check_roster
+from secagg.roster import check_quorum, check_roster
 from secagg.shamir import SHARE_BYTES, Rand, decode_shares, encode_shares, split
 from secagg.states import (
     Aborted,
@@ -274,10 +274,7 @@ class Client:
                 f"{len(message.signatures)} signatures by {len(signers)} signers, "
                 f"expected one by each of at least {needed}"
             )
-        body = ConsistencyCheck.body(state.U3)
-        for v, signature in zip(signers, message.signatures, strict=True):
-            key = roster.identities[roster.index[v]]
-            verify(key, signature, 3, self._params_digest, roster.digest, v, body)
+        check_quorum(roster, self._params_digest, state.U3, signers, message.signatures)
 
     def _sign(self, round: int, roster_digest: bytes, body: bytes) -> bytes:
         return sign(self._signing_key, round, self._params_digest, roster_digest, self.u, body)

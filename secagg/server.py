@@ -9,6 +9,7 @@ Sans-I/O: who drives it decides when a round closes.
 """
 
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from secagg import wire
@@ -40,10 +41,19 @@ class Server:
     Args:
         params: the session's parameters.
         directory: id → raw Ed25519 public key, the same for all parties.
+        executor: where the masks are expanded that the last `close_round` removes, for example a
+            `ProcessPoolExecutor`; default here. Its workers see the reconstructed s_sk of clients
+            outside U3 and the mask seeds of the others: they must be as trusted as this process.
     """
 
-    def __init__(self, params: Params, *, directory: Directory | Mapping[int, bytes]) -> None:
-        session = Session(params, as_directory(directory))
+    def __init__(
+        self,
+        params: Params,
+        *,
+        directory: Directory | Mapping[int, bytes],
+        executor: Executor | None = None,
+    ) -> None:
+        session = Session(params, as_directory(directory), executor)
         self._round: Round | Aggregate | Failed = Advertising(session)
 
     def receive(self, u: int, message: AnyMessage | Buffer) -> None:
@@ -94,6 +104,7 @@ class Server:
             RemoteProtocolError: in round 4, if shares do not lead to the secret that their owner
                 committed to, or the tally is wrong; the session is over, without a sum.
             LocalProtocolError: if the session was over.
+            Whatever the executor raises; the session is over, without a sum.
         """
         current = self._round
         if isinstance(current, Aggregate | Failed):
