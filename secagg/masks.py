@@ -36,7 +36,7 @@ __all__ = ["SEED_BYTES", "add_masks", "add_pairwise_masks", "expand", "sign"]
 RingVector = NDArray[np.unsignedinteger]
 
 _CHUNK = 256 * 1024  # bytes: the keystream and the words it is added to stay in L2
-_ZEROS = bytes(_CHUNK)
+_ZEROS = memoryview(bytes(_CHUNK))
 _MAX_BYTES = 2**40 * 16
 _MAX_VECTORS = 2**24
 
