@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-O lint clean
+.PHONY: demo test test-slow test-O bench bench-full lint clean
 
 demo: $(VENV)/.fl
 	@$(BIN)/fl demo $(ARGS)
@@ -19,6 +19,15 @@ test-slow: $(VENV)/.fl-dev
 test-O: $(VENV)/.fl-dev
 	$(BIN)/python -O -m pytest -W ignore::pytest.PytestConfigWarning $(ARGS)
 
+# Measures into docs/performance/results.json, and writes docs/performance.md and its figures of it.
+bench: $(VENV)/.bench
+	$(BIN)/python -m benchmarks.suite
+	$(BIN)/python -m benchmarks.report
+
+bench-full: $(VENV)/.bench
+	$(BIN)/python -m benchmarks.suite --full
+	$(BIN)/python -m benchmarks.report
+
 lint: $(VENV)/.fl-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -31,6 +40,10 @@ $(VENV)/.fl: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.fl-dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[fl,dev]'
+	@touch $@
+
+$(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	@touch $@
 
 $(VENV)/bin/python:

@@ -92,7 +92,8 @@ def _add_mask(
     encryptor = Cipher(AES(key), CTR(nonce + bytes(8))).encryptor()
     add = np.add if direction == 1 else np.subtract
     for index, vector in enumerate(vectors):
-        encryptor.reset_nonce(nonce + index.to_bytes(3, "big") + bytes(5))
+        if index:  # the first begins where the encryptor does
+            encryptor.reset_nonce(nonce + index.to_bytes(3, "big") + bytes(5))
         step = _CHUNK // vector.itemsize
         for start in range(0, len(vector), step):
             chunk = vector[start : start + step]
