@@ -24,13 +24,21 @@ if TYPE_CHECKING:
         secure_sum,
         secure_weighted_mean,
     )
-    from fl.errors import AggregationError, DataError, FLError, MetricError, ModelError
+    from fl.errors import (
+        AggregationError,
+        CheckpointError,
+        DataError,
+        FLError,
+        MetricError,
+        ModelError,
+    )
     from fl.evaluation import build_fed_eval
     from fl.fedavg import RoundResult, build_unweighted_fed_avg, build_weighted_fed_avg
     from fl.fedprox import build_unweighted_fed_prox, build_weighted_fed_prox
     from fl.fedsgd import build_fed_sgd
     from fl.kmeans import KMeansState, build_fed_kmeans
     from fl.models import from_keras_model
+    from fl.parallel import with_workers
     from fl.personalization import FineTune, build_personalization_eval
     from fl.server import ServerState
     from fl.sums import PlainSum, SecAggError, SecureSum, TooFewClients
@@ -40,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AggregationError",
     "Answer",
+    "CheckpointError",
     "DataError",
     "FLError",
     "FineTune",
@@ -69,6 +78,7 @@ __all__ = [
     "secure_quantile",
     "secure_sum",
     "secure_weighted_mean",
+    "with_workers",
 ]
 
 _HOME = {
@@ -81,12 +91,20 @@ _HOME = {
         "secure_sum",
         "secure_weighted_mean",
     ),
-    "fl.errors": ("AggregationError", "DataError", "FLError", "MetricError", "ModelError"),
+    "fl.errors": (
+        "AggregationError",
+        "CheckpointError",
+        "DataError",
+        "FLError",
+        "MetricError",
+        "ModelError",
+    ),
     "fl.evaluation": ("build_fed_eval",),
     "fl.fedavg": ("RoundResult", "build_unweighted_fed_avg", "build_weighted_fed_avg"),
     "fl.fedprox": ("build_unweighted_fed_prox", "build_weighted_fed_prox"),
     "fl.fedsgd": ("build_fed_sgd",),
     "fl.kmeans": ("KMeansState", "build_fed_kmeans"),
+    "fl.parallel": ("with_workers",),
     "fl.models": ("from_keras_model",),
     "fl.personalization": ("FineTune", "build_personalization_eval"),
     "fl.server": ("ServerState",),
@@ -94,7 +112,7 @@ _HOME = {
     "fl.vector": ("ModelWeights",),
     "fl.yogi": ("Yogi",),
 }
-_MODULES = ("clipping",)
+_MODULES = ("clipping", "data")
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 

@@ -12,6 +12,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple, TypedDict, Unpack
@@ -27,6 +28,7 @@ from fl.layout import NonTrainable
 from fl.local import LocalTrainer
 from fl.loop import BatchLoop
 from fl.models import ModelFn, OptimizerFn, client_model, evaluation_model, new_optimizer
+from fl.parallel import TrainerPool
 from fl.plan import Terms
 from fl.server import ServerOptimizer, ServerState
 from fl.sums import SecureSum
@@ -140,7 +142,8 @@ class FedAvg:
         make_model: Callable[[], Any],
         client_learning_rate: LearningRate | None,
     ) -> None:
-        self._trainer = trainer
+        self._own_trainer = trainer
+        self._trainer: LocalTrainer | TrainerPool = trainer
         self._server = server
         self._aggregator = aggregator
         self._terms = terms
@@ -182,7 +185,9 @@ class FedAvg:
         # Each client reads and hashes the bytes that it was sent; here all are sent the same.
         received = [plan.read(message) for _ in client_data]
         contributions = for_each_client(
-            client_data, lambda client, data: self._train(received[client], client, data)
+            client_data,
+            lambda client, data: self._train(received[client], client, data),
+            self._trainer.workers,
         )
         trained = time.perf_counter()
         contexts = [told.digest for told in received]
@@ -192,6 +197,12 @@ class FedAvg:
         total = self._aggregator.aggregate(contributions, session)
         metrics = self._report(state, total, trained - started)
         return RoundResult(self._finish(state, total), metrics)
+
+    def share_with(self, others: Sequence[FedAvg]) -> None:
+        """Train clients in parallel, with the trainers of processes that were built alike."""
+        if others:
+            trainers = [process._own_trainer for process in (self, *others)]
+            self._trainer = TrainerPool(trainers)
 
     def get_model(self, state: ServerState) -> Any:
         """An ordinary Keras model with the weights of a state, as `model_fn` compiled it.
@@ -241,16 +252,23 @@ class FedAvg:
 
 
 def for_each_client(
-    client_data: Sequence[Any], work: Callable[[int, Any], Contribution]
+    client_data: Sequence[Any], work: Callable[[int, Any], Contribution], workers: int = 1
 ) -> list[Contribution]:
-    """Run every client's work in turn; an error in its data names the client."""
-    contributions = []
-    for client, data in enumerate(client_data):
+    """Run every client's work, `workers` at a time; an error in its data names the client.
+
+    A client's data are taken out of `client_data` only when its turn comes.
+    """
+
+    def one(client: int) -> Contribution:
         try:
-            contributions.append(work(client, data))
+            return work(client, client_data[client])
         except DataError as error:
             raise DataError(f"client {client}: {error}") from error
-    return contributions
+
+    if workers == 1:
+        return [one(client) for client in range(len(client_data))]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(one, range(len(client_data))))
 
 
 class Options(TypedDict, total=False):

@@ -40,6 +40,8 @@ class LocalTrainer:
     round's plan. `loop` is the compiled function: another for another kind of training.
     """
 
+    workers = 1
+
     def __init__(
         self,
         model: Any,
