@@ -49,9 +49,9 @@ class Complete:
     """Everybody is everybody's neighbour: no failure probability and nothing to grind."""
 
     def defaults(self, n: int, t: int | None, corrupt: int | None) -> tuple[int, int]:
-        """t = ⌊2n/3⌋+1, and corrupt = 2t−n−1, the most that t withstands (0 if it is too low)."""
+        """t = ⌊2n/3⌋+1; corrupt = 2t−n−1, the most that t withstands, if it leaves two honest."""
         t = 2 * n // 3 + 1 if t is None else t
-        return t, max(2 * t - n - 1, 0) if corrupt is None else corrupt
+        return t, max(min(2 * t - n - 1, t - 2), 0) if corrupt is None else corrupt
 
     def check(self, *, n: int, t: int, corrupt: int, min_roster: int) -> None:
         """2t > n + corrupt: Bonawitz et al. 2017, Theorem 6.5."""

@@ -1,6 +1,7 @@
 """What the server's rounds share: the session, the roster with its graph, and what comes out."""
 
 from collections.abc import Collection, Iterable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -27,8 +28,10 @@ class Aggregate:
         vectors: by name, the sum mod 2^bits over U3; shape (length,), dtype `spec.dtype`.
         survivors: U3, the clients whose vectors are in the sum, ascending.
         dropped: client of U1 → first round it missed; one gone in round 3 or 4 is in both.
-        disputes: (owner, holder): the share that holder sent is not the one that owner's secret
-            needs. One of the two lied, and nothing here tells which.
+        disputes: (owner, holder): the share that holder sent was needed for a secret of owner, and
+            is not on the polynomial of the others. One of the two lied, if at most ⌊(m−t)/2⌋ of
+            the owner's m holders did; more that conspire can frame both. A sign that something is
+            wrong, not a verdict, and not complete: shares that were not needed are not judged.
     """
 
     vectors: dict[str, RingVector]
@@ -55,6 +58,7 @@ class Session:
 
     params: Params
     directory: Directory
+    executor: Executor | None = None
     missed: dict[int, int] = field(default_factory=dict)
 
     @cached_property
@@ -62,10 +66,10 @@ class Session:
         """The digest that is in every signature."""
         return self.params.digest(self.directory.digest)
 
-    def at_least(self, needed: int, seen: int, what: str) -> None:
+    def at_least(self, needed: int, seen: int, what: str, about: tuple[int, ...] = ()) -> None:
         """TooFewClients unless `seen` reaches `needed`."""
         if seen < needed:
-            raise TooFewClients(f"{seen} clients {what}, fewer than {needed}")
+            raise TooFewClients(f"{seen} clients {what}, fewer than {needed}", clients=about)
 
     def note_missing(self, before: Iterable[int], after: Collection[int], round: int) -> None:
         """Whoever was there before and is not now has missed this round first."""
@@ -85,6 +89,10 @@ class Rostered:
         """The derivations of this session."""
         return self.roster.binding(self.session.params_digest)
 
+    @cached_property
+    def _ids(self) -> Indices:
+        return np.array(self.roster.ids)
+
     def verify(self, message: ClientMessage, body: bytes) -> None:
         """RemoteProtocolError unless the author signed this body in this round and session."""
         verify(
@@ -99,7 +107,7 @@ class Rostered:
 
     def ids_at(self, indices: Indices) -> tuple[int, ...]:
         """Client ids of ascending roster indices: ascending as well."""
-        return tuple(self.roster.ids[i] for i in indices.tolist())
+        return tuple(self._ids[indices].tolist())
 
     def flags_of(self, ids: Iterable[int]) -> Flags:
         """Flags [m] over the roster."""
@@ -126,5 +134,6 @@ class Owners:
         """TooFewClients unless t holders are there for each; `holders[i, j]`: of i's secret."""
         counts = holders.sum(axis=1)
         for i in self.of_b + self.of_s_sk:
-            what = f"hold a share of client {roster.ids[i]}"
-            session.at_least(session.params.t, int(counts[i]), what)
+            u = roster.ids[i]
+            held = int(counts[i])
+            session.at_least(session.params.t, held, f"hold a share of client {u}", (u,))

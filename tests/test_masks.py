@@ -214,7 +214,7 @@ def test_a_vector_that_cannot_be_masked_is_refused(vector: object, seen: str) ->
 
 @pytest.mark.parametrize("size", [0, 16, 23, 25, 32])
 def test_a_seed_of_another_size_is_refused(size: int) -> None:
-    with pytest.raises(LocalProtocolError, match=f"seed of {size} bytes.*expected 24"):
+    with pytest.raises(LocalProtocolError, match=f"seed has {size} bytes, expected 24"):
         add_masks([np.zeros(4, np.uint8)], [(bytes(size), 1)])
 
 

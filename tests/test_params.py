@@ -117,7 +117,7 @@ def test_the_defaults_of_the_complete_graph(n: int) -> None:
     params = Params(n, [X])
     assert params.graph == Complete()
     assert params.t == 2 * n // 3 + 1
-    assert params.corrupt == 2 * params.t - n - 1
+    assert params.corrupt == max(min(2 * params.t - n - 1, params.t - 2), 0)
     assert params.min_roster == params.min_survivors
     assert params.min_survivors == max((n + params.corrupt) // 2 + 1, params.t)
     assert params.context == b""
@@ -127,9 +127,15 @@ def test_the_defaults_of_the_complete_graph(n: int) -> None:
 def test_the_defaults_that_follow_from_t(n: int, data: st.DataObject) -> None:
     t = data.draw(st.integers(n // 2 + 1, n))
     params = Params(n, [X], t=t)
-    assert (params.t, params.corrupt) == (t, 2 * t - n - 1)
+    assert (params.t, params.corrupt) == (t, min(2 * t - n - 1, t - 2))
     with pytest.raises(LocalProtocolError):
         Params(n, [X], t=t, corrupt=params.corrupt + 1)
+
+
+@pytest.mark.parametrize(("n", "t"), [(2, 2), (3, 3), (9, 9)])
+def test_a_sum_over_one_honest_client_is_refused(n: int, t: int) -> None:
+    with pytest.raises(LocalProtocolError, match="fewer than 2 honest clients is an input"):
+        Params(n, [X], t=t, corrupt=t - 1)
 
 
 def test_the_largest_default_session_by_hand() -> None:
@@ -154,7 +160,7 @@ def test_two_survivor_sets_can_never_both_gather_their_signatures(
 
 @given(st.integers(2, 300), st.data())
 def test_a_threshold_that_is_too_low_names_one_that_does(n: int, data: st.DataObject) -> None:
-    corrupt = data.draw(st.integers(0, n - 1))
+    corrupt = data.draw(st.integers(0, max(n - 3, 0)))  # more would leave one honest client
     t = data.draw(st.integers(-1, (n + corrupt) // 2))
     with pytest.raises(LocalProtocolError, match=f"^t={t} does not satisfy") as refusal:
         Params(n, [X], t=t, corrupt=corrupt)
@@ -201,8 +207,8 @@ def test_a_sparse_threshold_is_in_its_range_or_the_range_is_named(half: int) -> 
         ({"min_survivors": 9, "min_roster": 8}, "seen 9, 8, 10"),
         ({"min_roster": 11}, "seen 7, 11, 10"),
         ({"t": 11}, "seen 11, 11, 10"),
-        ({"vectors": []}, "vectors need distinct names, at least one; seen \\[\\]"),
-        ({"vectors": [X, VectorSpec("x", 9, 9)]}, "seen \\['x', 'x'\\]"),
+        ({"vectors": []}, "1 to 256 vectors of distinct names, seen 0"),
+        ({"vectors": [X, VectorSpec("x", 9, 9)]}, "seen 2: \\['x', 'x'\\]"),
         ({"graph": Harary(4)}, "needs t and corrupt"),
         ({"graph": Harary(4), "t": 4}, "needs t and corrupt"),
         ({"graph": Harary(3), "t": 3, "corrupt": 0}, "k=3 is not even"),

@@ -173,7 +173,7 @@ def sessions(draw: st.DrawFn) -> Session:
         n = draw(st.integers(2, 8))
         t = draw(st.sampled_from([*[n // 2 + 1] * 3, n]))
         graph: Graph = Complete()
-        corrupt, least = draw(st.sampled_from([0, 0, 2 * t - n - 1])), t
+        corrupt, least = draw(st.sampled_from([0, 0, max(min(2 * t - n - 1, t - 2), 0)])), t
     else:
         n = draw(st.integers(9, 13))
         k, t = draw(st.sampled_from([(8, 6), (6, 5), (4, 4)]))

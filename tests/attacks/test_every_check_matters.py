@@ -11,7 +11,7 @@ error; the lie is taken for true, where a second check would stop it later; the 
 """
 
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from secagg.messages import (
     CIPHERTEXT_BYTES,
     NONCE_BYTES,
     UNSIGNED,
+    AdvertiseKeys,
     Ciphertexts,
     ConsistencyCheck,
     MaskedInput,
@@ -48,6 +49,7 @@ from tests.attacks.removed import replace as replace_function
 from tests.attacks.steady import Steady
 from tests.attacks.test_lying_client import LIAR, STORIES, flipped
 from tests.attacks.test_lying_server import LIES, VICTIM
+from tests.hosts import Host
 from tests.party import SPECS, Party
 
 Attack = Callable[[], bool]
@@ -252,6 +254,13 @@ def small_quorum() -> bool:
     party = Coalition(7, bad=2, t=4, corrupt=0, min_survivors=3, min_roster=4)
     party.play(U3=lambda u: party.ids if u < 40 else party.ids[1:])
     return harm(party) is not None
+
+
+def alone_in_the_sum() -> bool:
+    """n = 3 of whom 2 may be corrupt: the sum is the victim's input."""
+    party = Coalition(3, bad=2, t=3, corrupt=2)
+    party.play()
+    return any(learned.clients == (10,) for learned in party.learned())
 
 
 # One client.
@@ -554,6 +563,38 @@ def padding() -> None:
     unpack(spec, 4, memoryview(b"\xff" * 7))
 
 
+# What a host keeps.
+
+
+def restored_from(change: Callable[[bytes], bytes]) -> Attack:
+    """A blob that is not the one that was stored."""
+
+    def attack() -> bool:
+        host = Host(Party(5), 10)
+        host.client.start()
+        host.restored_from(change(host.disk[1]), 1)
+        return True
+
+    return attack
+
+
+def cannot_start() -> bool:
+    try:
+        Host(Party(5), 10).client.start()
+    except SecAggError:
+        return True
+    return False
+
+
+def the_last_answer_again() -> bool:
+    """Whatever is asked: the session would stand still."""
+    party = Party(5)
+    host = Host(party, 10)
+    party.clients[10] = host.client
+    party.after(0)
+    return isinstance(host.client.receive(party.outbox[10]), AdvertiseKeys)
+
+
 two_lies = two_views(lambda p, u: p.signatures(u))
 too_small = {"t": 2, "corrupt": 2, "min_survivors": 4}
 outsiders_key = bytes([9]) + bytes(31)
@@ -571,8 +612,8 @@ ATTACKS: dict[str, Attack] = {
         client_takes("ciphertexts: a ciphertext too few")
     ),
     "client.Client._masked_input: len(senders) + 1 < t": isolated(lambda p: ()),
-    "client.Client._open: plaintext[:16] != id_bytes(v) + id_bytes(self.u)": other_ids_inside,
-    "client.Client._open: decode_shares(plaintext[16:])": a_digit_too_large_inside,
+    "dealing.open_shares: plaintext[:16] != id_bytes(u) + id_bytes(v)": other_ids_inside,
+    "dealing.open_shares: decode_shares(plaintext[16:])": a_digit_too_large_inside,
     "client.Client._consistency_check: not strictly_ascending(message.U3)": client_takes(
         "U3: one client twice"
     ),
@@ -591,12 +632,12 @@ ATTACKS: dict[str, Attack] = {
     "client.Client._check_signatures: len(message.signatures) != len(signers)": client_takes(
         "signatures: a signature missing"
     ),
-    "client.Client._check_signatures: verify(key, signature, 3, self._params_digest, "
-    "roster.digest, v, body)": two_views(forged),
-    "roster.check_advertisement: entry.u not in directory": a_stranger,
-    "roster.check_advertisement: check_x25519(entry.c_pk)": low_order("c_pk"),
-    "roster.check_advertisement: check_x25519(entry.s_pk)": low_order("s_pk"),
-    "roster.check_advertisement: verify(identity, entry.signature, entry.round, params_digest, "
+    "roster.check_quorum: verify(key, signature, 3, params_digest, roster.digest, v, "
+    "body)": two_views(forged),
+    "roster._identity: u not in directory": a_stranger,
+    "roster._check_entry: check_x25519(entry.c_pk)": low_order("c_pk"),
+    "roster._check_entry: check_x25519(entry.s_pk)": low_order("s_pk"),
+    "roster._check_entry: verify(identity, entry.signature, entry.round, params_digest, "
     "b'', entry.u, entry.body())": man_in_the_middle,
     "roster.check_distinct_keys: key in seen": client_takes(
         "roster: the victim's s_pk advertised again"
@@ -605,7 +646,7 @@ ATTACKS: dict[str, Attack] = {
     "roster.check_roster: not params.min_roster <= len(ids)": a_small_roster,
     "roster.check_roster: not len(ids) <= params.n": a_large_roster,
     "roster.check_roster: own not in entries": client_takes("roster: the victim's keys changed"),
-    "roster.check_roster: check_distinct_keys(entries)": client_takes(
+    "roster._verified: check_distinct_keys(entries)": client_takes(
         "roster: one key as c_pk and s_pk"
     ),
     "server.Server.receive: not isinstance(message, ClientMessage)": takes(
@@ -674,9 +715,8 @@ ATTACKS: dict[str, Attack] = {
     "session.Rostered.verify: verify(self.roster.identities[self.roster.index[message.u]], "
     "message.signature, message.round, self.session.params_digest, self.roster.digest, "
     "message.u, body)": server_takes("a vector that is not signed", and_breaks=True),
-    "session.Owners.check_holders: session.at_least(session.params.t, int(counts[i]), what)": (
-        unopenable_to_all_but_one
-    ),
+    "session.Owners.check_holders: session.at_least(session.params.t, held, "
+    "f'hold a share of client {u}', (u,))": (unopenable_to_all_but_one),
     "recovery.ShareTable._correct: secret is None": another_commitment,
     "packing.unpack: raw.nbytes != size": server_takes("a vector too long", and_breaks=True),
     "packing._unpack_general: octets[-1] >> 8 - unused": takes(padding),
@@ -698,7 +738,8 @@ ATTACKS: dict[str, Attack] = {
     ),
     "wire.decode: _encode(message) != view": takes(another_encoding),
     "params.Params.__init__: self._check(quorum)": orderly(5, 2, **too_small),
-    "params.Params._check: not 2 <= self.n": agreed(1),
+    "params.Params._check: not 2 <= self.n": says("n=1 clients", agreed(1)),
+    "params.Params._check: self.min_survivors - self.corrupt < 2": alone_in_the_sum,
     "params.Params._check: not self.n <= MAX_CLIENTS": agreed(65521),
     "params.Params._check: self.corrupt < 0": agreed(5, t=3, corrupt=-1),
     "params.Params._check: not quorum <= self.min_survivors": small_quorum,
@@ -708,10 +749,13 @@ ATTACKS: dict[str, Attack] = {
     "params.Params._check: not self.min_roster <= self.n": agreed(5, min_roster=6),
     "params.Params._check: self.graph.check(n=self.n, t=self.t, corrupt=self.corrupt, "
     "min_roster=self.min_roster)": orderly(5, 2, **too_small),
-    "params.Params._check: not 1 <= len(names) < 2 ** 24": takes(lambda: secagg.Params(5, ())),
+    "params.Params._check: not 1 <= len(names) <= MAX_VECTORS": takes(lambda: secagg.Params(5, ())),
     "params.Params._check: len(set(names)) < len(names)": takes(
         lambda: secagg.Params(5, (*SPECS, *SPECS))
     ),
+    "params.Params._check: type(self.session) is not bytes": agreed(5, session=bytearray(b"s")),
+    "params.Params._check: type(self.context) is not bytes": agreed(5, context=bytearray(b"c")),
+    "params._check_ints: value is not None and type(value) is not int": agreed(5, t=np.int64(4)),
     "graph.Complete.check: not t <= n": takes(
         lambda: Complete().check(n=5, t=6, corrupt=2, min_roster=5)
     ),
@@ -730,7 +774,31 @@ ATTACKS: dict[str, Attack] = {
     "directory.check_entry: type(key) is not bytes": takes(
         lambda: secagg.directory.check_entry(60, bytearray(Party(6).directory[60]))
     ),
+    "snapshot.check_key: len(key) not in (16, 32)": takes(
+        lambda: secagg.SnapshotStore(b"short", lambda blob, generation: None)
+    ),
+    "snapshot.unseal: len(raw) < _HEADER_BYTES": restored_from(lambda blob: b""),
+    "snapshot.unseal: raw[0] != LAYOUT": restored_from(lambda blob: b"\2" + blob[1:]),
+    "snapshot.unseal: seen_generation != generation": says(
+        "generation", restored_from(lambda blob: blob[:8] + b"\1" + blob[9:])
+    ),
+    "snapshot.Snapshots.answer_to: not self._reply": cannot_start,
+    "snapshot.Snapshots.answer_to: request != self._request": the_last_answer_again,
 }
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_remembered() -> Iterator[None]:
+    """What was verified while a check was missing must not pass for verified afterwards."""
+    forget()
+    yield
+    forget()
+
+
+def forget() -> None:
+    for function in vars(secagg.roster).values():
+        if hasattr(function, "cache_clear"):
+            function.cache_clear()
 
 
 def test_every_check_has_its_attack() -> None:
@@ -744,6 +812,7 @@ def test_the_attack_succeeds_if_and_only_if_the_check_is_gone(
     attack = ATTACKS[str(check)]
     assert not succeeds(attack)
     remove(monkeypatch, check)
+    forget()
     assert succeeds(attack)
 
 
@@ -811,7 +880,7 @@ def digest_without_context(self: secagg.Params, directory_digest: bytes) -> byte
 
 TRUE_DIGEST = secagg.Params.digest
 
-IDS_INSIDE = Check("secagg.client.Client._open", "plaintext[:16] != id_bytes(v) + id_bytes(self.u)")
+IDS_INSIDE = Check("secagg.dealing.open_shares", "plaintext[:16] != id_bytes(u) + id_bytes(v)")
 ELSEWISE: dict[str, tuple[Attack, dict[str, Any]]] = {
     "a round is answered once": (answers_twice, {"secagg.client.Client._step": lenient_step}),
     "the context is in the digest": (

@@ -1,4 +1,4 @@
-"""Any interleaving of deliveries, losses, replays, tampering, lies about U3 and closed rounds.
+"""Any interleaving of deliveries, losses, replays, tampering, lies, crashes and closed rounds.
 
 Hypothesis drives one session.  Whatever it does: the sum, if there is one, is exactly that of the
 survivors; only a SecAggError is ever raised; and of no client t shares of both secrets leave.
@@ -22,7 +22,9 @@ import secagg
 from secagg import wire
 from secagg.errors import SecAggError
 from secagg.messages import Survivors, Unmasking
-from tests.attacks.steady import Steady
+from secagg.states import Checked
+from tests.attacks.steady import Steady, Stream
+from tests.hosts import KEY, Host, restored
 
 SETTINGS = settings(
     derandomize=True,
@@ -47,26 +49,27 @@ class Session(RuleBasedStateMachine):
     def begin(self) -> None:
         self.party = Steady(N, t=T, corrupt=0)
         self.server = self.party.server
-        self.clients = self.party.clients
+        self.hosts = {u: Host(self.party, u) for u in IDS}
+        self.kept = [self.server.snapshot(KEY)]
         self.down: dict[int, bytes] = {}
         self.up: list[tuple[int, bytes]] = [
-            (u, wire.encode(client.start())) for u, client in self.clients.items()
+            (u, wire.encode(host.client.start())) for u, host in self.hosts.items()
         ]
         self.seen = [frame for _, frame in self.up]
         self.over: SecAggError | None = None
         self.aborted: set[int] = set()
         self.released: dict[tuple[str, int], set[int]] = {}
 
-    # What happens to the two sides; a host with snapshots would restore them here.
+    # What happens to the two sides.
 
     def to_client(self, u: int, frame: bytes) -> None:
-        client = self.clients[u]
+        client = self.hosts[u].client
         before: Any = client._state
         try:
             reply = client.receive(frame)
         except SecAggError:
             return
-        if isinstance(reply, Unmasking):
+        if isinstance(reply, Unmasking) and isinstance(before, Checked):  # and not repeated
             self.note_released(u, before)
         self.up.append((u, wire.encode(reply)))
         self.seen.append(self.up[-1][1])
@@ -141,8 +144,23 @@ class Session(RuleBasedStateMachine):
 
     @rule(u=who, U3=st.sets(who, min_size=T), trouble=trouble)
     def a_lie_about_U3(self, u: int, U3: set[int], trouble: int) -> None:
-        if trouble == 5 and self.clients[u].state == "Masked":
+        if trouble == 5 and self.hosts[u].client.state == "Masked":
             self.to_client(u, wire.encode(Survivors(tuple(sorted(U3)))))
+
+    @rule(u=who)
+    def a_client_crashes(self, u: int) -> None:
+        """It comes back with the blob of the generation that its host keeps."""
+        host = self.hosts[u]
+        host.restart()
+        host.client._rand = Stream("restarted", u, host.generation)
+
+    @rule(i=lots)
+    def the_server_crashes(self, i: int) -> None:
+        """It comes back from the last snapshot, or now and then from any older one."""
+        if self.over is None:
+            old = i % len(self.kept) if i % 7 == 3 else -1
+            self.server = restored(self.party, self.kept[old])
+            self.down = {u: wire.encode(message) for u, message in self.server.outbox.items()}
 
     @rule(hurry=st.integers(0, 50))
     def the_round_is_closed(self, hurry: int) -> None:
@@ -158,6 +176,7 @@ class Session(RuleBasedStateMachine):
             self.over = error
             return
         self.down = {u: wire.encode(message) for u, message in outbox.items()}
+        self.kept.append(self.server.snapshot(KEY))
         self.seen += list(self.down.values())[:1]
 
     # What must always hold.
@@ -178,10 +197,11 @@ class Session(RuleBasedStateMachine):
 
     @invariant()
     def aborted_is_for_good(self) -> None:
-        for u, client in self.clients.items():
-            if client.state == "Aborted":
+        """A crash does not bring it back."""
+        for u, host in self.hosts.items():
+            if host.client.state == "Aborted":
                 self.aborted.add(u)
-            assert (client.state == "Aborted") == (u in self.aborted)
+            assert (host.client.state == "Aborted") == (u in self.aborted)
 
     def teardown(self) -> None:
         """Whatever has happened, playing on honestly ends in the sum or in a typed error."""
