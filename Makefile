@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow lint clean
+.PHONY: demo test test-slow test-O bench bench-full lint clean
 
 demo: $(VENV)/.fl
 	@$(BIN)/fl demo $(ARGS)
@@ -13,6 +13,20 @@ test: $(VENV)/.fl-dev lint
 
 test-slow: $(VENV)/.fl-dev
 	$(BIN)/python -m pytest -m slow $(ARGS)
+
+# The suite with `assert` switched off in the packages: no check of theirs is one. pytest rewrites the
+# asserts of test_*.py into ifs, so these do run; tests/test_optimised.py sees to both.
+test-O: $(VENV)/.fl-dev
+	$(BIN)/python -O -m pytest -W ignore::pytest.PytestConfigWarning $(ARGS)
+
+# Measures into docs/performance/results.json, and writes docs/performance.md and its figures of it.
+bench: $(VENV)/.bench
+	$(BIN)/python -m benchmarks.suite
+	$(BIN)/python -m benchmarks.report
+
+bench-full: $(VENV)/.bench
+	$(BIN)/python -m benchmarks.suite --full
+	$(BIN)/python -m benchmarks.report
 
 lint: $(VENV)/.fl-dev
 	$(BIN)/ruff format --check .
@@ -26,6 +40,10 @@ $(VENV)/.fl: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.fl-dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[fl,dev]'
+	@touch $@
+
+$(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	@touch $@
 
 $(VENV)/bin/python:

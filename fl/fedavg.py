@@ -9,6 +9,7 @@ clients only to hand them to the aggregator: it is the simulation, not a server 
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -243,7 +244,7 @@ class FedAvg:
             "client_work": {"train": self._trainer.metrics.report(total.metrics)},
             "aggregator": total.report(),
             "finalizer": {
-                "update_norm": float(np.linalg.norm(total.mean)),
+                "update_norm": math.sqrt(np.square(total.mean).sum()),
                 "update_non_finite": total.non_finite,
             },
             "seconds": {"train": train, "protocol": total.seconds},

@@ -24,7 +24,7 @@ from secagg.dealing import open_shares, seal_shares
 from secagg.directory import Directory, as_directory
 from secagg.errors import LocalProtocolError, RemoteProtocolError
 from secagg.inputs import with_tallies
-from secagg.keys import Buffer, commitment, sign, verify
+from secagg.keys import Buffer, commitment, sign
 from secagg.messages import (
     CIPHERTEXT_BYTES,
     UNSIGNED,
@@ -44,7 +44,7 @@ from secagg.messages import (
 )
 from secagg.packing import RingVector, pack
 from secagg.params import Params
-from secagg.roster import check_roster
+from secagg.roster import check_quorum, check_roster
 from secagg.shamir import Rand, encode_shares, split
 from secagg.snapshot import START, NoSnapshots, Snapshots, SnapshotStore
 from secagg.states import (
@@ -333,10 +333,7 @@ class Client:
                 f"{len(message.signatures)} signatures by {len(signers)} signers, "
                 f"expected one by each of at least {needed}"
             )
-        body = ConsistencyCheck.body(state.U3)
-        for v, signature in zip(signers, message.signatures, strict=True):
-            key = roster.identities[roster.index[v]]
-            verify(key, signature, 3, self._params_digest, roster.digest, v, body)
+        check_quorum(roster, self._params_digest, state.U3, signers, message.signatures)
 
     def _sign(self, round: int, roster_digest: bytes, body: bytes) -> bytes:
         return sign(self._signing_key, round, self._params_digest, roster_digest, self.u, body)

@@ -9,6 +9,7 @@ the same bytes.
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -61,10 +62,6 @@ def sha256(label: bytes, *parts: Buffer) -> bytes:
     return digest.digest()
 
 
-def _hkdf(secret: bytes, length: int, *info: bytes) -> bytes:
-    return HKDF(SHA256(), length, salt=None, info=framed(*info)).derive(secret)
-
-
 def commitment(params_digest: bytes, u: int, b_u: bytes) -> bytes:
     """The commitment to a self-mask seed; hiding, as b_u is 32 uniform bytes (random oracle)."""
     return sha256(COMMITMENT, params_digest, id_bytes(u), b_u)
@@ -77,10 +74,16 @@ class Binding:
     params_digest: bytes = field(repr=False)
     roster_digest: bytes = field(repr=False)
 
+    @cached_property
+    def _digests(self) -> bytes:
+        return framed(self.params_digest, self.roster_digest)
+
+    def _info(self, label: bytes, *ids: int) -> bytes:
+        """framed(label, params digest, roster digest, ids), the digests framed once a session."""
+        return framed(label) + self._digests + framed(*map(id_bytes, ids))
+
     def _derive(self, secret: bytes, length: int, label: bytes, *ids: int) -> bytes:
-        return _hkdf(
-            secret, length, label, self.params_digest, self.roster_digest, *map(id_bytes, ids)
-        )
+        return HKDF(SHA256(), length, salt=None, info=self._info(label, *ids)).derive(secret)
 
     def pairwise_seed(self, shared: bytes, u: int, v: int) -> bytes:
         """Seed of the mask s_{u,v} of an unordered pair, from their X25519 secret."""
@@ -96,13 +99,7 @@ class Binding:
 
     def associated_data(self, sender: int, receiver: int) -> bytes:
         """What each ciphertext of round 1 authenticates besides its content."""
-        return framed(
-            SHARE_ENCRYPTION,
-            self.params_digest,
-            self.roster_digest,
-            id_bytes(sender),
-            id_bytes(receiver),
-        )
+        return self._info(SHARE_ENCRYPTION, sender, receiver)
 
 
 def body_digest(*parts: Buffer) -> bytes:

@@ -36,7 +36,7 @@ __all__ = ["SEED_BYTES", "add_masks", "add_pairwise_masks", "expand", "sign"]
 RingVector = NDArray[np.unsignedinteger]
 
 _CHUNK = 256 * 1024  # bytes: the keystream and the words it is added to stay in L2
-_ZEROS = bytes(_CHUNK)
+_ZEROS = memoryview(bytes(_CHUNK))
 _MAX_BYTES = 2**40 * 16
 _MAX_VECTORS = 2**24
 
@@ -92,7 +92,8 @@ def _add_mask(
     encryptor = Cipher(AES(key), CTR(nonce + bytes(8))).encryptor()
     add = np.add if direction == 1 else np.subtract
     for index, vector in enumerate(vectors):
-        encryptor.reset_nonce(nonce + index.to_bytes(3, "big") + bytes(5))
+        if index:  # the first begins where the encryptor does
+            encryptor.reset_nonce(nonce + index.to_bytes(3, "big") + bytes(5))
         step = _CHUNK // vector.itemsize
         for start in range(0, len(vector), step):
             chunk = vector[start : start + step]

@@ -1,25 +1,24 @@
-"""Round 4 on the server: secrets from shares, each one checked, and the masks they remove.
+"""Round 4 on the server: secrets from shares, each one checked.
 
-    z = Σ_{u∈U3} y_u − Σ_{u∈U3} PRG(b_u) − Σ_{u∈U3, v∈(U2∖U3)∩N(u)} ±PRG(s_uv)
+    digit of the secret = Σ_j λ_j · digit of the share at x_j     over the first t holders
 
 A reconstructed b_v must open v's commitment, a reconstructed s_sk_v must give v's advertised key:
 nothing is unmasked with a secret that is merely plausible.  Where the first t shares do not combine
 to it, all shares are decoded as a Reed–Solomon code, and the wrong ones are reported as disputed
 (owner, holder) pairs: either of the two may have lied, as a dealer can frame a holder.  Shares that
-were not needed are not judged.
+were not needed are not judged.  `unmasking` removes the masks.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from numpy.typing import NDArray
 
-from secagg import masks
 from secagg.errors import RemoteProtocolError
 from secagg.graph import Indices
-from secagg.keys import Binding, commitment
+from secagg.keys import commitment
 from secagg.reed_solomon import correct
 from secagg.roster import CheckedRoster
 from secagg.shamir import DIGITS, combine_digits, from_digits
@@ -149,26 +148,3 @@ def recover_mask_keys(
         return public.public_bytes_raw() == roster.entries[owner].s_pk
 
     return table.recover(owners, t, fits)
-
-
-def self_streams(
-    binding: Binding, ids: tuple[int, ...], self_seeds: dict[int, bytes]
-) -> Iterator[tuple[bytes, int]]:
-    """What removes PRG(b_u) from the sum."""
-    return ((binding.self_seed(b_u, ids[i]), -1) for i, b_u in self_seeds.items())
-
-
-def pairwise_streams(
-    binding: Binding,
-    roster: CheckedRoster,
-    hoods: Neighbourhoods,
-    survived: Flags,
-    mask_keys: dict[int, bytes],
-) -> Iterator[tuple[bytes, int]]:
-    """What removes, for each v outside U3, the masks its neighbours in U3 share with it."""
-    for i, s_sk in mask_keys.items():
-        key, v = X25519PrivateKey.from_private_bytes(s_sk), roster.ids[i]
-        for j in hoods.rows[i][survived[hoods.rows[i]]].tolist():
-            entry = roster.entries[j]
-            shared = key.exchange(X25519PublicKey.from_public_bytes(entry.s_pk))
-            yield binding.pairwise_seed(shared, v, entry.u), -masks.sign(entry.u, v)

@@ -8,7 +8,8 @@ honest client abort; and every client judges the whole roster, not only its neig
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import repeat
 from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -17,13 +18,13 @@ from secagg.curve import check_x25519
 from secagg.directory import Directory
 from secagg.errors import RemoteProtocolError
 from secagg.keys import ROSTER, Binding, id_bytes, sha256, verify
-from secagg.messages import AdvertiseKeys, Roster, strictly_ascending
+from secagg.messages import AdvertiseKeys, ConsistencyCheck, Roster, strictly_ascending
 from secagg.params import Params
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CheckedRoster:
-    """U1 after every check: ascending by id, keys parsed once."""
+    """U1 after every check: ascending by id, keys parsed once; the same only if the same object."""
 
     entries: tuple[AdvertiseKeys, ...]
     identities: tuple[Ed25519PublicKey, ...]
@@ -66,11 +67,19 @@ def check_advertisement(
         RemoteProtocolError: for an id that the directory does not hold, a key that is not canonical
             or of low order, a signature by another key or under other parameters.
     """
-    if entry.u not in directory:
-        raise RemoteProtocolError(f"client {entry.u} is not in the directory")
+    return _check_entry(entry, _identity(entry.u, directory), params_digest)
+
+
+def _identity(u: int, directory: Directory) -> bytes:
+    if u not in directory:
+        raise RemoteProtocolError(f"client {u} is not in the directory")
+    return directory[u]
+
+
+def _check_entry(entry: AdvertiseKeys, key: bytes, params_digest: bytes) -> Ed25519PublicKey:
     check_x25519(entry.c_pk)
     check_x25519(entry.s_pk)
-    identity = Ed25519PublicKey.from_public_bytes(directory[entry.u])
+    identity = Ed25519PublicKey.from_public_bytes(key)
     verify(identity, entry.signature, entry.round, params_digest, b"", entry.u, entry.body())
     return identity
 
@@ -101,6 +110,34 @@ def check_roster(
         )
     if own not in entries:
         raise RemoteProtocolError(f"the roster does not hold what client {own.u} advertised")
+    keys = tuple(_identity(u, directory) for u in ids)
+    return _verified(entries, keys, params_digest)
+
+
+@lru_cache(maxsize=1)
+def _verified(
+    entries: tuple[AdvertiseKeys, ...], keys: tuple[bytes, ...], params_digest: bytes
+) -> CheckedRoster:
+    """A roster whose keys are good and distinct and whose every signature is valid under `keys`.
+
+    A function of its arguments alone, all public, so it makes no difference who asked before: the
+    last answer is kept because in `run` all clients of one process ask the same.
+    """
     check_distinct_keys(entries)
-    identities = tuple(check_advertisement(entry, params_digest, directory) for entry in entries)
+    identities = tuple(map(_check_entry, entries, keys, repeat(params_digest)))
     return CheckedRoster(entries, identities)
+
+
+@lru_cache(maxsize=1)
+def check_quorum(
+    roster: CheckedRoster,
+    params_digest: bytes,
+    U3: tuple[int, ...],
+    signers: tuple[int, ...],
+    signatures: tuple[bytes, ...],
+) -> None:
+    """RemoteProtocolError unless each of `signers` has signed U3; kept as in `_verified`."""
+    body = ConsistencyCheck.body(U3)
+    for v, signature in zip(signers, signatures, strict=True):
+        key = roster.identities[roster.index[v]]
+        verify(key, signature, 3, params_digest, roster.digest, v, body)

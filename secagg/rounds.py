@@ -14,7 +14,6 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from numpy.typing import NDArray
 
-from secagg import masks
 from secagg.errors import RemoteProtocolError
 from secagg.graph import Indices
 from secagg.messages import (
@@ -31,17 +30,12 @@ from secagg.messages import (
     strictly_ascending,
 )
 from secagg.packing import RingVector, reduce_words, unpack
-from secagg.recovery import (
-    ShareTable,
-    pairwise_streams,
-    recover_mask_keys,
-    recover_self_seeds,
-    self_streams,
-)
+from secagg.recovery import ShareTable, recover_mask_keys, recover_self_seeds
 from secagg.roster import CheckedRoster, check_advertisement
 from secagg.session import Aggregate, Outbox, Owners, Rostered, Session
 from secagg.shamir import SHARE_BYTES, decode_shares
 from secagg.tables import Flags, Neighbourhoods
+from secagg.unmasking import Work, orphaned, remove_masks
 
 
 @dataclass
@@ -185,6 +179,8 @@ class Collecting(Rostered):
     def _columns_of(self, message: MaskedInput, i: int) -> Indices:
         """Where the senders whose ciphertexts did not open stand in the row of i."""
         unopened, index = message.unopened, self.roster.index
+        if not unopened:  # as ever: nothing to look up, and no O(n) for it
+            return np.empty(0, np.int64)
         sent = self.hoods.rows[i, self.held[i] & (self.hoods.rows[i] != i)]
         if not (strictly_ascending(unopened) and set(self.ids_at(sent)) >= set(unopened)):
             raise RemoteProtocolError(
@@ -284,11 +280,12 @@ class Opening(Rostered):
             self.table, self.owners.of_b, params.t, roster, session.params_digest
         )
         s_sk = recover_mask_keys(self.table, self.owners.of_s_sk, params.t, roster)
-        masks.add_masks(self.accumulator, self_streams(self.binding, roster.ids, b))
-        masks.add_masks(
-            self.accumulator,
-            pairwise_streams(self.binding, roster, self.hoods, self.owners.in_U3, s_sk),
+        work = Work(
+            self.binding,
+            tuple(self.binding.self_seed(b_u, roster.ids[i]) for i, b_u in b.items()),
+            orphaned(roster, self.hoods, self.owners.in_U3, s_sk),
         )
+        remove_masks(self.accumulator, work, session.executor)
         return self._aggregate(), {}
 
     def _aggregate(self) -> Aggregate:

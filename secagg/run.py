@@ -1,11 +1,15 @@
 """The whole protocol on one screen: real clients and a real server, in memory.
 
 Every message crosses `link` as bytes, so nothing is skipped: replace it to count, delay, lose or
-forge what travels.
+forge what travels.  What n clients are all sent is encoded once; each distinct frame is decoded,
+and its signatures are checked, once: both are pure functions of bytes, so that what one client
+found holds for the next (`roster`).
 """
 
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Executor
 from dataclasses import replace
+from functools import lru_cache
 from secrets import token_bytes
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -14,7 +18,7 @@ from secagg import wire
 from secagg.client import Client
 from secagg.directory import Pinned
 from secagg.errors import LocalProtocolError, RemoteProtocolError
-from secagg.messages import ClientMessage, ServerMessage
+from secagg.messages import AnyMessage, ClientMessage
 from secagg.packing import RingVector
 from secagg.params import Params
 from secagg.server import Server
@@ -26,6 +30,9 @@ ROUNDS = range(5)
 Link = Callable[[int | None, int | None, bytes], bytes | None]
 """(sender, receiver, frame) → the frame that arrives, or None; the server is None."""
 
+Progress = Callable[[int, int, int], None]
+"""(round, clients done, clients of the round)."""
+
 
 def run(
     params: Params,
@@ -36,6 +43,8 @@ def run(
     rand: Rand | None = None,
     link: Link | None = None,
     contexts: Mapping[int, bytes] | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
 ) -> Aggregate:
     """Play one session and return its sum.
 
@@ -47,6 +56,8 @@ def run(
         rand: the clients' randomness; default the operating system's.
         link: what every frame crosses; default a perfect network.
         contexts: u → the context digest u computed, where it is not `params.context`.
+        executor: as for `Server`.
+        progress: called with (round, clients done, clients of the round) after each client.
 
     Raises:
         TooFewClients: if the drops leave too few.
@@ -58,7 +69,7 @@ def run(
         signing_keys = {u: Ed25519PrivateKey.generate() for u in inputs}
     _check_clients(params, inputs, drop, signing_keys)
     directory = Pinned({u: key.public_key().public_bytes_raw() for u, key in signing_keys.items()})
-    server = Server(params, directory=directory)
+    server = Server(params, directory=directory, executor=executor)
     clients = {
         u: Client(
             u,
@@ -70,23 +81,32 @@ def run(
         )
         for u, vectors in inputs.items()
     }
-    outbox: Mapping[int, ServerMessage | None] = dict.fromkeys(clients)
+    frames: Mapping[int, bytes | None] = dict.fromkeys(clients)
     for round in ROUNDS:
-        for u, message in outbox.items():
+        decode = lru_cache(maxsize=1)(wire.decode)
+        for done, (u, frame) in enumerate(frames.items(), 1):
             if round < drop.get(u, len(ROUNDS)):
-                _exchange(clients[u], message, server, link or _perfect)
-        outbox = server.close_round()
+                _exchange(clients[u], frame, server, link or _perfect, decode)
+            if progress is not None:
+                progress(round, done, len(frames))
+        frames = dict(wire.encode_all(server.close_round()))
     never = {u: 0 for u in inputs if u not in server.result.survivors}
     return replace(server.result, dropped=dict(sorted((never | server.result.dropped).items())))
 
 
-def _exchange(client: Client, message: ServerMessage | None, server: Server, link: Link) -> None:
-    """One message to a client, and its reply to the server; either may be lost or refused."""
+def _exchange(
+    client: Client,
+    sent: bytes | None,
+    server: Server,
+    link: Link,
+    decode: Callable[[bytes], AnyMessage],
+) -> None:
+    """One frame to a client, and its reply to the server; either may be lost or refused."""
     try:
-        if message is None:
+        if sent is None:
             reply: ClientMessage = client.start()
-        elif (frame := link(None, client.u, wire.encode(message))) is not None:
-            reply = client.receive(frame)
+        elif (frame := link(None, client.u, sent)) is not None:
+            reply = client.receive(decode(frame))
         else:
             return
         if (frame := link(client.u, None, wire.encode(reply))) is not None:

@@ -9,6 +9,7 @@ Sans-I/O: who drives it decides when a round closes, and calls it from one threa
 """
 
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from typing import Self
 
 from secagg import wire
@@ -36,10 +37,19 @@ class Server:
     Args:
         params: the session's parameters.
         directory: id → raw Ed25519 public key, the same for all parties.
+        executor: where the masks are expanded that the last `close_round` removes, for example a
+            `ProcessPoolExecutor`; default here. Its workers see the reconstructed s_sk of clients
+            outside U3 and the mask seeds of the others: they must be as trusted as this process.
     """
 
-    def __init__(self, params: Params, *, directory: Directory | Mapping[int, bytes]) -> None:
-        self._session = Session(params, as_directory(directory))
+    def __init__(
+        self,
+        params: Params,
+        *,
+        directory: Directory | Mapping[int, bytes],
+        executor: Executor | None = None,
+    ) -> None:
+        self._session = Session(params, as_directory(directory), executor)
         self._round: Round | Aggregate | Failed = Advertising(self._session)
         self._outbox: Outbox = {}
 
@@ -51,6 +61,7 @@ class Server:
         params: Params,
         *,
         directory: Directory | Mapping[int, bytes],
+        executor: Executor | None = None,
     ) -> Self:
         """The server that `snapshot` was called on, its `outbox` included.
 
@@ -61,7 +72,7 @@ class Server:
         Raises:
             LocalProtocolError: for a blob of another session or key, or one that was changed.
         """
-        server = cls(params, directory=directory)
+        server = cls(params, directory=directory, executor=executor)
         server._round, server._outbox = open_server(blob, key, server._session)
         return server
 
@@ -132,6 +143,7 @@ class Server:
             RemoteProtocolError: in round 4, if shares do not lead to the secret that their owner
                 committed to, or the tally is wrong; the session is over, without a sum.
             LocalProtocolError: if the session was over.
+            Whatever the executor raises; the session is over, without a sum.
         """
         current = self._round
         if isinstance(current, Aggregate | Failed):

@@ -1,6 +1,7 @@
 """What the server's rounds share: the session, the roster with its graph, and what comes out."""
 
 from collections.abc import Collection, Iterable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -57,6 +58,7 @@ class Session:
 
     params: Params
     directory: Directory
+    executor: Executor | None = None
     missed: dict[int, int] = field(default_factory=dict)
 
     @cached_property
@@ -87,6 +89,10 @@ class Rostered:
         """The derivations of this session."""
         return self.roster.binding(self.session.params_digest)
 
+    @cached_property
+    def _ids(self) -> Indices:
+        return np.array(self.roster.ids)
+
     def verify(self, message: ClientMessage, body: bytes) -> None:
         """RemoteProtocolError unless the author signed this body in this round and session."""
         verify(
@@ -101,7 +107,7 @@ class Rostered:
 
     def ids_at(self, indices: Indices) -> tuple[int, ...]:
         """Client ids of ascending roster indices: ascending as well."""
-        return tuple(self.roster.ids[i] for i in indices.tolist())
+        return tuple(self._ids[indices].tolist())
 
     def flags_of(self, ids: Iterable[int]) -> Flags:
         """Flags [m] over the roster."""

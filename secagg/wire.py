@@ -8,6 +8,8 @@ two parties hash is what they received.  Packed fields are views of the frame an
 It does not judge what a message says: `Client` and `Server` do.
 """
 
+from collections.abc import Iterator, Mapping
+
 import msgspec
 
 from secagg.errors import DecodeError
@@ -21,6 +23,15 @@ _decoder = msgspec.msgpack.Decoder(AnyMessage)
 def encode(message: AnyMessage) -> bytes:
     """The one encoding of a message."""
     return bytes(_encode(message))
+
+
+def encode_all(outbox: Mapping[int, AnyMessage]) -> Iterator[tuple[int, bytes]]:
+    """(receiver, frame) in order; a message to many receivers in a row is encoded once."""
+    last, frame = None, b""
+    for u, message in outbox.items():
+        if message is not last:
+            last, frame = message, encode(message)
+        yield u, frame
 
 
 def decode(frame: Buffer) -> AnyMessage:

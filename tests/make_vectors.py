@@ -9,6 +9,7 @@ Bytes are in hex, client ids are numbers below 2^63 and need a JSON reader with 
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,9 @@ def derivations() -> Json:
     directory[V] = directory[V].public_bytes_raw()
     entry = m.AdvertiseKeys(U, pattern(32, 1), pattern(32, 2), pattern(32, 3), bytes(64))
     other = m.AdvertiseKeys(V, pattern(32, 4), pattern(32, 5), pattern(32, 6), bytes(64))
+    labels = [value for value in vars(keys).values() if type(value) is bytes]
     return {
+        "labels": [label.decode() for label in labels],
         "params_digest": PARAMS_DIGEST.hex(),
         "roster_digest": ROSTER_DIGEST.hex(),
         "framed": [
@@ -108,7 +111,7 @@ def describe(params: Params) -> Json:
         "corrupt": params.corrupt,
         "min_roster": params.min_roster,
         "min_survivors": params.min_survivors,
-        "graph": f"harary {params.graph.k}" if isinstance(params.graph, Harary) else "complete",
+        "graph": {"kind": type(params.graph).__name__, **asdict(params.graph)},
         "session": params.session.hex(),
         "context": params.context.hex(),
     }

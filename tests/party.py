@@ -1,6 +1,7 @@
 """A session that a test can stop between any two messages, to change one of them."""
 
 from collections.abc import Collection, Mapping
+from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +24,9 @@ def identity(seed: int) -> Ed25519PrivateKey:
 class Party:
     """n clients with ids 10, 20, ... and an honest server; `outsiders` are enrolled but absent."""
 
-    def __init__(self, n: int = 5, *, outsiders: int = 0, **params: Any) -> None:
+    def __init__(
+        self, n: int = 5, *, outsiders: int = 0, executor: Executor | None = None, **params: Any
+    ) -> None:
         params.setdefault("session", b"a party")
         self.ids = [10 * (i + 1) for i in range(n)]
         everybody = [10 * (i + 1) for i in range(n + outsiders)]
@@ -32,7 +35,7 @@ class Party:
             {u: key.public_key().public_bytes_raw() for u, key in self.keys.items()}
         )
         self.params = secagg.Params(params.pop("most", n), SPECS, **params)
-        self.server = secagg.Server(self.params, directory=self.directory)
+        self.server = secagg.Server(self.params, directory=self.directory, executor=executor)
         self.inputs = {u: np.array([u, u + 1, 2**16 - u], "<u2") for u in self.ids}
         self.clients = {u: self.client(u) for u in self.ids}
         self.replies: dict[int, ClientMessage] = {}

@@ -26,7 +26,15 @@ fields = {
     "corrupt": st.integers(0, 5),
     "min_roster": st.integers(18, 20),
     "min_survivors": st.integers(16, 18),
-    "graph": st.sampled_from([Complete(), Harary(16)]),
+    "graph": st.sampled_from(
+        [
+            Complete(),
+            Harary(16),
+            Harary(16, privacy_bits=41),
+            Harary(16, grinding_bits=65),
+            Harary(16, adversary="curious"),
+        ]
+    ),
     "session": st.binary(max_size=20),
     "context": st.binary(max_size=40),
     "directory_digest": st.binary(min_size=32, max_size=32),

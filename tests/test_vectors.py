@@ -69,6 +69,12 @@ def test_there_are_no_other_files() -> None:
     assert {path.stem for path in FOLDER.glob("*.json")} == set(FILES)
 
 
+def test_labels_are_distinct_and_of_this_version() -> None:
+    labels = load("derivations")["labels"]
+    assert len(set(labels)) == len(labels) >= 9
+    assert all(label.startswith("secagg/v1/") for label in labels)
+
+
 def test_derivations() -> None:
     known = load("derivations")
     both = (raw(known["params_digest"]), raw(known["roster_digest"]))
@@ -107,10 +113,7 @@ def test_derivations() -> None:
     assert key.sign(signed).hex() == case["signature"]
 
     case = known["directory"]
-    listed = sorted((int(u), raw(key)) for u, key in case["keys"].items())
-    content = b"".join(u.to_bytes(8, "big") + key for u, key in listed)
-    label = b"secagg/v1/directory"
-    assert hashlib.sha256(bytes([len(label)]) + label + content).hexdigest() == case["digest"]
+    assert directory_digest({int(u): raw(key) for u, key in case["keys"].items()}) == case["digest"]
 
     case = known["roster"]
     fields = [
@@ -121,15 +124,25 @@ def test_derivations() -> None:
     assert labelled("roster", *fields) == case["digest"]
 
 
+def directory_digest(identities: dict[int, bytes]) -> str:
+    return labelled("directory", *(f for u in sorted(identities) for f in (le(u), identities[u])))
+
+
+def graph_part(graph: dict[str, Any]) -> bytes:
+    if graph["kind"] == "Complete":
+        return b"complete"
+    numbers = (le(graph[name]) for name in ("k", "privacy_bits", "grinding_bits"))
+    return framed(b"harary", *numbers, graph["adversary"].encode())
+
+
 def params_digest(case: dict[str, Any], directory_digest: bytes) -> str:
-    kind, _, k = case["graph"].partition(" ")
     return labelled(
         "params",
         b"\x01",
         b"X25519 HKDF-SHA256 AES128-GCM Ed25519 AES128-CTR",
         raw(case["session"]),
         *(le(case[name]) for name in ("n", "t", "corrupt", "min_roster", "min_survivors")),
-        framed(b"harary", le(int(k))) if kind == "harary" else b"complete",
+        graph_part(case["graph"]),
         framed(
             *(
                 framed(v["name"].encode(), le(v["length"]), bytes([v["bits"]]))
@@ -288,10 +301,7 @@ def test_the_masked_inputs_of_the_session() -> None:
         u: Ed25519PrivateKey.from_private_bytes(raw(key)).public_key().public_bytes_raw()
         for u, key in ((int(u), key) for u, key in known["signing_keys"].items())
     }
-    content = b"".join(u.to_bytes(8, "big") + identities[u] for u in sorted(order))
-    label = b"secagg/v1/directory"
-    directory = hashlib.sha256(bytes([len(label)]) + label + content).digest()
-    agreed = raw(params_digest(known["params"], directory))
+    agreed = raw(params_digest(known["params"], raw(directory_digest(identities))))
 
     hellos = {fields[1]: fields[2:5] for _, fields in sent if fields[0] == 0}
     for u, (c_sk, s_sk, b_u) in secrets.items():

@@ -20,7 +20,7 @@ from tests.attacks.dishonest import Coalition, harm
 SETTINGS = settings(
     derandomize=True,
     deadline=None,
-    max_examples=300,
+    max_examples=200,
     database=None,
     suppress_health_check=list(HealthCheck),
 )
@@ -151,7 +151,7 @@ def test_no_strategy_learns_more_than_one_sum(strategy: Strategy) -> None:
     event(f"{len(coalition.learned())} sums learned")
 
 
-@settings(SETTINGS, max_examples=100)
+@settings(SETTINGS, max_examples=60)
 @given(strategies(SPARSE))
 def test_no_strategy_on_a_sparse_graph_learns_more_than_one_sum(strategy: Strategy) -> None:
     coalition = strategy.play()

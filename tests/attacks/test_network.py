@@ -18,7 +18,7 @@ from tests.attacks.steady import Steady, Stream
 SETTINGS = settings(
     derandomize=True,
     deadline=None,
-    max_examples=250,
+    max_examples=150,
     database=None,
     suppress_health_check=list(HealthCheck),
 )

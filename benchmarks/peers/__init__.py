@@ -1,0 +1,1 @@
+"""Other packages, run on the same work."""

@@ -1,0 +1,115 @@
+"""What a day of federated learning costs beyond one machine: `python -m benchmarks.scale`.
+
+    sessions = devices a day / n          cores = sessions · server seconds / 86 400 · peak
+    memory   = open sessions · (vector + ciphertexts of one round)
+    traffic  = devices a day · bytes of a client / 86 400 · peak
+
+Devices are sharded into sessions whose sums are added: each is independent, so cost is linear in
+them.  Server and client seconds are those of `benchmarks.floor`, with the bytes of a mask at the
+rate of `masks.add_masks`; units are measured here and now.  It is arithmetic: nothing is known of
+the network, of the storage of sums, or of how devices are chosen.
+"""
+
+import argparse
+import json
+import statistics
+
+import numpy as np
+
+import secagg
+from benchmarks import floor
+from benchmarks.protocol import COLD, Session
+from secagg import costs, masks
+from secagg.parameters import choose
+
+DAY = 86_400
+PEAK = 4  # the busiest hour against the mean: Bonawitz et al. 2019 report a factor of 4 in a day
+SESSION_SECONDS = 180  # they report rounds of two to three minutes
+NEEDED = 300  # devices in a sum: "a few hundred"
+SELECTED = NEEDED * 13 // 10  # 130 % are selected
+DROPPED = 0.08  # 6 to 10 % drop out
+LENGTH = 1_400_000  # parameters of their next-word model
+FLEETS = [10**exponent for exponent in range(3, 8)]
+
+
+def units() -> dict[str, float]:
+    """CPU seconds of this package: the floor's units, masks as they are expanded and added."""
+    words, seeds = np.zeros(2**20, np.uint32), [(bytes(masks.SEED_BYTES), 1)]
+    mask = floor.seconds(lambda: masks.add_masks([words], seeds), 3)
+    return floor.units() | {"aes_byte": mask / words.nbytes}
+
+
+def shape(n: int, d: int, dropped: int) -> dict[str, int]:
+    """A session on the complete graph, as the formulas of `floor` take it."""
+    t = 2 * n // 3 + 1
+    return {
+        "n": n, "d": d, "bits": 32, "dropped": dropped, "neighbours": n - 1, "min_survivors": t,
+    }  # fmt: skip
+
+
+def fleet(devices: int, unit: dict[str, float]) -> dict[str, float]:
+    """What that many devices a day take."""
+    row = shape(SELECTED, LENGTH, round(DROPPED * SELECTED))
+    choice = choose(SELECTED, corrupt=0.05, dropout=0.1, graph="complete")
+    rounds = costs.client_bytes(choice, secagg.VectorSpec("update", LENGTH, 32))
+    sessions = devices / SELECTED
+    at_once = max(1.0, sessions * SESSION_SECONDS / DAY * PEAK)
+    ciphertexts = SELECTED * SELECTED * costs.CIPHERTEXT_BYTES
+    return {
+        "devices": devices,
+        "sessions": sessions,
+        "server_cores": sessions * floor.server(unit, row) / DAY * PEAK,
+        "memory_bytes": at_once * (4 * LENGTH + ciphertexts),
+        "up_bytes_per_s": devices * sum(r.up for r in rounds) / DAY * PEAK,
+        "down_bytes_per_s": devices * sum(r.down for r in rounds) / DAY * PEAK,
+        "client_s": floor.client(unit, row),
+        "server_s_per_session": floor.server(unit, row),
+    }
+
+
+def check(sessions: int, n: int, d: int) -> dict[str, float]:
+    """Really run so many sessions, add their sums, and compare the seconds with the model's."""
+    before, dropped = units(), round(DROPPED * n)
+    total, expected = np.zeros(d, np.uint32), 0
+    server, client = [], []
+    for _ in range(sessions):
+        session = Session(secagg.Params(n, [secagg.VectorSpec("update", d, 32)]))
+        cold = set(range(n)[-COLD:])
+        result = session.play(set(range(dropped)), cold)
+        total += result.sum
+        expected += sum(session.first_words[u] for u in result.survivors)
+        server.append(sum(session.server_cpu))
+        client += [sum(session.client_cpu[u]) for u in cold]
+    if int(total[0]) != expected % 2**32:
+        raise SystemExit(f"wrong sum of sums: {int(total[0])}, expected {expected % 2**32}")
+    unit = {name: (before[name] + after) / 2 for name, after in units().items()}
+    row = shape(n, d, dropped)
+    return {
+        "sessions": sessions,
+        "n": n,
+        "d": d,
+        "dropped": dropped,
+        "server_s": sum(server),
+        "server_predicted_s": sessions * floor.server(unit, row),
+        "client_s": statistics.median(client),
+        "client_predicted_s": floor.client(unit, row),
+    }
+
+
+def main() -> None:
+    """Print one JSON object: the predictions, and with --check the comparison."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="run a sharded fleet: minutes")
+    parser.add_argument("--sessions", type=int, default=20)
+    parser.add_argument("--n", type=int, default=100, help="clients of a session")
+    parser.add_argument("--d", type=int, default=10_000, help="words of the vector")
+    options = parser.parse_args()
+    unit = units()
+    result: dict = {"units": unit, "fleets": [fleet(devices, unit) for devices in FLEETS]}
+    if options.check:
+        result["check"] = check(options.sessions, options.n, options.d)
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
