@@ -106,7 +106,7 @@ MISTAKES = {
     "no rounds": (["demo", "--rounds", "0"], "--rounds"),
     "not a number": (["demo", "--seed", "x"], "--seed"),
     "unknown option": (["demo", "--speed", "3"], "--speed"),
-    "unknown command": (["train"], "train"),
+    "unknown command": (["trian"], "trian"),
     "too many dropouts": (["demo", "--dropouts", "4"], "leave 6 of 10 clients"),
     "too many clients": (["demo", "--clients", "2000"], "1438 examples for 2000 clients"),
 }
