@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow bench bench-full lint clean
+.PHONY: demo test test-slow test-O bench bench-full lint clean
 
 demo: $(VENV)/.fl
 	@$(BIN)/fl demo $(ARGS)
@@ -13,6 +13,11 @@ test: $(VENV)/.fl-dev lint
 
 test-slow: $(VENV)/.fl-dev
 	$(BIN)/python -m pytest -m slow $(ARGS)
+
+# The suite with `assert` switched off in the packages: no check of theirs is one. pytest rewrites the
+# asserts of test_*.py into ifs, so these do run; tests/test_optimised.py sees to both.
+test-O: $(VENV)/.fl-dev
+	$(BIN)/python -O -m pytest -W ignore::pytest.PytestConfigWarning $(ARGS)
 
 # Measures into docs/performance/results.json, and writes docs/performance.md and its figures of it.
 bench: $(VENV)/.bench

@@ -14,18 +14,46 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fl.errors import AggregationError, DataError, FLError, MetricError, ModelError
+    from fl import clipping as clipping
+    from fl.analytics import (
+        Answer,
+        Histogram,
+        secure_histogram,
+        secure_mean,
+        secure_quantile,
+        secure_sum,
+        secure_weighted_mean,
+    )
+    from fl.errors import (
+        AggregationError,
+        CheckpointError,
+        DataError,
+        FLError,
+        MetricError,
+        ModelError,
+    )
     from fl.evaluation import build_fed_eval
     from fl.fedavg import RoundResult, build_unweighted_fed_avg, build_weighted_fed_avg
+    from fl.fedprox import build_unweighted_fed_prox, build_weighted_fed_prox
+    from fl.fedsgd import build_fed_sgd
+    from fl.kmeans import KMeansState, build_fed_kmeans
     from fl.models import from_keras_model
+    from fl.parallel import with_workers
+    from fl.personalization import FineTune, build_personalization_eval
     from fl.server import ServerState
     from fl.sums import PlainSum, SecAggError, SecureSum, TooFewClients
     from fl.vector import ModelWeights
+    from fl.yogi import Yogi
 
 __all__ = [
     "AggregationError",
+    "Answer",
+    "CheckpointError",
     "DataError",
     "FLError",
+    "FineTune",
+    "Histogram",
+    "KMeansState",
     "MetricError",
     "ModelError",
     "ModelWeights",
@@ -35,28 +63,66 @@ __all__ = [
     "SecureSum",
     "ServerState",
     "TooFewClients",
+    "Yogi",
     "build_fed_eval",
+    "build_fed_kmeans",
+    "build_fed_sgd",
+    "build_personalization_eval",
     "build_unweighted_fed_avg",
+    "build_unweighted_fed_prox",
     "build_weighted_fed_avg",
+    "build_weighted_fed_prox",
     "from_keras_model",
+    "secure_histogram",
+    "secure_mean",
+    "secure_quantile",
+    "secure_sum",
+    "secure_weighted_mean",
+    "with_workers",
 ]
 
 _HOME = {
-    "fl.errors": ("AggregationError", "DataError", "FLError", "MetricError", "ModelError"),
+    "fl.analytics": (
+        "Answer",
+        "Histogram",
+        "secure_histogram",
+        "secure_mean",
+        "secure_quantile",
+        "secure_sum",
+        "secure_weighted_mean",
+    ),
+    "fl.errors": (
+        "AggregationError",
+        "CheckpointError",
+        "DataError",
+        "FLError",
+        "MetricError",
+        "ModelError",
+    ),
     "fl.evaluation": ("build_fed_eval",),
     "fl.fedavg": ("RoundResult", "build_unweighted_fed_avg", "build_weighted_fed_avg"),
+    "fl.fedprox": ("build_unweighted_fed_prox", "build_weighted_fed_prox"),
+    "fl.fedsgd": ("build_fed_sgd",),
+    "fl.kmeans": ("KMeansState", "build_fed_kmeans"),
+    "fl.parallel": ("with_workers",),
     "fl.models": ("from_keras_model",),
+    "fl.personalization": ("FineTune", "build_personalization_eval"),
     "fl.server": ("ServerState",),
     "fl.sums": ("PlainSum", "SecAggError", "SecureSum", "TooFewClients"),
     "fl.vector": ("ModelWeights",),
+    "fl.yogi": ("Yogi",),
 }
+_MODULES = ("clipping", "data")
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
+    if name in _MODULES:
+        value: Any = importlib.import_module(f"fl.{name}")
+    elif name in _MODULE_OF:
+        value = getattr(importlib.import_module(_MODULE_OF[name]), name)
+    else:
         raise AttributeError(f"module 'fl' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_MODULE_OF[name]), name)
     _require_tensorflow()  # Keras is imported now, and may have read its backend from a file
     return value
 

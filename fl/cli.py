@@ -1,6 +1,8 @@
 """The `fl` command.
 
     fl demo [--rounds 20] [--clients 10] [--dropouts 2] [--seed 0] [--json]
+    fl train --dataset mnist --data-dir DIR --partition writer --model mlp --rounds 50 --run-dir RUN
+    fl evaluate --model RUN/model.keras --dataset mnist --data-dir DIR
 
 TensorFlow is imported only when training starts, so help is quick. A user's error is one line on
 stderr and exit code 2; Ctrl-C ends with exit code 130.
@@ -17,7 +19,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from fl import quiet, render
+from fl import quiet, render, train_command
 from fl.errors import FLError
 from fl.sums import SecAggError
 
@@ -69,6 +71,10 @@ def demo(
     console.print(render.comparison(demonstration.comparison))
     if as_json:
         print(json.dumps(demonstration.comparison.as_json()))
+
+
+app.command()(train_command.train)
+app.command()(train_command.evaluate)
 
 
 def _play(console: Console, settings: Settings, rows: Iterable[Row]) -> None:

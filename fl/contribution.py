@@ -15,7 +15,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fl.errors import AggregationError
+
 Sums = NDArray[np.float64]
+State = tuple[NDArray[Any], ...]
 
 METRIC_SCALE = 2.0**24
 """Metric sums travel as whole multiples of 2^-24 in 64 bits."""
@@ -28,9 +31,9 @@ def metric_limit(n: int) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Contribution:
-    """What one client's training comes to: never seen outside that client, except in simulation."""
+    """What one client's work comes to: never seen outside that client, except in simulation."""
 
-    delta: NDArray[np.float32] = field(repr=False)
+    delta: NDArray[np.floating[Any]] = field(repr=False)
     weight: int
     metrics: Sums = field(repr=False)
 
@@ -39,7 +42,7 @@ class Contribution:
 class Submission:
     """What a client submits: its contribution, or zeros and a count of one in `non_finite`."""
 
-    delta: NDArray[np.float32]
+    delta: NDArray[np.floating[Any]]
     weight: int
     metrics: Sums
     non_finite: int
@@ -61,6 +64,7 @@ class Session:
     contexts: for each client, the digest of the round's plan as that client received it.
     dropouts: client -> the protocol round (0..4) from which it is gone.
     weighted: False promises that every weight is 1, which buys a finer quantisation step.
+    state: what the aggregator carries from round to round; empty for one that carries nothing.
     """
 
     round: int
@@ -68,20 +72,21 @@ class Session:
     contexts: Sequence[bytes]
     dropouts: Mapping[int, int] = field(default_factory=dict)
     weighted: bool = True
+    state: State = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Aggregated:
     """The sums over the survivors, and what the session cost.
 
-    mean: float64[d], Σ w·Δ / Σ w; zero where the weights sum to zero.
-    metrics: float64[m].
+    total: float64[d], Σ w·Δ; weight: Σ w; metrics: float64[m].
     error_bound: the most by which a coordinate of `mean` can be wrong, where `clipped` is 0.
     bytes_up, bytes_down: the protocol's bytes, mean over clients.
+    state: the aggregator's, after this sum. extra: what it reports besides.
     """
 
     kind: str
-    mean: Sums
+    total: Sums
     weight: int
     metrics: Sums
     clients: list[int]
@@ -94,6 +99,13 @@ class Aggregated:
     bytes_up: int
     bytes_down: int
     seconds: float
+    state: State = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def mean(self) -> Sums:
+        """float64[d], Σ w·Δ / Σ w; zero where the weights sum to zero."""
+        return self.total / self.weight if self.weight else np.zeros_like(self.total)
 
     def report(self) -> dict[str, Any]:
         """The public part as a plain dict."""
@@ -101,10 +113,24 @@ class Aggregated:
             *("kind", "clients", "survivors", "dropped", "threshold", "clipped"),
             *("error_bound", "bytes_up", "bytes_down"),
         ]
-        return {name: getattr(self, name) for name in names}
+        return {**{name: getattr(self, name) for name in names}, **self.extra}
 
 
 class Aggregator(Protocol):
     """Anything that sums the contributions of a round."""
 
     def aggregate(self, contributions: Sequence[Contribution], session: Session) -> Aggregated: ...
+
+
+def check_dropouts(dropouts: Mapping[int, int], n: int) -> dict[int, int]:
+    """Raise AggregationError unless `dropouts` maps clients of 0..n-1 to protocol rounds 0..4."""
+    if n == 0:
+        raise AggregationError("no clients: a round needs at least one")
+    for client, protocol_round in dropouts.items():
+        if client not in range(n):
+            raise AggregationError(f"dropouts name client {client!r}: 0 to {n - 1} expected")
+        if protocol_round not in range(5):
+            raise AggregationError(
+                f"client {client} drops out in round {protocol_round!r}: 0 to 4 expected"
+            )
+    return dict(dropouts)

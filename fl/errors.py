@@ -22,3 +22,7 @@ class MetricError(ModelError):
 
 class AggregationError(FLError, ValueError):
     """The contributions of a round cannot be summed as asked."""
+
+
+class CheckpointError(FLError):
+    """A checkpoint that cannot be written, or none that can be read."""

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from fl import plan
-from fl.contribution import Aggregator, Contribution, Session
+from fl.contribution import Aggregator, Contribution, Session, check_dropouts
 from fl.examples import read_examples
-from fl.fedavg import check_dropouts, for_each_client
+from fl.fedavg import for_each_client
 from fl.loop import BatchLoop
 from fl.models import ModelFn, evaluation_model
 from fl.plan import RoundPlan, Terms, seed_sequence

@@ -8,24 +8,33 @@ clients only to hand them to the aggregator: it is the simulation, not a server 
 
 from __future__ import annotations
 
+import copy
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 import keras
 import numpy as np
 
 from fl import plan
-from fl.contribution import Aggregated, Aggregator, Contribution, Session
-from fl.errors import AggregationError, DataError
+from fl.contribution import Aggregated, Aggregator, Contribution, Session, check_dropouts
+from fl.errors import DataError, ModelError
 from fl.examples import read_examples
+from fl.layout import NonTrainable
 from fl.local import LocalTrainer
-from fl.models import ModelFn, OptimizerFn, client_model, new_optimizer
+from fl.loop import BatchLoop
+from fl.models import ModelFn, OptimizerFn, client_model, evaluation_model, new_optimizer
+from fl.parallel import TrainerPool
 from fl.plan import Terms
 from fl.server import ServerOptimizer, ServerState
 from fl.sums import SecureSum
 from fl.vector import ModelWeights
+
+LearningRate = Callable[[int], float]
 
 
 class RoundResult(NamedTuple):
@@ -51,6 +60,8 @@ def build_weighted_fed_avg(
     shuffle: bool = True,
     seed: int = 0,
     input_spec: Any = None,
+    non_trainable: NonTrainable = "average",
+    client_learning_rate: LearningRate | None = None,
 ) -> FedAvg:
     """Federated averaging in which a client counts by its number of examples.
 
@@ -62,11 +73,27 @@ def build_weighted_fed_avg(
         taken once and as they are.
     seed: shuffling, dropout layers and quantisation rounding follow from it; no key does.
     input_spec: (x, y) in `tf.TensorSpec`s, for a model that is not built.
+    non_trainable: "average" statistics such as those of batch normalization, or keep them "local":
+        each client begins with the state's and sends none back.
+    client_learning_rate: round (from 0) -> the client optimizer's learning rate in that round; a
+        Keras schedule is such a function.
 
     Raises ModelError for a model or an optimizer that cannot be used.
     """
-    terms = Terms(0, seed, batch_size, epochs, shuffle, True, "")
-    return _build(model_fn, client_optimizer_fn, server_optimizer_fn, aggregator, terms, input_spec)
+    return build_process(
+        model_fn,
+        client_optimizer_fn,
+        server_optimizer_fn,
+        weighted=True,
+        aggregator=aggregator,
+        batch_size=batch_size,
+        epochs=epochs,
+        shuffle=shuffle,
+        seed=seed,
+        input_spec=input_spec,
+        non_trainable=non_trainable,
+        client_learning_rate=client_learning_rate,
+    )
 
 
 def build_unweighted_fed_avg(
@@ -80,29 +107,58 @@ def build_unweighted_fed_avg(
     shuffle: bool = True,
     seed: int = 0,
     input_spec: Any = None,
+    non_trainable: NonTrainable = "average",
+    client_learning_rate: LearningRate | None = None,
 ) -> FedAvg:
     """Federated averaging in which every client counts the same, however many examples it has.
 
     Arguments and errors are those of `build_weighted_fed_avg`.
     """
-    terms = Terms(0, seed, batch_size, epochs, shuffle, False, "")
-    return _build(model_fn, client_optimizer_fn, server_optimizer_fn, aggregator, terms, input_spec)
+    return build_process(
+        model_fn,
+        client_optimizer_fn,
+        server_optimizer_fn,
+        weighted=False,
+        aggregator=aggregator,
+        batch_size=batch_size,
+        epochs=epochs,
+        shuffle=shuffle,
+        seed=seed,
+        input_spec=input_spec,
+        non_trainable=non_trainable,
+        client_learning_rate=client_learning_rate,
+    )
 
 
 class FedAvg:
     """A federated averaging process: build it with `build_weighted_fed_avg`."""
 
     def __init__(
-        self, trainer: LocalTrainer, server: ServerOptimizer, aggregator: Aggregator, terms: Terms
+        self,
+        trainer: LocalTrainer,
+        server: ServerOptimizer,
+        aggregator: Aggregator,
+        terms: Terms,
+        make_model: Callable[[], Any],
+        client_learning_rate: LearningRate | None,
     ) -> None:
-        self._trainer = trainer
+        self._own_trainer = trainer
+        self._trainer: LocalTrainer | TrainerPool = trainer
         self._server = server
         self._aggregator = aggregator
-        self._terms = replace(terms, optimizer=trainer.optimizer)
+        self._terms = terms
+        self._make_model = make_model
+        self._learning_rate = client_learning_rate
 
-    def initialize(self) -> ServerState:
-        """The state before the first round: the weights that `model_fn` made."""
-        return self._server.initialize(self._trainer.initial_weights)
+    def initialize(self, weights: ModelWeights | None = None) -> ServerState:
+        """The state before the first round, with `weights` or those that `model_fn` made.
+
+        Raises ModelError where the shapes differ.
+        """
+        if weights is None:
+            weights = self._trainer.initial_weights
+        self._server.check_weights(weights)
+        return self._server.initialize(weights)
 
     def next(
         self,
@@ -124,19 +180,41 @@ class FedAvg:
         self._server.check(state)
         dropouts = check_dropouts(dropouts or {}, len(client_data))
         started = time.perf_counter()
-        terms = replace(self._terms, round=state.round)
+        terms = self._terms_of(state.round)
         message = plan.write(terms, state.weights.to_vector())
         # Each client reads and hashes the bytes that it was sent; here all are sent the same.
         received = [plan.read(message) for _ in client_data]
         contributions = for_each_client(
-            client_data, lambda client, data: self._train(received[client], client, data)
+            client_data,
+            lambda client, data: self._train(received[client], client, data),
+            self._trainer.workers,
         )
         trained = time.perf_counter()
         contexts = [told.digest for told in received]
-        session = Session(terms.round, terms.seed, contexts, dropouts, terms.weighted)
+        session = Session(
+            terms.round, terms.seed, contexts, dropouts, terms.weighted, state.aggregator
+        )
         total = self._aggregator.aggregate(contributions, session)
         metrics = self._report(state, total, trained - started)
         return RoundResult(self._finish(state, total), metrics)
+
+    def share_with(self, others: Sequence[FedAvg]) -> None:
+        """Train clients in parallel, with the trainers of processes that were built alike."""
+        if others:
+            trainers = [process._own_trainer for process in (self, *others)]
+            self._trainer = TrainerPool(trainers)
+
+    def get_model(self, state: ServerState) -> Any:
+        """An ordinary Keras model with the weights of a state, as `model_fn` compiled it.
+
+        It is the caller's own: later rounds do not change it.
+        """
+        self._server.check(state)
+        model = self._make_model()
+        if model is self._trainer.model:  # model_fn gives the same model whenever it is called
+            model = copy.deepcopy(model)
+        state.weights.assign_weights_to(model)
+        return model
 
     def get_model_weights(self, state: ServerState) -> ModelWeights:
         """The weights of a state."""
@@ -147,13 +225,18 @@ class FedAvg:
         self._server.check_weights(weights)
         return replace(state, weights=weights)
 
+    def _terms_of(self, round_number: int) -> Terms:
+        rate = None if self._learning_rate is None else float(self._learning_rate(round_number))
+        return replace(self._terms, round=round_number, learning_rate=rate)
+
     def _train(self, received: plan.RoundPlan, client: int, data: Any) -> Contribution:
         return self._trainer.train(received, client, read_examples(data))
 
     def _finish(self, state: ServerState, total: Aggregated) -> ServerState:
+        state = replace(state, aggregator=total.state)
         if total.weight == 0:  # no finite update at all: nothing to learn from, no optimizer step
             return replace(state, round=state.round + 1)
-        return self._server.apply(state, total.mean)
+        return self._server.apply(state, self._trainer.layout.expand(total.mean))
 
     def _report(self, state: ServerState, total: Aggregated, train: float) -> dict[str, Any]:
         return {
@@ -161,7 +244,7 @@ class FedAvg:
             "client_work": {"train": self._trainer.metrics.report(total.metrics)},
             "aggregator": total.report(),
             "finalizer": {
-                "update_norm": float(np.linalg.norm(total.mean)),
+                "update_norm": math.sqrt(np.square(total.mean).sum()),
                 "update_non_finite": total.non_finite,
             },
             "seconds": {"train": train, "protocol": total.seconds},
@@ -169,41 +252,75 @@ class FedAvg:
 
 
 def for_each_client(
-    client_data: Sequence[Any], work: Callable[[int, Any], Contribution]
+    client_data: Sequence[Any], work: Callable[[int, Any], Contribution], workers: int = 1
 ) -> list[Contribution]:
-    """Run every client's work in turn; an error in its data names the client."""
-    contributions = []
-    for client, data in enumerate(client_data):
+    """Run every client's work, `workers` at a time; an error in its data names the client.
+
+    A client's data are taken out of `client_data` only when its turn comes.
+    """
+
+    def one(client: int) -> Contribution:
         try:
-            contributions.append(work(client, data))
+            return work(client, client_data[client])
         except DataError as error:
             raise DataError(f"client {client}: {error}") from error
-    return contributions
+
+    if workers == 1:
+        return [one(client) for client in range(len(client_data))]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(one, range(len(client_data))))
 
 
-def check_dropouts(dropouts: Mapping[int, int], n: int) -> dict[int, int]:
-    """Raise AggregationError unless `dropouts` maps clients of 0..n-1 to protocol rounds 0..4."""
-    if n == 0:
-        raise AggregationError("no clients: a round needs at least one")
-    for client, protocol_round in dropouts.items():
-        if client not in range(n):
-            raise AggregationError(f"dropouts name client {client!r}: 0 to {n - 1} expected")
-        if protocol_round not in range(5):
-            raise AggregationError(
-                f"client {client} drops out in round {protocol_round!r}: 0 to 4 expected"
-            )
-    return dict(dropouts)
+class Options(TypedDict, total=False):
+    """The keyword arguments of every builder, described at `build_weighted_fed_avg`."""
+
+    aggregator: Aggregator | None
+    batch_size: int
+    epochs: int
+    shuffle: bool
+    seed: int
+    input_spec: Any
+    non_trainable: NonTrainable
+    client_learning_rate: LearningRate | None
 
 
-def _build(
+def build_process(
     model_fn: ModelFn,
     client_optimizer_fn: OptimizerFn | None,
     server_optimizer_fn: OptimizerFn,
-    aggregator: Aggregator | None,
-    terms: Terms,
-    input_spec: Any,
+    *,
+    weighted: bool,
+    adapt: Callable[[Any], Any] | None = None,
+    loop: type[BatchLoop] = BatchLoop,
+    **options: Unpack[Options],
 ) -> FedAvg:
-    trainer = LocalTrainer(client_model(model_fn, client_optimizer_fn, input_spec))
+    """What the builders of all algorithms share, each of which differs in the local training.
+
+    adapt: the client's optimizer -> the one to train with. loop: the compiled function.
+    """
+    input_spec, rate = options.get("input_spec"), options.get("client_learning_rate")
+    aggregator = options.get("aggregator")
+    model = client_model(model_fn, client_optimizer_fn, input_spec)
+    if adapt is not None:
+        model.optimizer = adapt(model.optimizer)
+    trainer = LocalTrainer(model, options.get("non_trainable", "average"), loop)
+    if rate is not None and not trainer.has_learning_rate:
+        raise ModelError("client_learning_rate: the client optimizer has a schedule of its own")
     optimizer = new_optimizer(server_optimizer_fn, "server_optimizer_fn")
-    server = ServerOptimizer(optimizer, trainer.initial_weights)
-    return FedAvg(trainer, server, SecureSum() if aggregator is None else aggregator, terms)
+    terms = Terms(
+        round=0,
+        seed=options.get("seed", 0),
+        batch_size=options.get("batch_size", 32),
+        epochs=options.get("epochs", 1),
+        shuffle=options.get("shuffle", True),
+        weighted=weighted,
+        optimizer=trainer.optimizer,
+    )
+    return FedAvg(
+        trainer,
+        ServerOptimizer(optimizer, trainer.initial_weights),
+        SecureSum() if aggregator is None else aggregator,
+        terms,
+        partial(evaluation_model, model_fn, input_spec),
+        rate,
+    )

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from fl.errors import DataError, FLError, ModelError
 from fl.examples import Examples, Indices, check_against
+from fl.layout import Layout
 from fl.metrics import MetricSums, Numbers
 from fl.vector import Vector, aggregated_variables, local_variables, values
 
@@ -40,13 +41,24 @@ class BatchLoop:
     """Runs `step` (the model's `train_step` or `test_step`) over the batches of one client.
 
     optimizer_variables: reset before every pass, besides the model's own state.
+    layout: which weights the change covers; None is all of them.
+    begin: called after the reset, inside the compiled function.
     """
 
-    def __init__(self, model: Any, step: Step, optimizer_variables: list[Any]) -> None:
+    def __init__(
+        self,
+        model: Any,
+        step: Step,
+        optimizer_variables: list[Any],
+        layout: Layout | None = None,
+        begin: Callable[[], None] = lambda: None,
+    ) -> None:
         self._model = model
         self._step = step
+        self._begin = begin
         trainable, non_trainable = aggregated_variables(model)
         self._weights = trainable + non_trainable
+        self._layout = layout or Layout.of(model)
         self._reset_to = _snapshot(local_variables(model) + optimizer_variables)
         self._seeds = [v for v in model.variables if v.path.endswith("seed_generator_state")]
         self._metrics: MetricSums | None = None
@@ -67,7 +79,7 @@ class BatchLoop:
     def run(
         self, weights: Vector, seeds: Seeds, examples: Examples, order: Indices, bounds: Indices
     ) -> tuple[Vector, Numbers]:
-        """One pass; (delta float32[d], numbers float64[m] with the two counts in front).
+        """One pass; (change float32[sent], numbers float64[m] with the two counts in front).
 
         Raises DataError where the model cannot take the examples, MetricError for a metric that
         does not add up.
@@ -89,10 +101,13 @@ class BatchLoop:
             raise DataError(f"the model cannot take these examples: {_one_line(error)}") from error
         return delta.numpy(), state.numpy()
 
+    def _step_on(self, batch: Any) -> None:
+        self._step(batch)
+
     def _first_step(self, seeds: Any, data: Any, order: Any, bounds: Any) -> MetricSums:
         # Keras creates metric variables in the first step, and none can be created in a loop.
         # What this step changes is reset at the start of every pass.
-        self._step(_rows(data, order[bounds[0] : bounds[1]]))
+        self._step_on(_rows(data, order[bounds[0] : bounds[1]]))
         return MetricSums(self._model)
 
     def _call(self, *arguments: Any) -> Any:
@@ -111,12 +126,19 @@ class BatchLoop:
         for index, variable in enumerate(self._seeds):
             variable.assign(tf.cast(tf.stack([seeds[index], 0]), variable.dtype))
         self.metrics.reset()
+        self._begin()
         self._for_each_batch(data, order, bounds)
-        return _read_vector(self._weights) - weights, tf.concat(self.metrics.state(), 0)
+        return self._change(weights), tf.concat(self.metrics.state(), 0)
+
+    def _change(self, weights: Any) -> Any:
+        """What the pass gives: the change of the weights that the layout sends."""
+        sent = [v for v, sent in zip(self._weights, self._layout.sent, strict=True) if sent]
+        before = [weights[start:stop] for start, stop in self._layout.spans]
+        return _read_vector(sent) - tf.concat(before, 0)
 
     def _for_each_batch(self, data: Any, order: Any, bounds: Any) -> None:
         def body(i: Any) -> tuple[Any]:
-            self._step(_rows(data, order[bounds[i] : bounds[i + 1]]))
+            self._step_on(_rows(data, order[bounds[i] : bounds[i + 1]]))
             return (i + 1,)
 
         tf.while_loop(lambda i: i < tf.shape(bounds)[0] - 1, body, [tf.constant(0)])

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 
@@ -30,6 +31,7 @@ class Terms:
     optimizer: the client optimizer's configuration as JSON.
     weighted: whether a client counts by its number of examples, or as one.
     batch_size, epochs, shuffle: for clients that hold arrays.
+    learning_rate: the client optimizer's in this round; None is the one of its configuration.
     """
 
     round: int
@@ -39,6 +41,7 @@ class Terms:
     shuffle: bool
     weighted: bool
     optimizer: str
+    learning_rate: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "epochs"):
@@ -47,6 +50,9 @@ class Terms:
                 raise ModelError(f"{name} is {value!r}: a whole number of at least 1 expected")
         if not isinstance(self.seed, int) or self.seed < 0:
             raise ModelError(f"seed is {self.seed!r}: a whole number of at least 0 expected")
+        rate = self.learning_rate
+        if rate is not None and not 0 <= rate < math.inf:
+            raise ModelError(f"learning_rate is {rate!r}: a finite number of at least 0 expected")
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,14 +22,17 @@ from fl.vector import Array, ModelWeights, check_shapes, read_only, values
 @dataclass(frozen=True, eq=False)
 class ServerState:
     """Where the training stands, immutable: the weights, the server optimizer's variables as
-    read-only arrays, and how many rounds are done."""
+    read-only arrays, how many rounds are done, and what the aggregator carries on (nothing, for
+    one that has no state)."""
 
     weights: ModelWeights
     optimizer: tuple[Array, ...]
     round: int
+    aggregator: tuple[Array, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "optimizer", read_only(self.optimizer))
+        object.__setattr__(self, "aggregator", read_only(self.aggregator))
 
 
 class ServerOptimizer:
@@ -64,7 +67,8 @@ class ServerOptimizer:
             for old, delta in zip(state.weights.non_trainable, floats, strict=True)
         ]
         weights = ModelWeights(values(self._variables), tuple(non_trainable))
-        return ServerState(weights, values(self._optimizer.variables), state.round + 1)
+        optimizer = values(self._optimizer.variables)
+        return ServerState(weights, optimizer, state.round + 1, state.aggregator)
 
     def check(self, state: ServerState) -> None:
         """Raise ModelError for a state of another model or another optimizer."""

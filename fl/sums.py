@@ -65,7 +65,7 @@ class PlainSum:
         weighted = sum(s.weight * s.delta.astype(np.float64) for s in submitted)
         return Aggregated(
             kind="plain",
-            mean=np.asarray(weighted / max(total, 1)),
+            total=np.asarray(weighted),
             weight=total,
             metrics=np.sum([s.metrics for s in submitted], axis=0),
             clients=list(range(n)),
@@ -90,12 +90,18 @@ class SecureSum:
 
     threshold: how many clients must finish; None is ⌊2n/3⌋+1, an int is a number of clients, a
         float a fraction of them.
+    graph: a secagg graph; None is the complete one. A sparse one needs threshold and corrupt.
+    corrupt: the most corrupt clients that the protocol withstands: an int is a number of clients,
+        a float a fraction of them; None is the most that the threshold withstands.
+    dropout: the fraction of clients that may go missing. With it, and corrupt, threshold and graph
+        are those of `secagg.Params.choose`, and must not be given.
     clip: every coordinate of an update is clipped to [-clip, clip]; the clipped are counted.
     bits: the width of the update on the wire. The quantisation step follows from n, bits, clip
         and max_weight, as fine as cannot wrap.
     max_weight: the largest weight (number of examples) of one client.
-    graph: a secagg graph; None is the complete one.
     observer: in simulation, sees every frame as (sender, receiver, bytes); None is the server.
+
+    Raises AggregationError for a dropout without corrupt, or besides a threshold or a graph.
     """
 
     threshold: int | float | None = None
@@ -103,14 +109,26 @@ class SecureSum:
     bits: int = 32
     max_weight: int = 16384
     graph: Any = None
+    corrupt: int | float | None = None
+    dropout: float | None = None
     observer: Observer | None = None
+
+    def __post_init__(self) -> None:
+        if self.dropout is None:
+            return
+        if self.corrupt is None:
+            raise AggregationError(f"dropout={self.dropout} without corrupt: both expected")
+        if self.threshold is not None or self.graph is not None:
+            raise AggregationError(
+                f"threshold={self.threshold}, graph={self.graph} with dropout={self.dropout}: "
+                "threshold and graph follow from corrupt and dropout"
+            )
 
     def aggregate(self, contributions: Sequence[Contribution], session: Session) -> Aggregated:
         """Run one session. Raises AggregationError for input that cannot be summed,
         secagg.TooFewClients when fewer than the threshold finish."""
         started = time.perf_counter()
         n = len(contributions)
-        threshold = resolve_threshold(self.threshold, n)
         max_weight = self.max_weight if session.weighted else 1
         _check(contributions, max_weight)
         terms = _Terms(n, self.bits, self.clip, max_weight)
@@ -119,7 +137,7 @@ class SecureSum:
             for u, contribution in enumerate(contributions)
         }
         traffic = _Traffic(self.observer)
-        params = self._params(terms, contributions[0], threshold, session.contexts[0])
+        params = self._params(terms, contributions[0], session.contexts[0])
         result = secagg.run(
             params,
             inputs,
@@ -132,19 +150,21 @@ class SecureSum:
             clients=list(range(n)),
             survivors=list(result.survivors),
             dropped=_dropped(result.dropped, session.dropouts),
-            threshold=threshold,
+            threshold=params.min_survivors,
             bytes_up=traffic.up // n,
             bytes_down=traffic.down // n,
             seconds=time.perf_counter() - started,
         )
 
-    def _params(
-        self, terms: _Terms, example: Contribution, threshold: int, context: bytes
-    ) -> secagg.Params:
-        vectors = terms.vectors(example.delta.size, example.metrics.size)
-        return secagg.Params(
-            terms.n, vectors, t=threshold, graph=self.graph, context=terms.bind(context)
-        )
+    def _params(self, terms: _Terms, example: Contribution, context: bytes) -> secagg.Params:
+        n, vectors = terms.n, terms.vectors(example.delta.size, example.metrics.size)
+        bound = terms.bind(context)
+        if self.corrupt is not None and self.dropout is not None:
+            return secagg.Params.choose(
+                n, vectors, corrupt=self.corrupt, dropout=self.dropout, context=bound
+            )
+        t, corrupt = resolve_threshold(self.threshold, n), _resolve_corrupt(self.corrupt, n)
+        return secagg.Params(n, vectors, t=t, corrupt=corrupt, graph=self.graph, context=bound)
 
 
 @dataclass(frozen=True)
@@ -195,7 +215,7 @@ class _Terms:
         bound = self.update.error_bound(len(rest["survivors"]), stochastic=True)
         return Aggregated(
             kind="secure",
-            mean=update / weight if weight else np.zeros_like(update),
+            total=update,
             weight=weight,
             metrics=self.metrics.decode(sums["metrics"]),
             clipped=clipped,
@@ -240,6 +260,11 @@ def resolve_threshold(threshold: int | float | None, n: int) -> int:
     if not 1 <= t <= n:
         raise AggregationError(f"threshold {threshold} is {t} of {n} clients: 1 to {n} expected")
     return t
+
+
+def _resolve_corrupt(corrupt: int | float | None, n: int) -> int | None:
+    # As above, the other way round: at most so many.
+    return math.floor(round(corrupt * n, 9)) if isinstance(corrupt, float) else corrupt
 
 
 def _check(contributions: Sequence[Contribution], max_weight: int) -> None:

@@ -32,6 +32,7 @@ from secagg.quantize import Quantizer
 from secagg.run import run
 from secagg.server import Server
 from secagg.session import Aggregate
+from secagg.snapshot import SnapshotStore
 
 __all__ = [
     "Aggregate",
@@ -47,6 +48,7 @@ __all__ = [
     "RemoteProtocolError",
     "SecAggError",
     "Server",
+    "SnapshotStore",
     "TooFewClients",
     "VectorSpec",
     "masks",

@@ -1,13 +1,14 @@
 """An authority is a directory by signature: one key says which key speaks for which client.
 
     certificate of u = key ‖ Ed25519(CA key, framed(label, u, key))
-    digest           = SHA-256(label, CA key)
+    digest           = SHA-256(label, CA key, for each id u in rising order: u, key of u)
 
-The digest says whom to believe and not who is enrolled, so clients may come without a new file for
-everybody; a client that lacks the certificate of a roster's member refuses that roster. The bound
-on corrupt clients must then hold for everyone the authority has ever signed. There is no expiry and
-no revocation: change the CA key. A certificate does not prove that u holds the private key; nobody
-else's messages can pass for u's, since every signed message names its sender.
+The digest covers the keys, not only whom to believe: parties that hold different certificates share
+no session, rather than abort in the middle of one. So all parties of a session need the same
+certificates. The bound on corrupt clients must hold for everyone whose certificate is among them.
+There is no expiry and no revocation: leave the certificate out. A certificate does not prove that u
+holds the private key; nobody else's messages can pass for u's, since every signed message names its
+sender.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -85,7 +86,8 @@ class Authority(Mapping[int, bytes]):
 
     @property
     def digest(self) -> bytes:
-        return sha256(AUTHORITY, self.ca_public_key)
+        entries = (part for u in self for part in (id_bytes(u), self[u]))
+        return sha256(AUTHORITY, self.ca_public_key, *entries)
 
     def __getitem__(self, u: int, /) -> bytes:
         try:

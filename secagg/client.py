@@ -7,26 +7,26 @@ a share of b_v or a share of s_sk_v but never both, and only for the one U3 that
 members of the roster signed.  Anything illegal leaves it `Aborted` for good.  A client's garbage,
 relayed by the server, never does.
 
-Sans-I/O: who drives it owns sockets, clocks and retries.
+Sans-I/O: who drives it owns sockets, clocks and retries, and calls it from one thread at a time.
 """
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from secrets import token_bytes
+from typing import Self
 
 import msgspec
-import numpy as np
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from secagg import masks, wire
+from secagg.dealing import open_shares, seal_shares
 from secagg.directory import Directory, as_directory
 from secagg.errors import LocalProtocolError, RemoteProtocolError
-from secagg.keys import Buffer, commitment, id_bytes, sign
+from secagg.inputs import with_tallies
+from secagg.keys import Buffer, commitment, sign
 from secagg.messages import (
     CIPHERTEXT_BYTES,
-    NONCE_BYTES,
     UNSIGNED,
     AdvertiseKeys,
     AnyMessage,
@@ -43,18 +43,17 @@ from secagg.messages import (
     strictly_ascending,
 )
 from secagg.packing import RingVector, pack
-from secagg.params import Params, VectorSpec
+from secagg.params import Params
 from secagg.roster import check_quorum, check_roster
-from secagg.shamir import SHARE_BYTES, Rand, decode_shares, encode_shares, split
+from secagg.shamir import Rand, encode_shares, split
+from secagg.snapshot import START, NoSnapshots, Snapshots, SnapshotStore
 from secagg.states import (
     Aborted,
     Advertised,
     Checked,
     Created,
     Done,
-    Held,
     Masked,
-    MaskKeyShare,
     SelfMaskShare,
     Shared,
     State,
@@ -73,10 +72,15 @@ class Client:
         signing_key: the Ed25519 identity key whose public half the directory holds for u.
         directory: id → raw Ed25519 public key, the same for all parties.
         rand: returns that many uniform random bytes.
+        store: where the host keeps snapshots, each written before the reply that it records leaves;
+            then the last request may be repeated and is given the same reply. Default: nowhere.
 
     Raises:
         LocalProtocolError: for an input or a key that does not fit.
     """
+
+    _state: State
+    _snapshots: Snapshots | NoSnapshots
 
     def __init__(
         self,
@@ -87,18 +91,61 @@ class Client:
         signing_key: Ed25519PrivateKey,
         directory: Directory | Mapping[int, bytes],
         rand: Rand = token_bytes,
+        store: SnapshotStore | None = None,
+    ) -> None:
+        self._join(u, params, signing_key, directory, rand)
+        if store is not None:
+            self._snapshots = Snapshots(store, self._params_digest, u)
+        self._state = Created(with_tallies(params.vectors, vectors))
+
+    def _join(
+        self,
+        u: int,
+        params: Params,
+        signing_key: Ed25519PrivateKey,
+        directory: Directory | Mapping[int, bytes],
+        rand: Rand,
     ) -> None:
         self.u = u
         self._params = params
         self._directory = as_directory(directory)
-        if u not in self._directory:
-            raise LocalProtocolError(f"client {u} is not in the directory")
+        if type(u) is not int or u not in self._directory:
+            raise LocalProtocolError(f"client {u!r} is not in the directory")
         if signing_key.public_key().public_bytes_raw() != self._directory[u]:
             raise LocalProtocolError(f"the signing key is not the one the directory has for {u}")
         self._signing_key = signing_key
         self._rand = rand
         self._params_digest = params.digest(self._directory.digest)
-        self._state: State = Created(_with_tallies(params.vectors, vectors))
+        self._snapshots = NoSnapshots()
+
+    @classmethod
+    def restore(
+        cls,
+        blob: Buffer,
+        generation: int,
+        u: int,
+        params: Params,
+        *,
+        signing_key: Ed25519PrivateKey,
+        directory: Directory | Mapping[int, bytes],
+        store: SnapshotStore,
+        rand: Rand = token_bytes,
+    ) -> Self:
+        """The client that a blob was stored of; `store` is called before it is returned.
+
+        It gives the request that it answered last the same bytes again, and goes on from there. Any
+        other request of a round that it has answered aborts it. Rolling back is fatal: `generation`
+        must come from where the host keeps it, not from beside the blob (`SnapshotStore`).
+
+        Raises:
+            LocalProtocolError: for a blob of another generation, client, session or key, or one
+                that was changed; for a signing key that does not fit.
+        """
+        client = cls.__new__(cls)
+        client._join(u, params, signing_key, directory, rand)
+        client._snapshots = snapshots = Snapshots(store, client._params_digest, u)
+        client._state = snapshots.restore(blob, generation, client._directory)
+        return client
 
     @property
     def state(self) -> str:
@@ -107,6 +154,8 @@ class Client:
 
     def start(self) -> AdvertiseKeys:
         """Round 0, AdvertiseKeys. LocalProtocolError if the session has already begun."""
+        if isinstance(again := self._again(START), AdvertiseKeys):
+            return again
         if not isinstance(self._state, Created):
             raise LocalProtocolError(f"start() is for a Created client; this one is {self.state}")
         c_sk, s_sk, b_u = self._rand(32), self._rand(32), self._rand(32)
@@ -118,7 +167,7 @@ class Client:
             UNSIGNED,
         )
         hello = msgspec.structs.replace(hello, signature=self._sign(0, b"", hello.body()))
-        self._state = Advertised(self._state.vectors, c_sk, s_sk, b_u, hello)
+        self._commit(Advertised(self._state.vectors, c_sk, s_sk, b_u, hello), START, hello)
         return hello
 
     def receive(self, message: AnyMessage | Buffer) -> ClientMessage:
@@ -127,15 +176,37 @@ class Client:
         Raises:
             RemoteProtocolError: for anything that is not allowed now; the client is Aborted.
             LocalProtocolError: if the session is over, or was not begun.
+            Whatever the host's `store` raises: no reply leaves, and the client is Aborted.
         """
+        request = self._snapshots.request(message)
+        if (again := self._again(request)) is not None:
+            return again
         if isinstance(self._state, Created | Done | Aborted):
             raise LocalProtocolError(f"no message can be received by a client that is {self.state}")
         # An exception anywhere below must find the client Aborted: it is the state until the end.
         state, self._state = self._state, Aborted()
-        if isinstance(message, Buffer):
-            message = wire.decode(message)
-        self._state, reply = self._step(state, message)
+        try:
+            if isinstance(message, Buffer):
+                message = wire.decode(message)
+            following, reply = self._step(state, message)
+        except RemoteProtocolError:
+            self._commit(Aborted(), request, None)
+            raise
+        self._commit(following, request, reply)
         return reply
+
+    def _again(self, request: bytes) -> ClientMessage | None:
+        """The last reply, if its request has come again; Aborted answers nothing at all."""
+        return None if isinstance(self._state, Aborted) else self._snapshots.answer_to(request)
+
+    def _commit(self, state: State, request: bytes, reply: ClientMessage | None) -> None:
+        """Store first, be in the new state after: while the host stores, and if it fails, Aborted.
+
+        A write that failed may have left its blob: this process must not answer differently.
+        """
+        self._state = Aborted()
+        self._snapshots.record(state, request, reply)
+        self._state = state
 
     def _step(self, state: State, message: AnyMessage) -> tuple[State, ClientMessage]:
         """The transition table: every pair that is not here is illegal."""
@@ -167,10 +238,8 @@ class Client:
                 continue
             v = roster.ids[i]
             channels[v] = _exchange(c_sk, roster.entries[i].c_pk)
-            nonce = self._rand(NONCE_BYTES)
-            plaintext = id_bytes(u) + id_bytes(v) + dealt.tobytes()
-            sealed = binding.aead(channels[v], u, v)
-            ciphertexts += [nonce, sealed.encrypt(nonce, plaintext, binding.associated_data(u, v))]
+            dealt_to_v = seal_shares(binding, channels[v], u, v, dealt.tobytes(), self._rand)
+            ciphertexts.append(dealt_to_v)
         reply = ShareKeys(u, memoryview(b"".join(ciphertexts)), UNSIGNED)
         signature = self._sign(1, roster.digest, reply.body())
         return (
@@ -190,8 +259,13 @@ class Client:
             )
         if len(senders) + 1 < t:
             raise RemoteProtocolError(f"{len(senders)} senders and client {u} are fewer than t={t}")
-        ciphertexts = records(message.ciphertexts, CIPHERTEXT_BYTES)
-        opened = {v: self._open(state, v, c) for v, c in zip(senders, ciphertexts, strict=True)}
+        binding = state.roster.binding(self._params_digest)
+        opened = {
+            v: open_shares(binding, state.channels[v], v, u, ciphertext)
+            for v, ciphertext in zip(
+                senders, records(message.ciphertexts, CIPHERTEXT_BYTES), strict=True
+            )
+        }
         masks.add_masks(state.vectors, self._streams(state, senders))
         reply = MaskedInput(
             u,
@@ -206,21 +280,6 @@ class Client:
             Masked(state.roster, frozenset(missing), held, state.own_share),
             msgspec.structs.replace(reply, signature=signature),
         )
-
-    def _open(self, state: Shared, v: int, ciphertext: bytes) -> Held | None:
-        """What v dealt to u, or None: v's garbage costs v a holder, not u the session."""
-        binding = state.roster.binding(self._params_digest)
-        nonce, sealed = ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:]
-        aead = binding.aead(state.channels[v], v, self.u)
-        try:
-            plaintext = aead.decrypt(nonce, sealed, binding.associated_data(v, self.u))
-            if plaintext[:16] != id_bytes(v) + id_bytes(self.u):
-                return None
-            decode_shares(plaintext[16:])
-        except (InvalidTag, RemoteProtocolError):
-            return None
-        s_share, b_share = plaintext[16 : 16 + SHARE_BYTES], plaintext[16 + SHARE_BYTES :]
-        return Held(MaskKeyShare(s_share), SelfMaskShare(b_share))
 
     def _streams(self, state: Shared, senders: Sequence[int]) -> "chain[tuple[bytes, int]]":
         """(seed, sign) of the self mask and of the pairwise mask with each sender."""
@@ -278,32 +337,6 @@ class Client:
 
     def _sign(self, round: int, roster_digest: bytes, body: bytes) -> bytes:
         return sign(self._signing_key, round, self._params_digest, roster_digest, self.u, body)
-
-
-def _with_tallies(
-    specs: Sequence[VectorSpec], vectors: RingVector | Mapping[str, RingVector]
-) -> list[RingVector]:
-    """A copy of each input vector, the hidden tally word 1 behind it."""
-    if isinstance(vectors, np.ndarray):
-        vectors = {specs[0].name: vectors}
-    names = [spec.name for spec in specs]
-    if set(vectors) != set(names):
-        raise LocalProtocolError(f"input vectors {sorted(vectors)}, expected {sorted(names)}")
-    return [_with_tally(spec, vectors[spec.name]) for spec in specs]
-
-
-def _with_tally(spec: VectorSpec, vector: RingVector) -> RingVector:
-    if not isinstance(vector, np.ndarray):
-        seen = type(vector).__name__
-    else:
-        seen = f"{vector.dtype}{list(vector.shape)}"
-    if seen != f"{spec.dtype}[{spec.length}]":
-        raise LocalProtocolError(
-            f"vector {spec.name!r} is {seen}, expected {spec.dtype}[{spec.length}]"
-        )
-    words = np.empty(spec.length + 1, spec.dtype)
-    words[:-1], words[-1] = vector, 1
-    return words
 
 
 def _public(secret: bytes) -> bytes:

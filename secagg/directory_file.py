@@ -30,7 +30,7 @@ def read(path: str | Path, *kinds: set[str]) -> dict[str, object]:
     form = _FORMS[_suffix(path)]
     try:
         table = form.load(Path(path).read_text("utf-8"))
-    except ValueError as error:  # of json, of tomllib, of utf-8, and of _once
+    except (ValueError, RecursionError) as error:  # of json, tomllib, utf-8, and _once
         raise LocalProtocolError(f"{path}: {error}") from None
     if not isinstance(table, dict) or set(table) not in kinds:
         seen = sorted(table) if isinstance(table, dict) else type(table).__name__

@@ -2,7 +2,15 @@
 
 
 class SecAggError(Exception):
-    """Anything this package refuses to do."""
+    """Anything this package refuses to do.
+
+    Attributes:
+        clients: the client ids it is about, where there are any: whom to leave out next time.
+    """
+
+    def __init__(self, message: str = "", *, clients: tuple[int, ...] = ()) -> None:
+        super().__init__(message)
+        self.clients = clients
 
 
 class LocalProtocolError(SecAggError):

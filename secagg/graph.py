@@ -49,13 +49,13 @@ class Complete:
     """Everybody is everybody's neighbour: no failure probability and nothing to grind."""
 
     def defaults(self, n: int, t: int | None, corrupt: int | None) -> tuple[int, int]:
-        """t = ⌊2n/3⌋+1, and corrupt = 2t−n−1, the most that t withstands."""
+        """t = ⌊2n/3⌋+1; corrupt = 2t−n−1, the most that t withstands, if it leaves two honest."""
         t = 2 * n // 3 + 1 if t is None else t
-        return t, 2 * t - n - 1 if corrupt is None else corrupt
+        return t, max(min(2 * t - n - 1, t - 2), 0) if corrupt is None else corrupt
 
     def check(self, *, n: int, t: int, corrupt: int, min_roster: int) -> None:
         """2t > n + corrupt: Bonawitz et al. 2017, Theorem 6.5."""
-        if not (1 <= t <= n and 2 * t > n + corrupt):
+        if not (t <= n and 2 * t > n + corrupt):
             raise LocalProtocolError(
                 f"t={t} does not satisfy 2t > n + corrupt, t <= n for n={n}, corrupt={corrupt}; "
                 f"the least that does is t={(n + max(corrupt, 0)) // 2 + 1}"

@@ -33,6 +33,9 @@ PAIRWISE_MASK = b"secagg/v1/pairwise-mask"
 SELF_MASK = b"secagg/v1/self-mask"
 SHARE_ENCRYPTION = b"secagg/v1/share-encryption"
 GRAPH = b"secagg/v1/graph"
+CLIENT_SNAPSHOT = b"secagg/v1/client-snapshot"
+SERVER_SNAPSHOT = b"secagg/v1/server-snapshot"
+REQUEST = b"secagg/v1/request"
 
 SEED_BYTES = 24
 """A mask's seed: a 16-byte AES key and an 8-byte nonce."""
@@ -134,5 +137,5 @@ def verify(
         key.verify(signature, _signed(round, params_digest, roster_digest, u, body))
     except InvalidSignature:
         raise RemoteProtocolError(
-            f"client {u}: the signature of round {round} is not valid"
+            f"client {u}: the signature of round {round} is not valid", clients=(u,)
         ) from None

@@ -58,7 +58,8 @@ def add_pairwise_masks(vectors: Sequence[RingVector], u: int, seeds: Mapping[int
         u: this client's id.
         seeds: for each other client its 24-byte seed, the same on both sides.
     """
-    add_masks(vectors, ((seed, sign(u, v)) for v, seed in seeds.items()))
+    streams = [(_checked_seed(seed), sign(u, v)) for v, seed in seeds.items()]
+    add_masks(vectors, streams)
 
 
 def add_masks(vectors: Sequence[RingVector], streams: Iterable[tuple[bytes, int]]) -> None:
@@ -71,11 +72,9 @@ def add_masks(vectors: Sequence[RingVector], streams: Iterable[tuple[bytes, int]
         raise LocalProtocolError(f"{len(words)} vectors, expected less than 2^24")
     keystream = np.empty(_CHUNK, np.uint8)
     for seed, direction in streams:
-        if len(seed) != SEED_BYTES or direction not in (1, -1):
-            raise LocalProtocolError(
-                f"a seed of {len(seed)} bytes, sign {direction}; expected {SEED_BYTES}, +1 or -1"
-            )
-        _add_mask(words, seed, direction, keystream)
+        if direction not in (1, -1):
+            raise LocalProtocolError(f"a mask with the sign {direction}, expected +1 or -1")
+        _add_mask(words, _checked_seed(seed), direction, keystream)
 
 
 def expand(seed: bytes, length: int, dtype: DTypeLike, *, index: int = 0) -> RingVector:
@@ -100,6 +99,12 @@ def _add_mask(
             chunk = vector[start : start + step]
             encryptor.update_into(_ZEROS[: chunk.nbytes], keystream[: chunk.nbytes].data)
             add(chunk, keystream[: chunk.nbytes].view(vector.dtype), out=chunk)
+
+
+def _checked_seed(seed: bytes) -> bytes:
+    if len(seed) != SEED_BYTES:
+        raise LocalProtocolError(f"a seed has {len(seed)} bytes, expected {SEED_BYTES}")
+    return seed
 
 
 def _checked(vector: RingVector) -> RingVector:

@@ -23,12 +23,18 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from secagg.keys import Buffer, body_digest, id_bytes
+from secagg.parameters import MAX_CLIENTS
+from secagg.params import MAX_VECTORS
 from secagg.shamir import SHARE_BYTES
 
 ClientId = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 PublicKey = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 Digest = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 Signature = Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
+
+# Lists are bounded: an empty field costs two bytes on the wire and a hundred in memory.
+Ids = Annotated[tuple[ClientId, ...], msgspec.Meta(max_length=MAX_CLIENTS)]
+Packed = Annotated[tuple[memoryview, ...], msgspec.Meta(max_length=MAX_VECTORS)]
 
 NONCE_BYTES = 12
 PLAINTEXT_BYTES = 8 + 8 + 2 * SHARE_BYTES
@@ -68,7 +74,7 @@ class AdvertiseKeys(Authored, frozen=True, tag=0):
 class Roster(Message, frozen=True, tag=1):
     """To each of U1: everybody's advertisement, ascending by id."""
 
-    entries: tuple[AdvertiseKeys, ...]
+    entries: Annotated[tuple[AdvertiseKeys, ...], msgspec.Meta(max_length=MAX_CLIENTS)]
 
 
 class ShareKeys(Authored, frozen=True, tag=2):
@@ -86,7 +92,7 @@ class ShareKeys(Authored, frozen=True, tag=2):
 class Ciphertexts(Message, frozen=True, tag=3):
     """To u in U2: the ciphertexts addressed to it, one from each sender, ascending by sender."""
 
-    senders: tuple[ClientId, ...]
+    senders: Ids
     ciphertexts: memoryview
 
 
@@ -94,8 +100,8 @@ class MaskedInput(Authored, frozen=True, tag=4):
     """Round 2: y_u, packed vector by vector, and whose ciphertexts did not open, ascending."""
 
     round = 2
-    vectors: tuple[memoryview, ...]
-    unopened: tuple[ClientId, ...]
+    vectors: Packed
+    unopened: Ids
     signature: Signature
 
     def body(self) -> bytes:
@@ -106,7 +112,7 @@ class MaskedInput(Authored, frozen=True, tag=4):
 class Survivors(Message, frozen=True, tag=5):
     """To each of U3: U3, ascending."""
 
-    U3: tuple[ClientId, ...]
+    U3: Ids
 
 
 class ConsistencyCheck(Authored, frozen=True, tag=6):
@@ -124,8 +130,8 @@ class ConsistencyCheck(Authored, frozen=True, tag=6):
 class Signatures(Message, frozen=True, tag=7):
     """To each of U4: signatures of U3 by min_survivors of its members, ascending."""
 
-    signers: tuple[ClientId, ...]
-    signatures: tuple[Signature, ...]
+    signers: Ids
+    signatures: Annotated[tuple[Signature, ...], msgspec.Meta(max_length=MAX_CLIENTS)]
 
 
 class Unmasking(Authored, frozen=True, tag=8):

@@ -20,6 +20,9 @@ from secagg.parameters import MAX_CLIENTS, Adversary, GraphChoice, choose
 MAX_LENGTH = 2**40
 """Words of a vector; the mask's counter block numbers 2^40 blocks of 16 bytes."""
 
+MAX_VECTORS = 256
+"""Vectors of one session: an empty field costs two bytes on the wire and a hundred in memory."""
+
 SUITE = b"X25519 HKDF-SHA256 AES128-GCM Ed25519 AES128-CTR"
 
 
@@ -36,13 +39,13 @@ class VectorSpec:
     bits: int
 
     def __post_init__(self) -> None:
-        if not self.name:
+        if not (type(self.name) is str and self.name):
             raise LocalProtocolError("a vector needs a name")
-        if not 1 <= self.length < MAX_LENGTH:
+        if not (type(self.length) is int and 1 <= self.length < MAX_LENGTH):
             raise LocalProtocolError(
-                f"vector {self.name!r}: length {self.length} is not in 1..2^40"
+                f"vector {self.name!r}: length {self.length!r} is not in 1..2^40-1"
             )
-        if not 1 <= self.bits <= 64:
+        if not (type(self.bits) is int and 1 <= self.bits <= 64):
             raise LocalProtocolError(f"vector {self.name!r}: {self.bits} bits are not in 1..64")
 
     @property
@@ -66,12 +69,13 @@ class Params:
         vectors: the vectors every client submits.
         t: threshold: this many shares open a secret. Default on the complete graph ⌊2n/3⌋+1.
         corrupt: the most corrupt clients that any roster drawn from the directory may hold.
-            Default on the complete graph 2t−n−1, the most that t withstands.
+            Default on the complete graph 2t−n−1, the most that t withstands, but at most t−2.
         min_roster: the fewest clients of U1. Default `min_survivors`.
         min_survivors: the fewest clients of U3. Default: the least that lets only one U3 gather
             enough signatures, max(⌊(n+corrupt)/2⌋+1, and t on the complete graph).
         graph: `Complete()` or `Harary(k)`; the latter needs `t` and `corrupt`.
-        session: the session's id; default 16 random bytes. All parties use the same.
+        session: the session's id; default 16 random bytes. All parties use the same, once: a retry
+            is another session, and gives the server another sum.
         context: digest of everything that influences a client's input (model, hyper-parameters...),
             computed by each client over the bytes it received.
 
@@ -102,6 +106,7 @@ class Params:
         session: bytes | None = None,
         context: bytes = b"",
     ) -> None:
+        _check_ints(n=n, t=t, corrupt=corrupt, min_roster=min_roster, min_survivors=min_survivors)
         graph = Complete() if graph is None else graph
         t, corrupt = graph.defaults(n, t, corrupt)
         quorum = max((n + corrupt) // 2 + 1, graph.least_survivors(t))
@@ -180,9 +185,18 @@ class Params:
                 f"seen {self.min_survivors}, {self.min_roster}, {self.n}"
             )
         self.graph.check(n=self.n, t=self.t, corrupt=self.corrupt, min_roster=self.min_roster)
+        if self.min_survivors - self.corrupt < 2:
+            raise LocalProtocolError(
+                f"min_survivors={self.min_survivors} with corrupt={self.corrupt}: a sum over "
+                "fewer than 2 honest clients is an input"
+            )
         names = [spec.name for spec in self.vectors]
-        if not 1 <= len(names) < 2**24 or len(set(names)) < len(names):
-            raise LocalProtocolError(f"vectors need distinct names, at least one; seen {names}")
+        if not 1 <= len(names) <= MAX_VECTORS or len(set(names)) < len(names):
+            raise LocalProtocolError(
+                f"expected 1 to {MAX_VECTORS} vectors of distinct names, seen {len(names)}: {names}"
+            )
+        if type(self.session) is not bytes or type(self.context) is not bytes:
+            raise LocalProtocolError("session and context are bytes")
 
     def digest(self, directory_digest: bytes) -> bytes:
         """SHA-256 of every field and of the directory: what signatures and derivations bind to."""
@@ -202,3 +216,10 @@ class Params:
             directory_digest,
             self.context,
         )
+
+
+def _check_ints(**values: int | None) -> None:
+    """Nothing else has the one encoding that the digest needs."""
+    for name, value in values.items():
+        if value is not None and type(value) is not int:
+            raise LocalProtocolError(f"{name}={value!r} is a {type(value).__name__}, expected int")

@@ -22,6 +22,10 @@ from secagg.params import VectorSpec
 
 RingVector = NDArray[np.unsignedinteger]
 
+_MAX_REACH = Fraction(2) ** 1023
+_MAX_EXPONENT = 1022
+"""2^1022 and 2^-1022 are both normal float64 numbers: the scale and its inverse are exact."""
+
 
 @dataclass(frozen=True)
 class Quantizer:
@@ -50,12 +54,17 @@ class Quantizer:
                 f"n={self.n}, bits={self.bits}, max_weight={self.max_weight}; expected n >= 1, "
                 "bits in 2..64, max_weight >= 1"
             )
-        if not (math.isfinite(self.clip) and self.clip > 0):
-            raise LocalProtocolError(f"clip={self.clip}, expected a finite number above 0")
+        if not (self.clip > 0 and math.isfinite(self.clip) and self._reach() <= _MAX_REACH):
+            raise LocalProtocolError(
+                f"clip={self.clip}, max_weight={self.max_weight}: expected a finite product above 0"
+            )
         if self.scale == 0.0:
             object.__setattr__(self, "scale", self._finest_scale())
-        if not (0 < self.scale < math.inf and math.frexp(self.scale)[0] == 0.5):
-            raise LocalProtocolError(f"scale={self.scale}, expected a power of two")
+        in_range = 2.0**-_MAX_EXPONENT <= self.scale <= 2.0**_MAX_EXPONENT
+        if not (in_range and math.frexp(self.scale)[0] == 0.5):
+            raise LocalProtocolError(
+                f"scale={self.scale}, expected a power of two in 2^±{_MAX_EXPONENT}"
+            )
         needed = self._bits_needed()
         if needed > self.bits:
             raise LocalProtocolError(
@@ -84,15 +93,19 @@ class Quantizer:
             LocalProtocolError: for a weight outside 0..max_weight, or a value that is not finite,
                 naming the first such index.
         """
-        if not 0 <= weight <= self.max_weight:
-            raise LocalProtocolError(f"weight {weight} is not in 0..max_weight={self.max_weight}")
+        if not (isinstance(weight, int | np.integer) and 0 <= weight <= self.max_weight):
+            raise LocalProtocolError(
+                f"weight {weight!r} is not an integer in 0..max_weight={self.max_weight}"
+            )
         wanted = np.asarray(values, np.float64)
+        if wanted.ndim != 1:
+            raise LocalProtocolError(f"values of shape {wanted.shape}, expected one dimension")
         finite = np.isfinite(wanted)
         if not finite.all():
             raise LocalProtocolError(f"value {int(np.argmin(finite))} is not finite")
         clipped = np.clip(wanted, -self.clip, self.clip)
-        scaled = clipped * (weight * self.scale)
-        rounded = np.rint(scaled) if rng is None else np.floor(scaled + rng.random(scaled.shape))
+        scaled = clipped * weight * self.scale
+        rounded = np.rint(scaled) if rng is None else _stochastic(scaled, rng)
         # the float product may round past the bound by one unit of 2^-53; the proof needs it kept
         words = np.clip(rounded, -self._largest_float(), self._largest_float()).astype(np.int64)
         return words.astype(self.dtype), int(np.count_nonzero(clipped != wanted))
@@ -106,13 +119,18 @@ class Quantizer:
     def error_bound(self, clients: int, *, stochastic: bool) -> float:
         """The most a decoded sum of unclipped values can differ from the exact one, a coordinate.
 
-        Rounding only: at 2^53 steps and beyond, float64 itself is coarser than a step.
+        Half a step a client, or one, and what float64 adds: the weighted value, its clipping to q
+        and the decoded sum are each rounded to 53 bits. That is nothing until q comes near 2^51.
         """
-        return clients * self.step * (1.0 if stochastic else 0.5)
+        return clients * self.step * ((1.0 if stochastic else 0.5) + self._largest() * 2.0**-51)
 
     def _largest(self) -> int:
         """q, the largest magnitude of one client's word."""
-        return math.ceil(Fraction(self.clip) * self.max_weight * Fraction(self.scale))
+        return math.ceil(self._reach() * Fraction(self.scale))
+
+    def _reach(self) -> Fraction:
+        """The largest magnitude of one client's weighted value."""
+        return Fraction(self.clip) * self.max_weight
 
     def _largest_float(self) -> float:
         """q as a float64, rounded down where it has more than 53 bits."""
@@ -130,8 +148,20 @@ class Quantizer:
                 f"{self.bits} bits cannot hold a sum of n={self.n} clients; "
                 f"{self.n.bit_length() + 1} bits would do"
             )
-        reach = Fraction(self.clip) * self.max_weight
-        exponent = math.floor(math.log2(room / reach)) + 1  # log2 may be off by an ulp: step down
-        while math.ceil(reach * Fraction(2) ** exponent) > room:
-            exponent -= 1
-        return math.ldexp(1.0, exponent)
+        ratio = room / self._reach()
+        # 2^(exponent−1) < ratio < 2^(exponent+1)
+        exponent = ratio.numerator.bit_length() - ratio.denominator.bit_length()
+        exponent -= Fraction(2) ** exponent > ratio
+        if exponent < -_MAX_EXPONENT:
+            raise LocalProtocolError(
+                f"clip={self.clip} and this max_weight need the scale 2^{exponent}, "
+                f"expected at least 2^-{_MAX_EXPONENT}"
+            )
+        return math.ldexp(1.0, min(exponent, _MAX_EXPONENT))
+
+
+def _stochastic(scaled: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Up with the probability of the fraction: whole numbers stay, however large they are."""
+    whole = np.floor(scaled)
+    rounded: NDArray[np.float64] = whole + (rng.random(scaled.shape) < scaled - whole)
+    return rounded

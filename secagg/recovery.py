@@ -5,8 +5,8 @@
 A reconstructed b_v must open v's commitment, a reconstructed s_sk_v must give v's advertised key:
 nothing is unmasked with a secret that is merely plausible.  Where the first t shares do not combine
 to it, all shares are decoded as a Reed–Solomon code, and the wrong ones are reported as disputed
-(owner, holder) pairs: either of the two may have lied, as a dealer can frame a holder.  `unmasking`
-removes the masks.
+(owner, holder) pairs: either of the two may have lied, as a dealer can frame a holder.  Shares that
+were not needed are not judged.  `unmasking` removes the masks.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -57,25 +57,41 @@ class ShareTable:
             RemoteProtocolError: naming the first owner whose shares do not lead to such a secret.
         """
         secrets: dict[int, bytes] = {}
-        for start in range(0, len(owners), _BATCH):
-            for group, columns in self._groups(owners[start : start + _BATCH], t):
-                xs = self.hoods.rows[group[0], columns] + 1
-                shares = self.shares[np.array(group)[:, None], columns]
-                digits = combine_digits(xs, shares.transpose(1, 0, 2).astype(np.int64))
-                for owner, row in zip(group, digits.tolist(), strict=True):
-                    secret = _checked(owner, row, check)
-                    secrets[owner] = self._correct(owner, t, check) if secret is None else secret
+        pending = list(owners)
+        while pending:
+            batch, pending = pending[:_BATCH], pending[_BATCH:]
+            if wrong := self._combine(batch, t, check, secrets):
+                secrets[wrong[0]] = self._correct(wrong[0], t, check)
+                # the others may do without the holders that are now in a dispute
+                pending = wrong[1:] + pending
         return secrets
+
+    def _combine(
+        self, owners: Sequence[int], t: int, check: Check, secrets: dict[int, bytes]
+    ) -> list[int]:
+        """Enter the secrets that t shares each lead to; the owners for whom they do not."""
+        wrong: list[int] = []
+        for group, columns in self._groups(owners, t):
+            xs = self.hoods.rows[group[0], columns] + 1
+            shares = self.shares[np.array(group)[:, None], columns]
+            digits = combine_digits(xs, shares.transpose(1, 0, 2).astype(np.int64))
+            for owner, row in zip(group, digits.tolist(), strict=True):
+                secret = _checked(owner, row, check)
+                if secret is None:
+                    wrong.append(owner)
+                else:
+                    secrets[owner] = secret
+        return wrong
 
     def _groups(self, owners: Sequence[int], t: int) -> Iterator[tuple[list[int], Indices]]:
         """Owners that can be combined with one set of t holders, and the columns of these."""
         groups: dict[bytes, tuple[list[int], Indices]] = {}
-        distrusted = [holder for _, holder in self.disputed]
+        blame = np.bincount([h for _, h in self.disputed], minlength=len(self.ids))
         for owner in owners:
             row = self.hoods.rows[owner]
             columns = np.flatnonzero(self.received[owner])
-            if distrusted:  # holders already in a dispute come last
-                columns = columns[np.argsort(np.isin(row[columns], distrusted), kind="stable")]
+            if self.disputed:  # holders in many disputes come last
+                columns = columns[np.argsort(blame[row[columns]], kind="stable")]
             columns = columns[:t]
             group, _ = groups.setdefault(row[columns].tobytes() + columns.tobytes(), ([], columns))
             group.append(owner)
@@ -89,11 +105,14 @@ class ShareTable:
         try:
             digits, wrong = correct(holders + 1, self.shares[owner, columns], t)
         except RemoteProtocolError as error:
-            raise RemoteProtocolError(f"the shares that client {u} dealt: {error}") from None
+            raise RemoteProtocolError(
+                f"the shares that client {u} dealt: {error}", clients=(u,)
+            ) from None
         secret = _checked(owner, digits.tolist(), check)
         if secret is None:
             raise RemoteProtocolError(
-                f"the shares that client {u} dealt agree, but not with what it advertised"
+                f"the shares that client {u} dealt agree, but not with what it advertised",
+                clients=(u,),
             )
         self.disputed.update((owner, int(holder)) for holder in holders[wrong])
         return secret

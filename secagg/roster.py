@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import repeat
+from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -27,6 +28,12 @@ class CheckedRoster:
 
     entries: tuple[AdvertiseKeys, ...]
     identities: tuple[Ed25519PublicKey, ...]
+
+    @classmethod
+    def again(cls, entries: tuple[AdvertiseKeys, ...], directory: Directory) -> Self:
+        """A roster that has passed every check before, from its entries."""
+        keys = (Ed25519PublicKey.from_public_bytes(directory[entry.u]) for entry in entries)
+        return cls(entries, tuple(keys))
 
     @cached_property
     def ids(self) -> tuple[int, ...]:

@@ -52,7 +52,7 @@ def run(
         params: the session's parameters.
         inputs: client id → its vector, or its named vectors.
         drop: u → r: u completes the rounds before r and is gone from round r on.
-        signing_keys: identity keys; default fresh ones.
+        signing_keys: identity keys, the directory of this session; default fresh ones.
         rand: the clients' randomness; default the operating system's.
         link: what every frame crosses; default a perfect network.
         contexts: u → the context digest u computed, where it is not `params.context`.
@@ -65,16 +65,17 @@ def run(
         RemoteProtocolError: if shares or tally do not fit (which takes a forging link).
     """
     drop, contexts = drop or {}, contexts or {}
-    _check_clients(params, inputs, drop)
-    keys = signing_keys or {u: Ed25519PrivateKey.generate() for u in inputs}
-    directory = Pinned({u: key.public_key().public_bytes_raw() for u, key in keys.items()})
+    if signing_keys is None:
+        signing_keys = {u: Ed25519PrivateKey.generate() for u in inputs}
+    _check_clients(params, inputs, drop, signing_keys)
+    directory = Pinned({u: key.public_key().public_bytes_raw() for u, key in signing_keys.items()})
     server = Server(params, directory=directory, executor=executor)
     clients = {
         u: Client(
             u,
             replace(params, context=contexts.get(u, params.context)),
             vectors,
-            signing_key=keys[u],
+            signing_key=signing_keys[u],
             directory=directory,
             rand=rand or token_bytes,
         )
@@ -118,9 +119,14 @@ def _perfect(sender: int | None, receiver: int | None, frame: bytes) -> bytes:
     return frame
 
 
-def _check_clients(params: Params, inputs: Collection[int], drop: Mapping[int, int]) -> None:
+def _check_clients(
+    params: Params, inputs: Collection[int], drop: Mapping[int, int], keys: Collection[int]
+) -> None:
     if len(inputs) > params.n:
         raise LocalProtocolError(f"{len(inputs)} clients, expected at most n={params.n}")
+    for u in inputs:
+        if u not in keys:
+            raise LocalProtocolError(f"no signing key for client {u}")
     for u, round in drop.items():
         if u not in inputs or round not in ROUNDS:
             raise LocalProtocolError(

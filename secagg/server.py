@@ -5,12 +5,12 @@ send.  A message that is not what the protocol allows raises and changes nothing
 answered, and the session goes on.  The server keeps no single y_u, and checks before the clients do
 everything that they check of relayed public data.
 
-Sans-I/O: who drives it decides when a round closes.
+Sans-I/O: who drives it decides when a round closes, and calls it from one thread at a time.
 """
 
 from collections.abc import Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from typing import Self
 
 from secagg import wire
 from secagg.directory import Directory, as_directory
@@ -27,12 +27,8 @@ from secagg.messages import (
 )
 from secagg.params import Params
 from secagg.rounds import Advertising, Checking, Collecting, Opening, Round, Sharing
-from secagg.session import Aggregate, Outbox, Rostered, Session
-
-
-@dataclass(frozen=True)
-class Failed:
-    """The session ended without a sum; nothing is kept."""
+from secagg.server_snapshot import open_server, seal_server
+from secagg.session import Aggregate, Failed, Outbox, Rostered, Session
 
 
 class Server:
@@ -53,8 +49,51 @@ class Server:
         directory: Directory | Mapping[int, bytes],
         executor: Executor | None = None,
     ) -> None:
-        session = Session(params, as_directory(directory), executor)
-        self._round: Round | Aggregate | Failed = Advertising(session)
+        self._session = Session(params, as_directory(directory), executor)
+        self._round: Round | Aggregate | Failed = Advertising(self._session)
+        self._outbox: Outbox = {}
+
+    @classmethod
+    def restore(
+        cls,
+        blob: Buffer,
+        key: bytes,
+        params: Params,
+        *,
+        directory: Directory | Mapping[int, bytes],
+        executor: Executor | None = None,
+    ) -> Self:
+        """The server that `snapshot` was called on, its `outbox` included.
+
+        What it had received or sent since is lost. Clients repeat their last reply if they have a
+        `store`, and answer no round a second way: a server older than what it has sent ends in
+        TooFewClients, unless it sends the same again.
+
+        Raises:
+            LocalProtocolError: for a blob of another session or key, or one that was changed.
+        """
+        server = cls(params, directory=directory, executor=executor)
+        server._round, server._outbox = open_server(blob, key, server._session)
+        return server
+
+    def snapshot(self, key: bytes) -> bytes:
+        """The whole session as it is now, encrypted under a host's key of 16 or 32 bytes.
+
+        It holds what the server has received and no more, which in round 4 is shares of the
+        clients' secrets, and after it the sum. Take one after `close_round`, before anything is
+        sent.
+        """
+        return seal_server(key, self._session, self._round, self._outbox)
+
+    @property
+    def state(self) -> str:
+        """Advertising, Sharing, Collecting, Checking, Opening, Aggregate or Failed."""
+        return type(self._round).__name__
+
+    @property
+    def outbox(self) -> Outbox:
+        """What the last `close_round` gave, to be sent again to whoever has not answered."""
+        return dict(self._outbox)
 
     def receive(self, u: int, message: AnyMessage | Buffer) -> None:
         """Take one message that the transport says is from client u, or its bytes.
@@ -109,9 +148,9 @@ class Server:
         current = self._round
         if isinstance(current, Aggregate | Failed):
             raise LocalProtocolError("the session is over: there is no round to close")
-        self._round = Failed()
-        self._round, outbox = current.close()
-        return outbox
+        self._round, self._outbox = Failed(), {}
+        self._round, self._outbox = current.close()
+        return dict(self._outbox)
 
     @property
     def result(self) -> Aggregate:

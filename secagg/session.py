@@ -28,8 +28,10 @@ class Aggregate:
         vectors: by name, the sum mod 2^bits over U3; shape (length,), dtype `spec.dtype`.
         survivors: U3, the clients whose vectors are in the sum, ascending.
         dropped: client of U1 → first round it missed; one gone in round 3 or 4 is in both.
-        disputes: (owner, holder): the share that holder sent is not the one that owner's secret
-            needs. One of the two lied, and nothing here tells which.
+        disputes: (owner, holder): the share that holder sent was needed for a secret of owner, and
+            is not on the polynomial of the others. One of the two lied, if at most ⌊(m−t)/2⌋ of
+            the owner's m holders did; more that conspire can frame both. A sign that something is
+            wrong, not a verdict, and not complete: shares that were not needed are not judged.
     """
 
     vectors: dict[str, RingVector]
@@ -43,6 +45,11 @@ class Aggregate:
         if len(self.vectors) != 1:
             raise LocalProtocolError(f"this session has vectors {sorted(self.vectors)}, not one")
         return next(iter(self.vectors.values()))
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The session ended without a sum; nothing is kept."""
 
 
 @dataclass
@@ -59,10 +66,10 @@ class Session:
         """The digest that is in every signature."""
         return self.params.digest(self.directory.digest)
 
-    def at_least(self, needed: int, seen: int, what: str) -> None:
+    def at_least(self, needed: int, seen: int, what: str, about: tuple[int, ...] = ()) -> None:
         """TooFewClients unless `seen` reaches `needed`."""
         if seen < needed:
-            raise TooFewClients(f"{seen} clients {what}, fewer than {needed}")
+            raise TooFewClients(f"{seen} clients {what}, fewer than {needed}", clients=about)
 
     def note_missing(self, before: Iterable[int], after: Collection[int], round: int) -> None:
         """Whoever was there before and is not now has missed this round first."""
@@ -127,5 +134,6 @@ class Owners:
         """TooFewClients unless t holders are there for each; `holders[i, j]`: of i's secret."""
         counts = holders.sum(axis=1)
         for i in self.of_b + self.of_s_sk:
-            what = f"hold a share of client {roster.ids[i]}"
-            session.at_least(session.params.t, int(counts[i]), what)
+            u = roster.ids[i]
+            held = int(counts[i])
+            session.at_least(session.params.t, held, f"hold a share of client {u}", (u,))

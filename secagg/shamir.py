@@ -95,12 +95,16 @@ def combine_digits(xs: Field, shares: Field) -> Field:
     """As `combine`, but the digits [secrets, 17] before they are read as bytes."""
     _check_coordinates(xs)
     flat = shares.reshape(len(xs), -1)
-    return dot(lagrange_at_zero(xs.tobytes()), flat).reshape(-1, DIGITS)
+    return dot(lagrange_at_zero(xs), flat).reshape(-1, DIGITS)
+
+
+def lagrange_at_zero(xs: Field) -> Field:
+    """λ_i = Π_{j≠i} x_j / (x_j − x_i) mod p, so that f(0) = Σ λ_i f(x_i) for deg f < len(xs)."""
+    return _lagrange_at_zero(xs.tobytes())
 
 
 @lru_cache(maxsize=4)
-def lagrange_at_zero(xs: bytes) -> Field:
-    """λ_i = Π_{j≠i} x_j / (x_j − x_i), so f(0) = Σ λ_i f(x_i) for deg f < len(xs); xs as int64."""
+def _lagrange_at_zero(xs: bytes) -> Field:
     x = np.frombuffer(xs, np.int64)
     differences = x[None, :] - x[:, None]
     np.fill_diagonal(differences, 1)

@@ -92,7 +92,10 @@ class Done:
 
 @dataclass(frozen=True)
 class Aborted:
-    """Something illegal was seen; nothing is answered any more, and nothing is kept."""
+    """Something illegal was seen; nothing is answered any more, and nothing is kept here.
+
+    The exception that told so refers to the state it happened in for as long as it is held.
+    """
 
 
 State = Created | Advertised | Shared | Masked | Checked | Done | Aborted

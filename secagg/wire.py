@@ -37,10 +37,14 @@ def encode_all(outbox: Mapping[int, AnyMessage]) -> Iterator[tuple[int, bytes]]:
 def decode(frame: Buffer) -> AnyMessage:
     """The message in a frame; its packed fields are views of `frame`.
 
+    A memoryview of other items than single bytes, or with gaps, is read as its bytes: copied.
+
     Raises:
         DecodeError: for anything that `encode` would not have produced.
     """
     view = memoryview(frame)
+    if (view.format, view.ndim, view.c_contiguous) != ("B", 1, True):
+        view = memoryview(view.tobytes())
     if view.nbytes == 0 or view[0] != VERSION:
         seen = f"version {view[0]}" if view.nbytes else "an empty frame"
         raise DecodeError(f"{seen}, expected version {VERSION}")

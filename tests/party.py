@@ -42,7 +42,9 @@ class Party:
         self.outbox: dict[int, ServerMessage] = {}
         self.round = -1
 
-    def client(self, u: int, **changes: Any) -> secagg.Client:
+    def client(
+        self, u: int, *, store: secagg.SnapshotStore | None = None, **changes: Any
+    ) -> secagg.Client:
         """Another client with u's identity and input; `changes` to the parameters it believes."""
         return secagg.Client(
             u,
@@ -50,6 +52,7 @@ class Party:
             self.inputs[u],
             signing_key=self.keys[u],
             directory=self.directory,
+            store=store,
         )
 
     def collect(self, *, but: Collection[int] = ()) -> None:

@@ -47,10 +47,12 @@ def test_the_certificate_is_the_formula_of_the_module() -> None:
     assert Certificate(17, KEYS[0], CA.sign(statement)) == ALICE
 
 
-def test_the_digest_names_the_authority_and_not_its_clients() -> None:
-    one, two = Authority(CA_KEY, [ALICE]), Authority(CA_KEY)
-    statement = framed(b"secagg/v1/authority", CA_KEY)
-    assert one.digest == two.digest == hashlib.sha256(statement).digest()
+def test_the_digest_names_the_authority_and_every_key_that_it_vouches_for() -> None:
+    one = Authority(CA_KEY, [ALICE])
+    seventeen = (17).to_bytes(8, "little")
+    statement = framed(b"secagg/v1/authority", CA_KEY, seventeen, KEYS[0])
+    assert one.digest == hashlib.sha256(statement).digest()
+    assert Authority(CA_KEY).digest != one.digest
     assert Authority(public(1001)).digest != one.digest
     assert Pinned({17: KEYS[0]}).digest != one.digest
 

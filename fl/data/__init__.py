@@ -1,1 +1,41 @@
-"""Data sets for federated learning, and ways to split them among clients."""
+"""Data sets for federated learning, and ways to split them among clients.
+
+train, test = fl.data.load("mnist", data_dir="data")
+clients = fl.data.ClientData.from_partition(train, fl.data.partition.iid(len(train[1]), 100))
+
+emnist_train, emnist_test = fl.data.emnist.load_data()       as in TensorFlow Federated
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fl.data import digits, emnist, images, leaf, partition, shakespeare
+    from fl.data.catalogue import load
+    from fl.data.clients import ClientData
+
+_MODULES = ("digits", "emnist", "images", "leaf", "partition", "shakespeare")
+_HOME = {"load": "fl.data.catalogue", "ClientData": "fl.data.clients"}
+
+__all__ = [
+    "ClientData",
+    "digits",
+    "emnist",
+    "images",
+    "leaf",
+    "load",
+    "partition",
+    "shakespeare",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"fl.data.{name}")
+    if name not in _HOME:
+        raise AttributeError(f"module 'fl.data' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

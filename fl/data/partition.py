@@ -20,6 +20,36 @@ def iid(examples: int, clients: int, *, seed: int = 0) -> Partition:
     return [np.sort(part) for part in np.array_split(order, clients)]
 
 
+def sequential(examples: int, clients: int) -> Partition:
+    """Deal parts of equal size (within one) in the order the examples are in. Raises DataError."""
+    _check(examples, clients)
+    return list(np.array_split(np.arange(examples), clients))
+
+
+def shards(labels: ArrayLike, clients: int, *, per_client: int = 2, seed: int = 0) -> Partition:
+    """Sort by label, cut into clients x per_client shards, and deal each client `per_client`.
+
+    This is the division of McMahan et al. 2017: a client has at most about `per_client` classes.
+    Raises DataError.
+    """
+    classes = np.asarray(labels)
+    if per_client < 1:
+        raise DataError(f"per_client is {per_client}: at least 1 expected")
+    _check(classes.size, clients)
+    _check(classes.size, clients * per_client)
+    pieces = np.array_split(np.argsort(classes, kind="stable"), clients * per_client)
+    dealt = np.random.default_rng(seed).permutation(len(pieces)).reshape(clients, per_client)
+    return [np.sort(np.concatenate([pieces[i] for i in hand])) for hand in dealt]
+
+
+def by_owner(owners: ArrayLike) -> Partition:
+    """One client for each distinct value of `owners`, in its order: digits by who wrote them."""
+    who = np.asarray(owners)
+    _check(who.size, 1)
+    order = np.argsort(who, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(who[order])) + 1)
+
+
 def dirichlet(labels: ArrayLike, clients: int, *, alpha: float, seed: int = 0) -> Partition:
     """Split each class among the clients in proportions drawn from Dirichlet(alpha).
 

@@ -18,6 +18,21 @@ def linear():
     return compiled(model)
 
 
+def one_weight():
+    """y = w·x from w = 0, by steps that halve the gradient of (y - w)²: each makes w = y."""
+    model = keras.Sequential(
+        [keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")]
+    )
+    model.compile(keras.optimizers.SGD(0.5), loss="mse", jit_compile=False)
+    return model
+
+
+def constant(value, examples=1):
+    """Examples with x = 1 and y = value: the first step of one_weight moves w to value."""
+    ones = np.ones((examples, 1), np.float32)
+    return ones, value * ones
+
+
 def compiled(model, optimizer=None, metrics=("accuracy",)):
     model.compile(
         optimizer=optimizer or keras.optimizers.SGD(0.1),

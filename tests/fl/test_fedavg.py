@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from small import arrays, compiled, linear
+from small import arrays, compiled, constant, linear, one_weight
 
 import fl
 from fl.vector import ModelWeights
@@ -12,21 +12,6 @@ from fl.vector import ModelWeights
 
 def vector(state):
     return state.weights.to_vector()
-
-
-def one_weight():
-    """y = w·x from w = 0, by steps that halve the gradient of (y - w)²: each makes w = y."""
-    model = keras.Sequential(
-        [keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")]
-    )
-    model.compile(keras.optimizers.SGD(0.5), loss="mse", jit_compile=False)
-    return model
-
-
-def constant(value, examples=1):
-    """Examples with x = 1 and y = value: the first step of one_weight moves w to value."""
-    ones = np.ones((examples, 1), np.float32)
-    return ones, value * ones
 
 
 @pytest.fixture(scope="module")

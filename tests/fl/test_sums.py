@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import fl
 from fl.contribution import Contribution, Session, metric_limit
 from fl.sums import resolve_threshold
-from secagg import LocalProtocolError, TooFewClients
+from secagg import Harary, LocalProtocolError, TooFewClients
 
 CONTEXT = bytes(32)
 
@@ -130,6 +130,43 @@ REFUSED = {
 def test_what_the_secure_sum_refuses(given, options, error, message):
     with pytest.raises(error, match=message):
         fl.SecureSum(**options).aggregate(given, session(len(given)))
+
+
+@pytest.mark.parametrize(
+    ("options", "survivors"),
+    [
+        # ⌊(10 + 1)/2⌋ + 1 signatures make U3 the only one
+        ({"corrupt": 0.1, "dropout": 0.2}, 6),
+        ({"corrupt": 1, "dropout": 0.2}, 6),
+        ({"corrupt": 0.19, "threshold": 8}, 8),
+        # on a ring, the 4 nearest are neighbours, and 4 = 4/2 + 2 holders open a secret
+        ({"graph": Harary(4), "threshold": 4, "corrupt": 0}, 6),
+    ],
+)
+def test_the_protocols_parameters_follow_from_corrupt_and_dropout(options, survivors):
+    contributions = [contribution([u / 4]) for u in range(10)]
+    secure = fl.SecureSum(**options)
+    total = secure.aggregate(contributions, session(10, dropouts={3: 1}))
+    assert (total.threshold, len(total.survivors)) == (survivors, 9)
+    np.testing.assert_allclose(total.mean, [42 / 4 / 9], atol=total.error_bound)
+
+
+INCOMPLETE = {
+    "dropout alone": ({"dropout": 0.1}, "dropout=0.1 without corrupt"),
+    "threshold too": ({"dropout": 0.1, "corrupt": 0.1, "threshold": 7}, "threshold=7"),
+    "graph too": ({"dropout": 0.1, "corrupt": 0.1, "graph": Harary(6)}, "graph=Harary"),
+}
+
+
+@pytest.mark.parametrize(("options", "message"), INCOMPLETE.values(), ids=INCOMPLETE)
+def test_parameters_that_contradict_are_refused(options, message):
+    with pytest.raises(fl.AggregationError, match=message):
+        fl.SecureSum(**options)
+
+
+def test_a_sparse_graph_without_corrupt_is_refused():
+    with pytest.raises(LocalProtocolError, match="needs t and corrupt"):
+        fl.SecureSum(graph=Harary(2)).aggregate([contribution([1.0])] * 6, session(6))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,300 @@
+"""Questions about numbers that clients hold, answered by secure sums.
+
+    secure_sum             Σ of all values            secure_histogram   how many in each bin
+    secure_mean            mean of the local means    secure_quantile    bisection, a count a step
+    secure_weighted_mean   Σ wᵤ·(local mean) / Σ wᵤ
+
+A client holds a number, or values of which the first axis counts; it reduces them itself and
+submits the result. The server learns what is returned, counts of the sessions included, and
+nothing of one client. An answer is within its error bound or there is none: values that the sum
+cannot hold are an error. Nothing here is noisy, so exact answers about few clients tell much.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fl.contribution import Aggregated, Aggregator, Contribution, Session, check_dropouts
+from fl.errors import AggregationError, DataError
+from fl.sums import SecureSum
+
+_LABEL = b"secagg/v1/fl-analytics"
+
+CLIP = 2.0**20
+"""Where no aggregator is given, a local sum or mean has at most this magnitude."""
+
+Values = NDArray[np.float64]
+Dropouts = Mapping[int, int] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """value: a float, or float64 of the shape of one value. error_bound: the most by which a
+    coordinate can be wrong. sessions: how many sums it took. aggregator: what the last reports."""
+
+    value: Any
+    error_bound: float
+    aggregator: dict[str, Any]
+    sessions: int = 1
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """counts: int64[bins], exact; bin i is [edges[i], edges[i+1]), the last with its right edge.
+    below, above: how many values lie outside of the edges. aggregator: what the sum reports."""
+
+    counts: NDArray[np.int64]
+    edges: Values
+    below: int
+    above: int
+    aggregator: dict[str, Any]
+
+
+def secure_sum(
+    values: Sequence[ArrayLike],
+    *,
+    aggregator: Aggregator | None = None,
+    dropouts: Dropouts = None,
+) -> Answer:
+    """The sum of all values of all clients.
+
+    values: for each client a number, or an array whose first axis counts its values.
+    aggregator: None is `fl.SecureSum(clip=2**20, bits=64)`.
+    dropouts: client index -> the protocol round (0..4) from which that client is gone.
+
+    Raises DataError for values that are not numbers or have different shapes, AggregationError for
+    local sums beyond the aggregator's clip or not finite, secagg.TooFewClients.
+    """
+    local = [array.sum(axis=0) for array in _read(values)]
+    total = _sum_up({"query": "sum"}, local, [1] * len(local), aggregator, dropouts)
+    # error_bound is that of the mean; float64 rounds the sum itself.
+    return _answer(total.total, total.error_bound * total.weight, local[0].shape, total)
+
+
+def secure_mean(
+    values: Sequence[ArrayLike],
+    *,
+    aggregator: Aggregator | None = None,
+    dropouts: Dropouts = None,
+) -> Answer:
+    """The mean of the clients' own means: every client counts the same.
+
+    Arguments and errors are those of `secure_sum`, for local means.
+    """
+    local = [array.mean(axis=0) for array in _read(values)]
+    total = _sum_up({"query": "mean"}, local, [1] * len(local), aggregator, dropouts)
+    return _answer(total.mean, total.error_bound, local[0].shape, total)
+
+
+def secure_weighted_mean(
+    values: Sequence[ArrayLike],
+    weights: Sequence[int] | None = None,
+    *,
+    aggregator: Aggregator | None = None,
+    dropouts: Dropouts = None,
+) -> Answer:
+    """The mean of the clients' own means, client u counting wᵤ times.
+
+    weights: whole numbers of at least 0; None is the number of a client's values, which gives the
+        mean of all values. The largest must not exceed the aggregator's `max_weight`.
+
+    Other arguments and errors are those of `secure_sum`, for local means; AggregationError also for
+    weights that sum to zero.
+    """
+    arrays = _read(values)
+    if weights is None:
+        weights = [len(array) for array in arrays]
+    if len(weights) != len(arrays):
+        raise AggregationError(f"{len(weights)} weights for {len(arrays)} clients")
+    local = [array.mean(axis=0) for array in arrays]
+    total = _sum_up({"query": "weighted mean"}, local, weights, aggregator, dropouts, weighted=True)
+    if total.weight == 0:
+        raise AggregationError("the weights sum to zero: there is no mean")
+    return _answer(total.mean, total.error_bound, local[0].shape, total)
+
+
+def secure_histogram(
+    values: Sequence[ArrayLike],
+    edges: ArrayLike,
+    *,
+    aggregator: Aggregator | None = None,
+    dropouts: Dropouts = None,
+) -> Histogram:
+    """How many values, of all clients, lie between each two edges.
+
+    values: for each client a number or an array; every element counts.
+    edges: at least two finite numbers, ascending.
+    aggregator: None is `fl.SecureSum()`. Other arguments and errors as in `secure_sum`.
+    """
+    bounds = _edges(edges)
+    arrays = [array.ravel() for array in _read(values, alike=False)]
+    query = {"query": "histogram", "edges": bounds.tolist()}
+    total = _count(query, [_bins(array, bounds) for array in arrays], aggregator, dropouts)
+    below, *counts, above = (round(count) for count in total.metrics)
+    return Histogram(np.array(counts, np.int64), bounds, below, above, total.report())
+
+
+def secure_quantile(
+    values: Sequence[ArrayLike],
+    q: float,
+    *,
+    low: float,
+    high: float,
+    tolerance: float | None = None,
+    aggregator: Aggregator | None = None,
+    dropouts: Dropouts = None,
+) -> Answer:
+    """The smallest value below or at which lie at least a fraction q of all values.
+
+    It is searched in [low, high] by halving: each session asks how many values are at most the
+    middle, until what is left is at most `tolerance` (default: 1/1024 of it) wide. That is also all
+    that the server learns. The answer is the middle of what is left.
+
+    values: for each client a number or an array; every element counts. q: in (0, 1].
+    aggregator: None is `fl.SecureSum()`. Other arguments and errors as in `secure_sum`;
+        AggregationError also where the quantile is not in [low, high].
+    """
+    width = (high - low) / 1024 if tolerance is None else tolerance
+    if not (0 < q <= 1 and width > 0):
+        raise AggregationError(
+            f"q is {q}, tolerance {tolerance}: q in (0, 1] and a tolerance above 0 expected"
+        )
+    _edges([low, high])
+    arrays = [array.ravel() for array in _read(values, alike=False)]
+
+    def ask(*bounds: float) -> tuple[list[bool], Aggregated]:
+        """For each bound, whether enough values are at most that."""
+        counts = [_at_most(a, bounds) for a in arrays]
+        total = _count({"query": "at most", "bounds": bounds}, counts, aggregator, dropouts)
+        *within, size = (round(number) for number in total.metrics)
+        # The rounding takes back what binary fractions add: 0.55 of 100 is 55 values, not 56.
+        return [count >= round(q * size, 9) for count in within], total
+
+    # The number before low: low itself may be the quantile.
+    (before, within), total = ask(math.nextafter(low, -math.inf), high)
+    if before or not within:
+        raise AggregationError(f"the quantile {q} is not between low={low} and high={high}")
+    sessions, middle = 1, low + (high - low) / 2
+    while high - low > width and low < middle < high:
+        (enough,), total = ask(middle)
+        low, high = (low, middle) if enough else (middle, high)
+        sessions, middle = sessions + 1, low + (high - low) / 2
+    return Answer(middle, max(middle - low, high - middle), total.report(), sessions)
+
+
+def _read(values: Sequence[ArrayLike], *, alike: bool = True) -> list[Values]:
+    """float64[values of the client, ...] for every client; `alike`: all values of one shape."""
+    arrays: list[Values] = []
+    for client, given in enumerate(values):
+        try:
+            array = np.atleast_1d(np.asarray(given, np.float64))
+        except (TypeError, ValueError) as error:
+            raise DataError(f"client {client}: not an array of numbers: {error}") from error
+        if len(array) == 0:
+            raise DataError(f"client {client}: no values, at least one expected")
+        if alike and arrays and array.shape[1:] != arrays[0].shape[1:]:
+            raise DataError(
+                f"client {client}: values of shape {array.shape[1:]}, where client 0 has "
+                f"{arrays[0].shape[1:]}"
+            )
+        arrays.append(array)
+    return arrays
+
+
+def _edges(edges: ArrayLike) -> Values:
+    bounds = np.asarray(edges, np.float64)
+    if bounds.ndim != 1 or bounds.size < 2 or not np.isfinite(bounds).all():
+        raise AggregationError(f"edges {bounds}: at least two finite numbers expected")
+    if not (np.diff(bounds) > 0).all():
+        raise AggregationError(f"edges {bounds}: ascending numbers expected")
+    return bounds
+
+
+def _bins(array: Values, edges: Values) -> Values:
+    """float64[bins + 2]: how many are below the edges, in each bin, above."""
+    below, above = (array < edges[0]).sum(), (array > edges[-1]).sum()
+    inside = array[(array >= edges[0]) & (array <= edges[-1])]
+    counts, _ = np.histogram(inside, edges)
+    return np.array([below, *counts, above], np.float64) + _nan_of(array)
+
+
+def _at_most(array: Values, bounds: Sequence[float]) -> Values:
+    """float64[bounds + 1]: how many are at most each bound, and how many there are."""
+    counts = [*((array <= bound).sum() for bound in bounds), array.size]
+    return np.array(counts, np.float64) + _nan_of(array)
+
+
+def _nan_of(array: Values) -> float:
+    """0, or NaN for an array that holds one: added to counts, it makes the client say so."""
+    return float("nan") if np.isnan(array).any() else 0.0
+
+
+def _sum_up(
+    query: Mapping[str, Any],
+    local: Sequence[Values],
+    weights: Sequence[int],
+    aggregator: Aggregator | None,
+    dropouts: Dropouts,
+    *,
+    weighted: bool = False,
+) -> Aggregated:
+    """One session over each client's own numbers."""
+    given = zip(local, weights, strict=True)
+    contributions = [Contribution(np.ravel(numbers), w, np.zeros(1)) for numbers, w in given]
+    chosen = SecureSum(clip=CLIP, bits=64) if aggregator is None else aggregator
+    return _session(query, contributions, chosen, dropouts, weighted=weighted)
+
+
+def _count(
+    query: Mapping[str, Any],
+    counts: Sequence[Values],
+    aggregator: Aggregator | None,
+    dropouts: Dropouts,
+) -> Aggregated:
+    """One session over each client's counts, which travel where metrics do: exactly."""
+    nothing = np.zeros(0)
+    contributions = [Contribution(nothing, 1, count) for count in counts]
+    chosen = SecureSum() if aggregator is None else aggregator
+    return _session(query, contributions, chosen, dropouts, weighted=False)
+
+
+def _session(
+    query: Mapping[str, Any],
+    contributions: Sequence[Contribution],
+    aggregator: Aggregator,
+    dropouts: Dropouts,
+    *,
+    weighted: bool,
+) -> Aggregated:
+    n = len(contributions)
+    gone = check_dropouts(dropouts or {}, n)
+    # What a client was asked is its context: nobody sums up the answers to two questions.
+    context = hashlib.sha256(_LABEL + json.dumps(query, sort_keys=True).encode()).digest()
+    session = Session(0, 0, [context] * n, gone, weighted)
+    total = aggregator.aggregate(contributions, session)
+    if total.non_finite:
+        raise AggregationError(f"{total.non_finite} clients have values that cannot be summed up")
+    if total.clipped:
+        raise AggregationError(
+            f"{total.clipped} numbers are beyond the clip of the aggregator: give one that holds "
+            "them, for example fl.SecureSum(clip=2.0**30, bits=64)"
+        )
+    return total
+
+
+def _answer(value: Values, bound: float, shape: tuple[int, ...], total: Aggregated) -> Answer:
+    # Besides the rounding to steps, that of float64.
+    exact = bound + float(np.spacing(np.abs(value)).max(initial=0.0))
+    shaped = value.reshape(shape)
+    return Answer(float(shaped) if shape == () else shaped, exact, total.report())

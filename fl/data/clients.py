@@ -1,0 +1,144 @@
+"""The examples of many clients: `ClientData`, in the shape of TensorFlow Federated's.
+
+    train.client_ids                                    who there is
+    train.arrays(client)                                (x, y[, sample_weight]), ready to train on
+    train.create_dataset(client, batch_size=20)         the same as a tf.data.Dataset
+    train.create_tf_dataset_for_client(client)          the stored features, one example an element
+
+Examples are read when they are asked for; nothing is kept but what the reader keeps.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fl.data.partition import Partition
+from fl.errors import DataError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+Features = Mapping[str, NDArray[Any]]
+Arrays = tuple[NDArray[Any], ...]
+
+
+class ClientData:
+    """Clients and their examples.
+
+    client_ids: names, in a fixed order.
+    read: client id -> its stored features, arrays of one row an example.
+    to_arrays: features -> (x, y) or (x, y, sample_weight); the default expects features x and y.
+    count: client id -> how many rows its arrays have, where that is known without reading them.
+    """
+
+    def __init__(
+        self,
+        client_ids: Sequence[str],
+        read: Callable[[str], Features],
+        to_arrays: Callable[[Features], Arrays] | None = None,
+        count: Callable[[str], int] | None = None,
+    ) -> None:
+        if not client_ids:
+            raise DataError("no clients: at least one expected")
+        self.client_ids = list(client_ids)
+        self._known = frozenset(self.client_ids)
+        self._read = read
+        self._to_arrays = to_arrays or _x_and_y
+        self._count = count
+
+    @classmethod
+    def from_partition(
+        cls, examples: Arrays, parts: Partition, client_ids: Sequence[str] | None = None
+    ) -> ClientData:
+        """Examples (x, y) split by index arrays; the clients are "0", "1", ... unless named."""
+        x, y = examples
+        names = [str(u) for u in range(len(parts))] if client_ids is None else client_ids
+        rows = dict(zip(names, parts, strict=True))
+        return cls(
+            names,
+            lambda client: {"x": x[rows[client]], "y": y[rows[client]]},
+            None,
+            lambda client: len(rows[client]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.client_ids)
+
+    def features(self, client_id: str) -> Features:
+        """The stored features of one client. Raises DataError for an unknown client."""
+        if client_id not in self._known:
+            raise DataError(f"no client {client_id!r} among {len(self)} clients")
+        return self._read(client_id)
+
+    def arrays(self, client_id: str) -> Arrays:
+        """(x, y) or (x, y, sample_weight), ready to train on. Raises DataError."""
+        return self._to_arrays(self.features(client_id))
+
+    def count(self, client_id: str) -> int:
+        """How many rows the arrays of one client have."""
+        return len(self.arrays(client_id)[0]) if self._count is None else self._count(client_id)
+
+    def create_dataset(self, client_id: str, batch_size: int | None = None) -> tf.data.Dataset:
+        """`arrays` as a data set: one example an element, or batches. Raises DataError."""
+        import tensorflow as tf
+
+        dataset = tf.data.Dataset.from_tensor_slices(self.arrays(client_id))
+        return dataset if batch_size is None else dataset.batch(batch_size)
+
+    def create_tf_dataset_for_client(self, client_id: str) -> tf.data.Dataset:
+        """The stored features, one example an element, as TensorFlow Federated gives them."""
+        import tensorflow as tf
+
+        features = sorted(self.features(client_id).items())
+        return tf.data.Dataset.from_tensor_slices(OrderedDict(features))
+
+    def create_tf_dataset_from_all_clients(self, seed: int | None = None) -> tf.data.Dataset:
+        """All clients' stored features one client after another, in an order drawn from `seed`."""
+        order = np.random.default_rng(seed).permutation(len(self))
+        first, *rest = (self.create_tf_dataset_for_client(self.client_ids[i]) for i in order)
+        for dataset in rest:
+            first = first.concatenate(dataset)
+        return first
+
+    def datasets(self, limit_count: int | None = None, seed: int | None = None) -> Iterator[Any]:
+        """The clients' data sets in an order drawn from `seed`, at most `limit_count` of them."""
+        order = np.random.default_rng(seed).permutation(len(self))
+        for index in order[:limit_count]:
+            yield self.create_tf_dataset_for_client(self.client_ids[index])
+
+    def select(self, client_ids: Sequence[str]) -> ClientData:
+        """The same data with these clients only. Raises DataError for an unknown one."""
+        unknown = [client for client in client_ids if client not in self._known]
+        if unknown:
+            raise DataError(f"no client {unknown[0]!r} among {len(self)} clients")
+        return ClientData(client_ids, self._read, self._to_arrays, self._count)
+
+    def train_test_split(self, test_clients: int, seed: int = 0) -> tuple[ClientData, ClientData]:
+        """Two disjoint groups of clients, the second of `test_clients`. Raises DataError."""
+        if not 1 <= test_clients < len(self):
+            raise DataError(f"{test_clients} test clients of {len(self)}: fewer, but one expected")
+        order = np.random.default_rng(seed).permutation(len(self))
+        test, train = np.split(order, [test_clients])
+        ids = [[self.client_ids[i] for i in np.sort(part)] for part in (train, test)]
+        return self.select(ids[0]), self.select(ids[1])
+
+    @staticmethod
+    def train_test_client_split(
+        client_data: ClientData, num_test_clients: int, seed: int | None = None
+    ) -> tuple[ClientData, ClientData]:
+        """`train_test_split` under its name in TensorFlow Federated."""
+        return client_data.train_test_split(num_test_clients, 0 if seed is None else seed)
+
+    def pooled(self) -> Arrays:
+        """All clients' `arrays` as one, clients in order: for an evaluation in one place."""
+        parts = [self.arrays(client) for client in self.client_ids]
+        return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+
+
+def _x_and_y(features: Features) -> Arrays:
+    return features["x"], features["y"]

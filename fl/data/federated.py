@@ -1,0 +1,106 @@
+"""A data set as a federated problem: who holds which training examples, and the test examples.
+
+A data set that has clients keeps them; one that is in one place is divided by a rule. This is what
+the command line offers; with `load`, `partition` and `ClientData` anything else can be made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fl.data import images, partition
+from fl.data.catalogue import load
+from fl.data.clients import ClientData
+from fl.data.images import Split
+from fl.errors import DataError
+
+DEFAULT_CLIENTS = 10
+
+
+@dataclass(frozen=True)
+class Division:
+    """How examples are divided. clients: None is all that the data set has, or ten.
+
+    rule: one of RULES; None is the data set's own clients, or iid. alpha: of dirichlet.
+    per_client: of shards.
+    """
+
+    rule: str | None = None
+    clients: int | None = None
+    alpha: float = 0.5
+    per_client: int = 2
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Federated:
+    """train, test: the clients. A set in one place has its test examples dealt in their order."""
+
+    train: ClientData
+    test: ClientData
+
+
+def federated(name: str, data_dir: str | Path | None, division: Division) -> Federated:
+    """Load a data set and divide it. Raises DataError."""
+    train, test = load(name, data_dir)
+    if isinstance(train, ClientData) and isinstance(test, ClientData):
+        clients = _own_clients(name, train, division)
+        known = frozenset(test.client_ids)
+        return Federated(clients, test.select([c for c in clients.client_ids if c in known]))
+    if isinstance(train, tuple) and isinstance(test, tuple):
+        clients = _divided(name, train, division, data_dir)
+        parts = partition.sequential(len(test[1]), min(len(clients), len(test[1])))
+        return Federated(clients, ClientData.from_partition(test, parts))
+    raise DataError(f"{name} has clients in one half only")
+
+
+def _own_clients(name: str, train: ClientData, division: Division) -> ClientData:
+    if division.rule is not None:
+        raise DataError(f"{name} has clients of its own: no partition {division.rule!r} is made")
+    return _some(train, division)
+
+
+def _some(clients: ClientData, division: Division) -> ClientData:
+    """As many of the clients as are asked for, drawn from the seed, in their own order."""
+    wanted = len(clients) if division.clients is None else division.clients
+    if not 1 <= wanted <= len(clients):
+        raise DataError(f"{wanted} clients: 1 to the {len(clients)} that there are expected")
+    drawn = np.random.default_rng(division.seed).permutation(len(clients))[:wanted]
+    return clients.select([clients.client_ids[i] for i in np.sort(drawn)])
+
+
+def _divided(
+    name: str, train: Split, division: Division, data_dir: str | Path | None
+) -> ClientData:
+    rule = division.rule or "iid"
+    if rule == "writer":
+        return _some(_by_writer(name, train, data_dir), division)
+    if rule not in RULES:
+        raise DataError(f"unknown partition {rule!r}: {', '.join([*RULES, 'writer'])} expected")
+    clients = DEFAULT_CLIENTS if division.clients is None else division.clients
+    return ClientData.from_partition(train, RULES[rule](train[1], clients, division))
+
+
+def _by_writer(name: str, train: Split, data_dir: str | Path | None) -> ClientData:
+    if name != "mnist":
+        raise DataError(f"the writers of {name} are not known: partition 'writer' is for mnist")
+    writers = images.writers(data_dir)
+    if len(writers) != len(train[1]):
+        raise DataError(f"{len(writers)} writers for {len(train[1])} digits: one each expected")
+    return ClientData.from_partition(
+        train, partition.by_owner(writers), [f"writer-{w}" for w in np.unique(writers)]
+    )
+
+
+Rule = Callable[[np.ndarray, int, Division], partition.Partition]
+
+RULES: dict[str, Rule] = {
+    "iid": lambda y, n, how: partition.iid(len(y), n, seed=how.seed),
+    "sequential": lambda y, n, how: partition.sequential(len(y), n),
+    "dirichlet": lambda y, n, how: partition.dirichlet(y, n, alpha=how.alpha, seed=how.seed),
+    "shards": lambda y, n, how: partition.shards(y, n, per_client=how.per_client, seed=how.seed),
+}

@@ -1,0 +1,121 @@
+"""FedSGD (McMahan et al. 2017): one step of the server on the gradient of all clients' examples.
+
+    gᵤ = mean gradient over client u's examples at the round's weights
+    weights <- server optimizer(weights, gradient = Σ nᵤ·gᵤ / Σ nᵤ)
+
+With plain SGD on the server this is gradient descent on the union of the data. A client takes its
+gradient in batches, because of memory only: it adds them up, its weights do not move meanwhile
+(statistics of batch normalization do), and it has no optimizer. It sends -gᵤ as its delta.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from fl.contribution import Aggregator
+from fl.fedavg import FedAvg, build_process
+from fl.layout import NonTrainable
+from fl.loop import BatchLoop
+from fl.models import ModelFn, OptimizerFn
+
+
+def server_sgd() -> keras.optimizers.Optimizer:
+    """The default server optimizer."""
+    return keras.optimizers.SGD(0.1)
+
+
+def build_fed_sgd(
+    model_fn: ModelFn,
+    server_optimizer_fn: OptimizerFn = server_sgd,
+    *,
+    aggregator: Aggregator | None = None,
+    batch_size: int = 512,
+    seed: int = 0,
+    input_spec: Any = None,
+    non_trainable: NonTrainable = "average",
+) -> FedAvg:
+    """Federated SGD; a client counts by its number of examples.
+
+    model_fn: returns a built, compiled `keras.Model` whose loss is a mean over the examples of a
+        batch (Keras's default). An optimizer that it was compiled with is not used.
+    server_optimizer_fn: returns a new Keras optimizer; it is given the mean gradient.
+    batch_size: how many examples are taken at once, for clients that hold arrays; up to rounding
+        it changes nothing.
+
+    Other arguments and errors are those of `fl.build_weighted_fed_avg`.
+    """
+    return build_process(
+        model_fn,
+        GradientSum,
+        server_optimizer_fn,
+        weighted=True,
+        loop=GradientLoop,
+        aggregator=aggregator,
+        batch_size=batch_size,
+        shuffle=False,
+        seed=seed,
+        input_spec=input_spec,
+        non_trainable=non_trainable,
+    )
+
+
+@keras.saving.register_keras_serializable(package="fl")
+class GradientSum(keras.optimizers.Optimizer):  # type: ignore[misc]
+    """In place of a client optimizer: moves nothing, adds up rows·gradient and rows.
+
+    `rows`, the number of examples of the next gradient, is assigned before each step.
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(learning_rate=0.0, name=name)
+
+    def build(self, variables: Sequence[Any]) -> None:
+        """Create the sums."""
+        if self.built:
+            return
+        super().build(variables)
+        self.sums = self.add_optimizer_variables(variables, "sum")
+        self.rows = self.add_variable((), initializer="zeros", name="rows")
+        self.seen = self.add_variable((), initializer="zeros", name="seen")
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
+        """Add the gradients of `rows` examples."""
+        self.seen.assign_add(self.rows)
+        variables = trainable_variables or self._trainable_variables
+        for variable, grad in zip(variables, grads, strict=True):
+            total = self.sums[self._get_variable_index(variable)]
+            if grad is not None:  # the loss does not depend on this weight: its gradient is zero
+                total.assign_add(keras.ops.cast(self.rows, total.dtype) * grad)
+
+    def mean(self) -> list[Any]:
+        """The mean gradients over all rows, one a variable."""
+        return [total / keras.ops.cast(self.seen, total.dtype) for total in self.sums]
+
+    def get_config(self) -> dict[str, Any]:
+        """What the round's plan says of it: there is nothing to set."""
+        return {}
+
+
+class GradientLoop(BatchLoop):
+    """A pass that gives minus the mean gradient, and the change of the statistics."""
+
+    def _step_on(self, batch: Any) -> None:
+        rows = tf.shape(keras.tree.flatten(batch)[0])[0]
+        gradients = _gradient_sum(self._model)
+        gradients.rows.assign(tf.cast(rows, tf.float32))
+        super()._step_on(batch)
+
+    def _change(self, weights: Any) -> Any:
+        change = super()._change(weights)  # zero for the trainable weights, which come first
+        means = _gradient_sum(self._model).mean()
+        gradient = tf.concat([tf.reshape(tf.cast(g, tf.float32), [-1]) for g in means], 0)
+        return tf.concat([-gradient, change[tf.size(gradient) :]], 0)
+
+
+def _gradient_sum(model: Any) -> Any:
+    # A loss scale of mixed precision stands around it.
+    return getattr(model.optimizer, "inner_optimizer", model.optimizer)

@@ -1,0 +1,222 @@
+"""Federated k-means (Lloyd 1982): clients assign their points, counts and sums are added securely.
+
+    kᵢ = index of the center nearest to point xᵢ        cₖ <- cₖ + Σ_{i: kᵢ = k} (xᵢ - cₖ) / Nₖ
+    Nₖ <- memory·Nₖ + |{i: kᵢ = k}|
+
+memory = 0 is Lloyd's algorithm on the union of the data. With memory = 1 a center is the mean of
+all points it was ever given, for rounds with other clients each (Sculley 2010). A center without
+points stays where it is. The server learns the counts and sums of clusters: a cluster of one point
+is that point.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fl.contribution import Aggregated, Aggregator, Contribution, Session, State, check_dropouts
+from fl.errors import DataError, ModelError
+from fl.examples import read_examples
+from fl.fedavg import for_each_client
+from fl.sums import SecureSum
+from fl.vector import read_only
+
+_LABEL = b"secagg/v1/fl-kmeans-round"
+
+Points = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class KMeansState:
+    """centers: float64[k, *data_shape]. weights: float64[k], N of each center. Immutable."""
+
+    centers: Points
+    weights: Points
+    round: int = 0
+    aggregator: State = ()
+
+    def __post_init__(self) -> None:
+        for name in ("centers", "weights"):
+            (array,) = read_only([np.asarray(getattr(self, name), np.float64)])
+            object.__setattr__(self, name, array)
+        object.__setattr__(self, "aggregator", read_only(self.aggregator))
+
+    def assign(self, points: ArrayLike) -> NDArray[np.int64]:
+        """The index of the center nearest to each point; the first of several."""
+        return _nearest(_flat(np.asarray(points, np.float64)), _flat(self.centers))[0]
+
+
+class KMeansResult(NamedTuple):
+    """What a round gives: the next state, and its metrics as a plain dict."""
+
+    state: KMeansState
+    metrics: dict[str, Any]
+
+
+def build_fed_kmeans(
+    num_clusters: int,
+    data_shape: Sequence[int],
+    *,
+    aggregator: Aggregator | None = None,
+    memory: float = 0.0,
+    seed: int = 0,
+) -> FedKMeans:
+    """Federated k-means of points of one shape.
+
+    aggregator: None is `SecureSum()`: a coordinate of a point may be 4 from its center, and a
+        client have 16384 points; for more, give one with another `clip` and `max_weight`.
+    memory: how much of its weight a center keeps from round to round, in [0, 1].
+    seed: of the initial centers, which are standard normal.
+
+    Raises ModelError for numbers out of range.
+    """
+    if num_clusters < 1 or not 0 <= memory <= 1 or min(data_shape, default=1) < 1:
+        raise ModelError(
+            f"num_clusters={num_clusters}, data_shape={tuple(data_shape)}, memory={memory}: at "
+            "least 1 cluster, lengths of at least 1, and a memory in [0, 1] expected"
+        )
+    chosen = SecureSum() if aggregator is None else aggregator
+    return FedKMeans((num_clusters, *data_shape), chosen, memory, seed)
+
+
+class FedKMeans:
+    """A k-means process: build it with `build_fed_kmeans`."""
+
+    def __init__(
+        self, shape: tuple[int, ...], aggregator: Aggregator, memory: float, seed: int
+    ) -> None:
+        self._shape = shape
+        self._aggregator = aggregator
+        self._memory = memory
+        self._seed = seed
+
+    def initialize(self, centers: ArrayLike | None = None) -> KMeansState:
+        """The state before the first round, with these centers or random ones.
+
+        Raises ModelError for centers that are not finite numbers of the shape [k, *data_shape].
+        """
+        if centers is None:
+            centers = np.random.default_rng(self._seed).normal(size=self._shape)
+        state = KMeansState(np.asarray(centers, np.float64), np.zeros(self._shape[0]))
+        self._check(state)
+        return state
+
+    def next(
+        self,
+        state: KMeansState,
+        client_data: Sequence[Any],
+        *,
+        dropouts: Mapping[int, int] | None = None,
+    ) -> KMeansResult:
+        """One round with these clients.
+
+        client_data: for each client an array [points, *data_shape], or examples in any form that
+            training takes, of which x is used. dropouts: as for training.
+
+        Raises DataError, AggregationError, secagg.TooFewClients, as training does.
+        """
+        self._check(state)
+        gone = check_dropouts(dropouts or {}, len(client_data))
+        started = time.perf_counter()
+        message = _write(state)
+        # Each client reads and hashes the bytes that it was sent; here all are sent the same.
+        contributions = for_each_client(
+            client_data, lambda client, data: _contribution(_read(message), data)
+        )
+        worked = time.perf_counter()
+        contexts = [hashlib.sha256(_LABEL + message).digest()] * len(client_data)
+        session = Session(state.round, self._seed, contexts, gone, state=state.aggregator)
+        total = self._aggregator.aggregate(contributions, session)
+        after = self._move(state, total)
+        return KMeansResult(after, _report(state, after, total, worked - started))
+
+    def _move(self, state: KMeansState, total: Aggregated) -> KMeansState:
+        counts = np.round(total.metrics[2:])
+        weights = self._memory * state.weights + counts
+        offsets = total.total.reshape(len(counts), -1)
+        # Where nothing was counted there is nothing to divide, and nothing moves.
+        steps = np.divide(offsets, weights[:, None], where=counts[:, None] > 0, out=0 * offsets)
+        centers = state.centers + steps.reshape(self._shape)
+        return KMeansState(centers, weights, state.round + 1, total.state)
+
+    def _check(self, state: KMeansState) -> None:
+        if not isinstance(state, KMeansState):
+            raise ModelError(f"a state of type {type(state).__name__}: a KMeansState expected")
+        if state.centers.shape != self._shape or not np.isfinite(state.centers).all():
+            raise ModelError(
+                f"centers of shape {state.centers.shape}: finite numbers of {self._shape} expected"
+            )
+
+
+def _write(state: KMeansState) -> bytes:
+    header = json.dumps({"round": state.round, "shape": state.centers.shape}, sort_keys=True)
+    return header.encode() + b"\n" + state.centers.astype("<f8").tobytes()
+
+
+def _read(message: bytes) -> Points:
+    """The centers, as a client is told them."""
+    head, _, body = message.partition(b"\n")
+    return np.frombuffer(body, "<f8").reshape(json.loads(head)["shape"])
+
+
+def _contribution(centers: Points, data: Any) -> Contribution:
+    """A client's mean offset from each center over all its points, their number, and counts.
+
+    The mean over *all* points is no longer than the longest offset, so it fits the same clip; times
+    the weight it is the sum that is needed.
+    """
+    points, flat = _flat(_points(data, centers.shape[1:])), _flat(centers)
+    nearest, squares = _nearest(points, flat)
+    offsets = np.zeros_like(flat)
+    np.add.at(offsets, nearest, points - flat[nearest])
+    counts = np.bincount(nearest, minlength=len(flat))
+    metrics = np.array([len(points), squares.sum(), *counts], np.float64)
+    return Contribution(offsets.ravel() / len(points), len(points), metrics)
+
+
+def _points(data: Any, shape: tuple[int, ...]) -> Points:
+    x = data if isinstance(data, np.ndarray) else read_examples(data).arrays[0]
+    try:
+        points = np.asarray(x, np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"not an array of numbers: {error}") from error
+    if points.shape[1:] != shape or len(points) == 0:
+        raise DataError(f"points of shape {points.shape}: (at least 1, *{shape}) expected")
+    return points
+
+
+def _flat(array: Points) -> Points:
+    return array.reshape(len(array), -1)
+
+
+def _nearest(points: Points, centers: Points) -> tuple[NDArray[np.int64], Points]:
+    """For each point, which center is nearest, and the squared distance to it."""
+    squares = np.stack([((points - center) ** 2).sum(axis=1) for center in centers], axis=1)
+    nearest = squares.argmin(axis=1)
+    return nearest, squares[np.arange(len(points)), nearest]
+
+
+def _report(
+    before: KMeansState, after: KMeansState, total: Aggregated, work: float
+) -> dict[str, Any]:
+    examples, squares, *counts = total.metrics.tolist()
+    moves = np.linalg.norm(_flat(after.centers - before.centers), axis=1)
+    mean_square = squares / examples if examples else float("nan")
+    return {
+        "round": after.round,
+        "client_work": {"train": {"mean_square": mean_square, "num_examples": round(examples)}},
+        "aggregator": total.report(),
+        "finalizer": {
+            "cluster_sizes": [round(count) for count in counts],
+            "largest_move": float(moves.max()),
+            "update_non_finite": total.non_finite,
+        },
+        "seconds": {"train": work, "protocol": total.seconds},
+    }

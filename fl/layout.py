@@ -1,0 +1,80 @@
+"""Which weights a client's update covers, and where they stand in the flat vector.
+
+    update = changes of the trainable weights ‖ changes of the statistics that are averaged
+
+Frozen weights are sent to the clients, because training needs them and the round's context binds
+them, but nothing of them is sent back: a frozen weight costs no upload. So it is with statistics
+that are kept local. This module holds positions, no values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fl.errors import ModelError
+from fl.vector import aggregated_variables
+
+NonTrainable = Literal["average", "local"]
+"""What becomes of float statistics, for example of batch normalization: averaged as the weights
+are, or never sent by a client, so that the server's stay as they were."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """sizes: of every array of `ModelWeights`, in its order. sent: whether an update covers it."""
+
+    sizes: tuple[int, ...]
+    sent: tuple[bool, ...]
+
+    @classmethod
+    def of(cls, model: Any, non_trainable: NonTrainable = "average") -> Layout:
+        """The layout of a built Keras model as it is frozen now. Raises ModelError."""
+        if non_trainable not in get_args(NonTrainable):
+            raise ModelError(f"non_trainable is {non_trainable!r}: 'average' or 'local' expected")
+        trainable, statistics = aggregated_variables(model)
+        frozen = _frozen(model)
+        averaged = [non_trainable == "average" and id(v) not in frozen for v in statistics]
+        sizes = [int(np.prod(v.shape)) for v in trainable + statistics]
+        return cls(tuple(sizes), (*[True] * len(trainable), *averaged))
+
+    @property
+    def spans(self) -> list[tuple[int, int]]:
+        """Where the sent parts begin and end in the flat vector; neighbours are joined."""
+        spans: list[tuple[int, int]] = []
+        start = 0
+        for size, sent in zip(self.sizes, self.sent, strict=True):
+            if sent and spans and spans[-1][1] == start:
+                spans[-1] = (spans[-1][0], start + size)
+            elif sent:
+                spans.append((start, start + size))
+            start += size
+        return spans
+
+    def expand(self, update: NDArray[Any]) -> NDArray[Any]:
+        """The flat vector of an update: zero where nothing is sent. Its dtype is kept."""
+        if all(self.sent):
+            return update
+        vector, taken = np.zeros(sum(self.sizes), update.dtype), 0
+        for start, stop in self.spans:
+            vector[start:stop] = update[taken : taken + stop - start]
+            taken += stop - start
+        return vector
+
+
+def _frozen(model: Any) -> set[int]:
+    """Ids of the variables that no training step changes.
+
+    A layer with `trainable = False` keeps all its weights (a batch normalization its statistics
+    too); one with LoRA keeps the kernel that it was built with.
+    """
+    frozen: set[int] = set()
+    for layer in model._flatten_layers():
+        if not layer.trainable:
+            frozen.update(id(v) for v in layer.weights)
+        # Keras's list of what was made trainable, whatever has been frozen of it since.
+        frozen.update(id(v) for v in layer._trainable_variables if not v.trainable)
+    return frozen

@@ -1,0 +1,92 @@
+"""Clients trained in parallel: one trainer a worker, threads, the same result as one after another.
+
+    process = fl.with_workers(lambda: fl.build_weighted_fed_avg(model_fn, ...), 2)
+
+Each client is trained by one trainer from the round's weights alone, so it does not matter which
+one, or when: the contributions are the same bit for bit, and are summed in the clients' order.
+TensorFlow computes outside Python's lock, so threads are enough. They help only where each worker's
+TensorFlow keeps to one thread: `one_thread_each`, before anything is computed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+from fl.contribution import Contribution
+from fl.errors import ModelError
+from fl.examples import Examples
+from fl.local import LocalTrainer
+from fl.plan import RoundPlan
+from fl.vector import local_variables, values
+
+if TYPE_CHECKING:
+    from fl.fedavg import FedAvg
+
+
+def with_workers(build: Callable[[], FedAvg], workers: int) -> FedAvg:
+    """A process that trains as many clients at a time; `build` is called once a worker.
+
+    Raises ModelError where `build` does not make the same process each time.
+    """
+    if workers < 1:
+        raise ModelError(f"workers is {workers}: at least 1 expected")
+    first, *others = (build() for _ in range(workers))
+    first.share_with(others)
+    return first
+
+
+def one_thread_each() -> None:
+    """Let TensorFlow use one thread an operation, and run one operation at a time.
+
+    For models of the size that clients train, more threads cost more than they bring. Raises
+    RuntimeError where TensorFlow has already computed something.
+    """
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+class TrainerPool:
+    """Several trainers in place of one: a `LocalTrainer` to whoever uses it, from any thread."""
+
+    def __init__(self, trainers: Sequence[LocalTrainer]) -> None:
+        self._first = trainers[0]
+        self.workers = len(trainers)
+        for other in trainers[1:]:
+            _check_alike(self._first, other)
+        self._tracing = threading.Lock()
+        self._idle: SimpleQueue[LocalTrainer] = SimpleQueue()
+        for trainer in trainers:
+            self._idle.put(trainer)
+
+    def train(self, plan: RoundPlan, client: int, examples: Examples) -> Contribution:
+        """As `LocalTrainer.train`, by a trainer that is idle; waits for one."""
+        trainer = self._idle.get()
+        try:
+            if trainer.trace_count:
+                return trainer.train(plan, client, examples)
+            with self._tracing:  # Keras creates and traces in one thread at a time
+                return trainer.train(plan, client, examples)
+        finally:
+            self._idle.put(trainer)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._first, name)
+
+
+def _check_alike(one: LocalTrainer, other: LocalTrainer) -> None:
+    one.initial_weights.check_like(other.initial_weights)
+    if one.optimizer != other.optimizer:
+        raise ModelError("the workers' processes have different client optimizers")
+    pairs = zip(_local(one), _local(other), strict=True)
+    if not all(np.array_equal(a, b) for a, b in pairs):
+        raise ModelError("the workers' models begin with different integer weights")
+
+
+def _local(trainer: LocalTrainer) -> Sequence[Any]:
+    return values(local_variables(trainer.model))

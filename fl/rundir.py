@@ -1,0 +1,103 @@
+"""The directory of a run: what it was told, what came of each round, and where to go on.
+
+    settings.json    metrics.jsonl    checkpoints/    events/    model.keras
+
+After each round the line of metrics is written first and the checkpoint last. Going on from a
+checkpoint cuts the lines of later rounds off, so each round has one line in the end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fl.checkpoint import Checkpoints, Found, write_atomically
+from fl.errors import CheckpointError
+from fl.events import Events
+
+
+class RunDir:
+    """Opens or creates the directory of a run.
+
+    settings: what the result follows from; a directory of a run with other settings is refused
+    with CheckpointError. keep: how many checkpoints stay.
+    """
+
+    def __init__(self, path: str | Path, settings: Mapping[str, Any], keep: int = 3) -> None:
+        self.path = Path(path)
+        self._make()
+        self._check(dict(settings))
+        self._checkpoints = Checkpoints(self.path / "checkpoints", keep)
+        self._metrics = self.path / "metrics.jsonl"
+        self._events: Events | None = None
+
+    @property
+    def model(self) -> Path:
+        """Where the model is saved."""
+        return self.path / "model.keras"
+
+    def resume(self, template: Any) -> Found | None:
+        """The last state that is whole, None for a new run; `template` is a state of its kind."""
+        found = self._checkpoints.latest(template)
+        self._keep_lines(found.round if found else 0)
+        return found
+
+    def record(self, metrics: Mapping[str, Any], parameters: int) -> None:
+        """Add one round's metrics to the lines and to the events."""
+        with open(self._metrics, "a", encoding="utf-8") as file:
+            file.write(json.dumps(metrics) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        if self._events is None:
+            self._events = Events(self.path / "events")
+        self._events.write(metrics, parameters)
+
+    def save(self, state: Any, round_number: int) -> None:
+        """Write a checkpoint."""
+        self._checkpoints.save(state, round_number)
+
+    def close(self) -> None:
+        """Close the event file."""
+        if self._events is not None:
+            self._events.close()
+
+    def _make(self) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CheckpointError(f"no run directory {self.path}: {error.strerror}") from error
+
+    def _check(self, settings: dict[str, Any]) -> None:
+        path = self.path / "settings.json"
+        if not path.exists():
+            text = json.dumps(settings, indent=1, sort_keys=True) + "\n"
+            write_atomically(path, lambda file: file.write(text.encode()))
+            return
+        try:
+            before = json.loads(path.read_text())
+        except ValueError as error:
+            raise CheckpointError(f"{path} is damaged: {error}") from error
+        changed = [k for k in {**before, **settings} if before.get(k) != settings.get(k)]
+        if changed:
+            told = ", ".join(f"{k}={before.get(k)!r} there" for k in sorted(changed))
+            raise CheckpointError(
+                f"{self.path} is the directory of a run with other settings ({told}): "
+                "use the same, or another --run-dir"
+            )
+
+    def _keep_lines(self, rounds: int) -> None:
+        if not self._metrics.exists():
+            return
+        kept = [line for line in self._metrics.read_bytes().splitlines() if _round(line) <= rounds]
+        write_atomically(self._metrics, lambda file: file.write(b"".join(b + b"\n" for b in kept)))
+
+
+def _round(line: bytes) -> float:
+    """The round of a line; beyond every round for one that was cut off when the process ended."""
+    try:
+        return int(json.loads(line)["round"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")

@@ -1,0 +1,118 @@
+"""What a training is told, in one frozen record, and the objects that follow from it.
+
+The record is what a run directory remembers: the same settings give the same weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from fl import algorithms, zoo
+from fl.contribution import Aggregator
+from fl.data.clients import ClientData
+from fl.data.federated import Division, Federated
+from fl.data.shakespeare import SYMBOLS
+from fl.devices import CONDITIONS, Condition, at_least
+from fl.errors import AggregationError
+from fl.fedavg import FedAvg
+from fl.sums import PlainSum, SecureSum
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the result follows from. The command line says what each of them means."""
+
+    dataset: str = "digits"
+    data_dir: str | None = None
+    partition: str | None = None
+    clients: int | None = None
+    alpha: float = 0.5
+    shards: int = 2
+    model: str = "mlp"
+    algorithm: str = "fedavg"
+    clients_per_round: int = 10
+    over_selection: float = 1.0
+    conditions: tuple[str, ...] = ()
+    min_examples: int = 0
+    dropout: float = 0.0
+    client_lr: float = 0.1
+    server_lr: float | None = None
+    proximal_strength: float = 0.01
+    batch_size: int = 20
+    epochs: int = 1
+    aggregator: str = "secure"
+    clip: float = 4.0
+    threshold: float | None = None
+    seed: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """What a run directory remembers: all but where the data are."""
+        settings = asdict(self)
+        del settings["data_dir"]
+        return {**settings, "conditions": list(self.conditions)}
+
+
+def division(settings: Settings) -> Division:
+    """How the data set is divided."""
+    return Division(
+        rule=settings.partition,
+        clients=settings.clients,
+        alpha=settings.alpha,
+        per_client=settings.shards,
+        seed=settings.seed,
+    )
+
+
+def sizes(clients: ClientData) -> dict[str, int]:
+    """How many examples each client has."""
+    return {client: clients.count(client) for client in clients.client_ids}
+
+
+def conditions(settings: Settings) -> list[Condition]:
+    """What a client's status must be. Raises AggregationError for an unknown condition."""
+    unknown = [name for name in settings.conditions if name not in CONDITIONS]
+    if unknown:
+        raise AggregationError(
+            f"unknown condition {unknown[0]!r}: {', '.join(CONDITIONS)} expected"
+        )
+    named = [CONDITIONS[name] for name in settings.conditions]
+    return [*named, at_least(settings.min_examples)]
+
+
+def model_of(settings: Settings, data: Federated) -> Callable[[], Any]:
+    """The function that makes the model, with an output for each label of the test examples."""
+    example = data.train.arrays(data.train.client_ids[0])
+    text = settings.model == zoo.TEXT
+    classes = SYMBOLS if text else int(np.max(data.test.pooled()[1])) + 1
+    return zoo.model_fn(settings.model, example, classes, settings.seed)
+
+
+def process_of(
+    settings: Settings, model_fn: Callable[[], Any], examples: Mapping[str, int]
+) -> FedAvg:
+    """The algorithm's process. Raises FLError."""
+    return algorithms.build(
+        settings.algorithm,
+        model_fn,
+        client_rate=settings.client_lr,
+        server_rate=settings.server_lr,
+        extra={"proximal_strength": settings.proximal_strength},
+        aggregator=aggregator(settings, examples),
+        batch_size=settings.batch_size,
+        epochs=settings.epochs,
+        seed=settings.seed,
+    )
+
+
+def aggregator(settings: Settings, examples: Mapping[str, int]) -> Aggregator:
+    """The sum. Weights up to the largest client's size are allowed for. Raises AggregationError."""
+    if settings.aggregator == "plain":
+        return PlainSum(threshold=settings.threshold)
+    if settings.aggregator != "secure":
+        raise AggregationError(f"aggregator {settings.aggregator!r}: secure or plain expected")
+    largest = max(examples.values())
+    return SecureSum(threshold=settings.threshold, clip=settings.clip, max_weight=largest)

@@ -1,0 +1,264 @@
+"""`fl train` and `fl evaluate`: options, progress bars, lines for people.
+
+    fl train --dataset mnist --data-dir DIR --partition writer --model mlp --rounds 50 --run-dir RUN
+    fl evaluate --model RUN/model.keras --dataset mnist --data-dir DIR
+
+What they do is in `training`; nothing of TensorFlow is imported before an option is accepted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from fl import quiet
+from fl.algorithms import ALGORITHMS
+from fl.data.catalogue import NAMES
+from fl.errors import FLError
+
+if TYPE_CHECKING:
+    from fl.settings import Settings
+    from fl.training import Training
+
+PARTITIONS = "iid, sequential, dirichlet, shards, or writer (mnist)"
+_DATA = "What to train on"
+_ROUND = "A round"
+_RUN = "The run"
+
+
+def _option(panel: str, text: str, **limits: Any) -> Any:
+    return typer.Option(help=text, rich_help_panel=panel, show_default=True, **limits)
+
+
+DataSet = Annotated[str, _option(_DATA, f"{', '.join(NAMES)}, or one of tensorflow_datasets.")]
+DataDir = Annotated[
+    Path | None, _option(_DATA, "Where its files are; without, they are downloaded.")
+]
+Partition = Annotated[
+    str | None, _option(_DATA, f"{PARTITIONS}; default: its own clients, or iid.")
+]
+Clients = Annotated[int | None, _option(_DATA, "How many; default: all of its own, or 10.", min=1)]
+Seed = Annotated[int, _option(_RUN, "Everything follows from it but the keys.", min=0)]
+Aggregator = Annotated[str, _option(_ROUND, "secure or plain.")]
+
+
+def train(
+    dataset: DataSet = "digits",
+    data_dir: DataDir = None,
+    partition: Partition = None,
+    clients: Clients = None,
+    alpha: Annotated[float, _option(_DATA, "Of dirichlet: small is unlike.")] = 0.5,
+    shards: Annotated[int, _option(_DATA, "Of shards: how many a client has.", min=1)] = 2,
+    model: Annotated[
+        str, _option(_DATA, "softmax, mlp, cnn, lstm (shakespeare), or FILE.keras.")
+    ] = "mlp",
+    algorithm: Annotated[str, _option(_ROUND, f"{', '.join(ALGORITHMS)}.")] = "fedavg",
+    clients_per_round: Annotated[int, _option(_ROUND, "How many are summed.", min=2)] = 10,
+    over_selection: Annotated[
+        float, _option(_ROUND, "1.3 asks 130 % of them and takes the first to be ready.", min=1)
+    ] = 1.0,
+    require: Annotated[
+        list[str] | None, _option(_ROUND, "charging, unmetered, idle; may be repeated.")
+    ] = None,
+    min_examples: Annotated[int, _option(_ROUND, "That a client must have.", min=0)] = 0,
+    dropout: Annotated[
+        float, _option(_ROUND, "A client's chance to be lost in the session.", min=0, max=1)
+    ] = 0.0,
+    client_lr: Annotated[float, _option(_ROUND, "Learning rate of the clients.")] = 0.1,
+    server_lr: Annotated[
+        float | None, _option(_ROUND, "Of the server; default: the algorithm's.")
+    ] = None,
+    proximal_strength: Annotated[float, _option(_ROUND, "Of fedprox.", min=0)] = 0.01,
+    batch_size: Annotated[int, _option(_ROUND, "Examples a step.", min=1)] = 20,
+    epochs: Annotated[int, _option(_ROUND, "Passes over a client's examples.", min=1)] = 1,
+    aggregator: Aggregator = "secure",
+    clip: Annotated[float, _option(_ROUND, "Largest coordinate of an update, if secure.")] = 4.0,
+    threshold: Annotated[
+        float | None, _option(_ROUND, "Fraction that must finish; default: above two thirds.")
+    ] = None,
+    rounds: Annotated[int, _option(_RUN, "How many in all.", min=1)] = 20,
+    seed: Seed = 0,
+    run_dir: Annotated[
+        Path | None, _option(_RUN, "Where results go; default: under runs/, by the settings.")
+    ] = None,
+    workers: Annotated[int, _option(_RUN, "Clients trained at a time.", min=1)] = 1,
+    checkpoint_every: Annotated[int, _option(_RUN, "Rounds from one to the next.", min=1)] = 1,
+    keep: Annotated[int, _option(_RUN, "Checkpoints that stay.", min=1)] = 3,
+    evaluate_every: Annotated[int, _option(_RUN, "Rounds from one to the next.", min=1)] = 1,
+) -> None:
+    """Train a model with federated averaging over the secure sum, in simulation.
+
+    Interrupted at any moment, the same command goes on from the last checkpoint and ends with the
+    same weights.
+    """
+    console = Console()
+    with console.status("starting TensorFlow"):
+        _start()
+        from fl.rundir import RunDir
+        from fl.settings import Settings
+        from fl.training import Training
+
+    settings = Settings(
+        dataset=dataset,
+        data_dir=None if data_dir is None else str(data_dir),
+        partition=partition,
+        clients=clients,
+        alpha=alpha,
+        shards=shards,
+        model=model,
+        algorithm=algorithm,
+        clients_per_round=clients_per_round,
+        over_selection=over_selection,
+        conditions=tuple(require or ()),
+        min_examples=min_examples,
+        dropout=dropout,
+        client_lr=client_lr,
+        server_lr=server_lr,
+        proximal_strength=proximal_strength,
+        batch_size=batch_size,
+        epochs=epochs,
+        aggregator=aggregator,
+        clip=clip,
+        threshold=threshold,
+        seed=seed,
+    )
+    directory = RunDir(run_dir or default_run_dir(settings), settings.as_json(), keep)
+    with _bars(console) as bars:
+        each = bars.add_task("clients", total=None)
+        training = Training(
+            settings,
+            directory,
+            rounds=rounds,
+            workers=workers,
+            checkpoint_every=checkpoint_every,
+            evaluate_every=evaluate_every,
+            on_client=lambda begun, total: bars.update(each, completed=begun, total=total),
+        )
+        _announce(console, training, directory.path)
+        _play(console, bars, training, rounds)
+        console.print(f"saved {training.save_model()}", highlight=False, soft_wrap=True)
+
+
+def evaluate(
+    model: Annotated[Path, _option(_DATA, "A .keras file, for example RUN/model.keras.")],
+    dataset: DataSet = "digits",
+    data_dir: DataDir = None,
+    clients: Clients = None,
+    aggregator: Aggregator = "secure",
+    seed: Seed = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+) -> None:
+    """Evaluate a model on the test examples: each client its own, the metrics summed securely."""
+    console = Console()
+    with console.status("starting TensorFlow"):
+        _start()
+        from fl.training import evaluate_model
+
+    metrics = evaluate_model(
+        model, dataset, data_dir, clients=clients, aggregator=aggregator, seed=seed
+    )
+    if as_json:
+        print(json.dumps(metrics))
+        return
+    seen = metrics["aggregator"]
+    for name, value in metrics["client_work"]["eval"].items():
+        console.print(f"{name:14}{_number(value)}", highlight=False)
+    console.print(
+        f"{seen['kind']} sum over {len(seen['survivors'])} clients, "
+        f"{seen['bytes_up'] / 1000:.1f} kB up each",
+        highlight=False,
+    )
+
+
+def default_run_dir(settings: Settings) -> Path:
+    """A directory of its own for every choice of settings."""
+    told = json.dumps(settings.as_json(), sort_keys=True).encode()
+    model = Path(settings.model).stem
+    name = f"{settings.dataset}-{model}-{settings.algorithm}-{hashlib.sha256(told).hexdigest()[:8]}"
+    return Path("runs") / name
+
+
+def line(metrics: dict[str, Any]) -> str:
+    """One round in one line."""
+    if "failed" in metrics:
+        return f"{metrics['round']:5}  failed: {metrics['failed']}"
+    train, tested = metrics["client_work"]["train"], metrics.get("eval", {})
+    seen, seconds = metrics["aggregator"], metrics["seconds"]
+    cells = [
+        metrics["round"],
+        *(_number(train.get(name, "")) for name in ("loss", "accuracy")),
+        *(_number(tested.get(name, "")) for name in ("loss", "accuracy")),
+        f"{len(seen['survivors'])}/{len(seen['clients'])}",
+        f"{seen['bytes_up'] / 1000:.1f}",
+        f"{seconds['train']:.2f}",
+        f"{seconds['protocol']:.2f}",
+    ]
+    return "  ".join(f"{c:>{width}}" for c, width in zip(cells, _COLUMNS.values(), strict=True))
+
+
+_COLUMNS = {
+    "round": 5,
+    "loss": 8,
+    "accuracy": 8,
+    "tested: loss": 12,
+    "accuracy ": 8,
+    "summed": 7,
+    "kB up": 8,
+    "train s": 7,
+    "protocol s": 10,
+}
+HEAD = "  ".join(f"{name.strip():>{width}}" for name, width in _COLUMNS.items())
+
+
+def _announce(console: Console, training: Training, path: Path) -> None:
+    found = training.found
+    console.print(
+        f"{training.clients} clients, {training.parameters} weights, {path}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    for name in found.damaged if found else ():
+        console.print(f"checkpoint {name} is damaged: the one before it is used", highlight=False)
+    if found:
+        console.print(f"going on after round {found.round}", highlight=False)
+
+
+def _play(console: Console, bars: Progress, training: Training, rounds: int) -> None:
+    console.print(HEAD, style="bold", highlight=False, soft_wrap=True)
+    task = bars.add_task("rounds", total=rounds, completed=training.state.round)
+    try:
+        for metrics in training:
+            console.print(line(metrics), highlight=False, soft_wrap=True)
+            bars.update(task, completed=metrics["round"])
+    except KeyboardInterrupt:
+        done = training.state.round
+        console.print(f"interrupted in round {done + 1}: the same command goes on", highlight=False)
+        raise
+
+
+def _bars(console: Console) -> Progress:
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    text = TextColumn("{task.description:8}")
+    return Progress(text, *columns, console=console, transient=True)
+
+
+def _start() -> None:
+    quiet.import_tensorflow()
+    from fl.parallel import one_thread_each
+
+    try:
+        one_thread_each()
+    except RuntimeError as error:
+        # The command is run by a program that has used TensorFlow: it keeps that program's threads.
+        if "after initialization" not in str(error):
+            raise FLError(str(error)) from error
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

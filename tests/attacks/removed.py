@@ -1,0 +1,172 @@
+"""Every check of the package as it stands in the source, and the package without one of them.
+
+A check is a statement that refuses: `if condition: raise ...`, or the call of a function that does
+nothing else.  A condition that is an `or` (or the `not` of an `and`, or of `a <= b <= c`) is as
+many checks as it has parts.  `checks` finds them by reading the source, so that a new one is not
+forgotten; `without` builds the function anew, that one part left out.
+"""
+
+import ast
+import importlib
+import inspect
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+import pytest
+
+MODULES = (
+    "client", "dealing", "roster", "server", "rounds", "session", "recovery", "packing", "curve",
+    "shamir", "wire", "params", "graph", "directory", "snapshot", "server_snapshot",
+)  # fmt: skip
+CALLS = {
+    "verify", "check_x25519", "check_distinct_keys", "check_holders", "at_least", "decode_shares",
+    "_check_signatures", "_check_author", "_check", "check", "check_entry",
+}  # fmt: skip
+OURS_TO_GET_WRONG = {  # arguments of our own caller: nobody attacks with them
+    "secagg.client.Client._join",
+    "secagg.shamir._check_coordinates",
+    "secagg.server.Server.close_round",
+    "secagg.server.Server.result",
+    "secagg.session.Aggregate.sum",
+    "secagg.params.VectorSpec.__post_init__",
+    "secagg.graph.Harary.defaults",
+    "secagg.directory.Pinned.load",
+    "secagg.directory.as_directory",
+    "secagg.snapshot.seal",
+}
+"""Functions whose refusals are no defence against a peer."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One part of one refusal: `where` is the function, `says` the source of the part."""
+
+    where: str
+    says: str
+
+    def __str__(self) -> str:
+        return f"{self.where.removeprefix('secagg.')}: {self.says}"
+
+
+def checks() -> list[Check]:
+    """All checks of MODULES, in the order of the source."""
+    found = []
+    for where, function in _functions():
+        if where not in OURS_TO_GET_WRONG:
+            found += [Check(where, says) for _, _, says in _parts_of(function)]
+    return found
+
+
+def remove(monkeypatch: pytest.MonkeyPatch, check: Check) -> None:
+    """The package without this check, until the test ends."""
+    function = dict(_functions())[check.where]
+    statement, part = next((s, p) for s, p, says in _parts_of(function) if says == check.says)
+    if isinstance(statement, ast.If):
+        rest = [other for other in _alternatives(statement.test) if other is not part]
+        statement.test = _any(rest)
+    else:
+        statement.value = ast.Constant(None)  # type: ignore[attr-defined]
+    replace(monkeypatch, check.where, _compiled(check.where, function))
+
+
+def replace(monkeypatch: pytest.MonkeyPatch, where: str, function: Any) -> None:
+    """Another function of this name, wherever the package refers to the old one."""
+    owner, name = _owner(where)
+    old = inspect.getattr_static(owner, name)
+    if isinstance(old, staticmethod):
+        function = staticmethod(function)
+    monkeypatch.setattr(owner, name, function)
+    for module in [m for n, m in sys.modules.items() if n.startswith("secagg")]:
+        if getattr(module, name, None) is old:
+            monkeypatch.setattr(module, name, function)
+
+
+def _functions() -> Iterator[tuple[str, ast.FunctionDef]]:
+    for name in MODULES:
+        module = importlib.import_module(f"secagg.{name}")
+        tree = ast.parse(inspect.getsource(module))
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef):
+                yield f"secagg.{name}.{node.name}", node
+            elif isinstance(node, ast.ClassDef):
+                for member in node.body:
+                    if isinstance(member, ast.FunctionDef):
+                        yield f"secagg.{name}.{node.name}.{member.name}", member
+
+
+def _parts_of(function: ast.FunctionDef) -> Iterator[tuple[ast.stmt, ast.expr, str]]:
+    """(statement, part, its source) for every check in a function."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.If) and _refuses(node):
+            for part in _alternatives(node.test):
+                yield node, part, ast.unparse(part)
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            called = node.value.func
+            name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+            if name in CALLS:
+                yield node, node.value, ast.unparse(node.value)
+
+
+def _refuses(node: ast.If) -> bool:
+    last = node.body[-1]
+    gives_none = isinstance(last, ast.Return) and ast.unparse(last) == "return None"
+    return not node.orelse and (isinstance(last, ast.Raise) or gives_none)
+
+
+def _alternatives(test: ast.expr) -> list[ast.expr]:
+    """The parts whose `or` a condition is."""
+    match test:
+        case ast.BoolOp(op=ast.Or(), values=values):
+            return values
+        case ast.UnaryOp(op=ast.Not(), operand=ast.BoolOp(op=ast.And(), values=values)):
+            return _negated(test, [part for value in values for part in _links(value)])
+        case ast.UnaryOp(op=ast.Not(), operand=ast.Compare() as comparison):
+            return _negated(test, _links(comparison))
+    return [test]
+
+
+def _links(value: ast.expr) -> list[ast.expr]:
+    """a <= b <= c as a <= b, b <= c."""
+    if not isinstance(value, ast.Compare):
+        return [value]
+    terms = [value.left, *value.comparators]
+    return [
+        ast.Compare(a, [op], [b])
+        for a, op, b in zip(terms[:-1], value.ops, terms[1:], strict=True)
+    ]  # fmt: skip
+
+
+def _negated(test: ast.expr, parts: list[ast.expr]) -> list[ast.expr]:
+    """The same objects each time that they are asked for: `remove` tells them by identity."""
+    cached: list[ast.expr] | None = getattr(test, "_parts", None)
+    if cached is None:
+        cached = [ast.UnaryOp(ast.Not(), part) for part in parts]
+        test._parts = cached  # type: ignore[attr-defined]
+    return cached
+
+
+def _any(parts: list[ast.expr]) -> ast.expr:
+    if not parts:
+        return ast.Constant(False)
+    return parts[0] if len(parts) == 1 else ast.BoolOp(ast.Or(), parts)
+
+
+def _compiled(where: str, function: ast.FunctionDef) -> FunctionType:
+    module = importlib.import_module(".".join(where.split(".")[:2]))
+    function.decorator_list = []
+    tree = ast.fix_missing_locations(ast.Module([function], []))
+    names: dict[str, Any] = {}
+    exec(compile(tree, where, "exec"), vars(module), names)
+    built: FunctionType = names[function.name]
+    return built
+
+
+def _owner(where: str) -> tuple[Any, str]:
+    _, module, *path = where.split(".")
+    owner: Any = importlib.import_module(f"secagg.{module}")
+    for name in path[:-1]:
+        owner = getattr(owner, name)
+    return owner, path[-1]

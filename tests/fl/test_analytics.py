@@ -1,0 +1,164 @@
+"""Analytics: the numbers that tutorials open with, through the protocol."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fl
+
+AGGREGATORS = pytest.mark.parametrize("aggregator", [None, fl.PlainSum()], ids=["secure", "plain"])
+
+
+@AGGREGATORS
+def test_the_mean_of_local_means_is_7(aggregator):
+    answer = fl.secure_mean([[1, 1, 1], [13]], aggregator=aggregator)
+    assert answer.value == float(answer) == 7.0
+    assert answer.error_bound < 1e-9
+    kind = "plain" if aggregator else "secure"
+    assert (answer.aggregator["kind"], answer.aggregator["survivors"]) == (kind, [0, 1])
+
+
+@AGGREGATORS
+def test_weighted_means_and_sums(aggregator):
+    data = [[1, 1, 1], [13]]
+    assert fl.secure_weighted_mean(data, aggregator=aggregator).value == 4.0  # 16 / 4
+    # (2·1 + 1·13) / 3
+    weighted = fl.secure_weighted_mean(data, [2, 1], aggregator=aggregator)
+    assert weighted.value == 5.0
+    assert fl.secure_sum(data, aggregator=aggregator).value == 16.0
+    assert fl.secure_mean([68.5, 70.25, 69.75], aggregator=aggregator).value == 69.5
+
+
+def test_values_may_be_vectors():
+    data = [[[1, 10], [3, 30]], [[4, -20]]]
+    mean = fl.secure_mean(data)
+    np.testing.assert_array_equal(mean.value, [3.0, 0.0])
+    np.testing.assert_array_equal(fl.secure_sum(data).value, [8.0, 20.0])
+
+
+def test_who_drops_out_is_not_in_the_answer():
+    answer = fl.secure_mean([1, 2, 3, 50], dropouts={3: 2})
+    assert answer.value == 2.0
+    assert answer.aggregator["survivors"] == [0, 1, 2]
+    answer = fl.secure_mean([1, 2, 3, 50], dropouts={3: 3})  # gone, but already counted
+    assert answer.value == 14.0
+    with pytest.raises(fl.TooFewClients):
+        fl.secure_mean([1, 2, 3, 50], dropouts={3: 2, 0: 2})
+
+
+numbers = st.floats(-1000, 1000, allow_nan=False)
+cohorts = st.lists(st.lists(numbers, min_size=1, max_size=4), min_size=2, max_size=4)
+
+
+@settings(max_examples=20, deadline=None)
+@given(cohorts)
+def test_secure_and_plain_agree_within_their_bounds(data):
+    for question in (fl.secure_mean, fl.secure_weighted_mean, fl.secure_sum):
+        secure, plain = question(data), question(data, aggregator=fl.PlainSum())
+        assert abs(secure.value - plain.value) <= secure.error_bound + plain.error_bound
+
+
+@AGGREGATORS
+def test_a_histogram_counts_every_value_once(aggregator):
+    data = [[0, 1, 1.5, 7], [2], [-3, 4, 4]]
+    seen = fl.secure_histogram(data, [0, 1, 2, 4], aggregator=aggregator)
+    np.testing.assert_array_equal(seen.counts, [1, 2, 3])  # 4 is in the last bin
+    assert (seen.below, seen.above) == (1, 1)
+    np.testing.assert_array_equal(seen.edges, [0, 1, 2, 4])
+
+
+@AGGREGATORS
+@pytest.mark.parametrize(("q", "expected"), [(0.25, 2), (0.5, 3), (0.75, 4), (1.0, 9)])
+def test_quantiles_by_halving(aggregator, q, expected):
+    data = [[1, 9, 2], [3, 3], [2, 5, 4]]  # 1 2 2 3 3 4 5 9: the 2nd, 4th, 6th and 8th
+    answer = fl.secure_quantile(data, q, low=1, high=9, tolerance=0.01, aggregator=aggregator)
+    assert abs(answer.value - expected) <= answer.error_bound <= 0.005
+    assert answer.sessions == 1 + 10  # 8 / 2^10 is the first width of at most 0.01
+
+
+@settings(max_examples=20, deadline=None)
+@given(cohorts, st.integers(1, 100))
+def test_quantiles_are_numpys_inverted_cdf(data, percent):
+    answer = fl.secure_quantile(data, percent / 100, low=-1000, high=1000, aggregator=fl.PlainSum())
+    together = np.sort(np.concatenate(data))
+    expected = together[-(-percent * together.size // 100) - 1]
+    assert abs(answer.value - expected) <= answer.error_bound
+
+
+def test_the_fraction_of_a_quantile_is_exact():
+    # 55 of 100 ones: 0.55 of 100 is 55 values, though 0.55 · 100 is more in binary
+    data = [[1.0] * 55, [2.0] * 45]
+    answer = fl.secure_quantile(data, 0.55, low=0, high=4, aggregator=fl.PlainSum())
+    assert abs(answer.value - 1) <= answer.error_bound
+
+
+MEAN = "beyond the clip of the aggregator"
+REFUSED = {
+    "too large": (lambda: fl.secure_mean([1, 2**21]), fl.AggregationError, f"1 numbers are {MEAN}"),
+    "not finite": (lambda: fl.secure_mean([1, np.nan]), fl.AggregationError, "1 clients have"),
+    "one client": (lambda: fl.secure_mean([1]), fl.AggregationError, "one client alone"),
+    "nobody": (lambda: fl.secure_mean([]), fl.AggregationError, "no clients"),
+    "no values": (lambda: fl.secure_mean([[1], []]), fl.DataError, "client 1: no values"),
+    "words": (lambda: fl.secure_mean([[1], ["a"]]), fl.DataError, "client 1: not an array"),
+    "shapes": (lambda: fl.secure_sum([[[1, 2]], [1]]), fl.DataError, r"client 1: .*\(\)"),
+    "weights": (lambda: fl.secure_weighted_mean([1, 2], [1]), fl.AggregationError, "1 weights"),
+    "heavy": (lambda: fl.secure_weighted_mean([1, 2], [1, 99999]), fl.AggregationError, "99999"),
+    "zero": (lambda: fl.secure_weighted_mean([1, 2], [0, 0]), fl.AggregationError, "sum to zero"),
+    "edges": (lambda: fl.secure_histogram([1, 2], [2, 1]), fl.AggregationError, "ascending"),
+    "one edge": (lambda: fl.secure_histogram([1, 2], [1]), fl.AggregationError, "at least two"),
+    "q": (
+        lambda: fl.secure_quantile([1, 2], 0.0, low=0, high=1),
+        fl.AggregationError,
+        r"q in \(0, 1\]",
+    ),
+    "not above": (
+        lambda: fl.secure_quantile([1, 2], 0.5, low=1.5, high=3),
+        fl.AggregationError,
+        "not between low=1.5",
+    ),
+    "not below": (
+        lambda: fl.secure_quantile([1, 2], 0.9, low=0, high=1),
+        fl.AggregationError,
+        "not between low=0 and high=1",
+    ),
+    "nan in a histogram": (
+        lambda: fl.secure_histogram([1, np.nan], [0, 2]),
+        fl.AggregationError,
+        "1 clients have",
+    ),
+    "nan in a quantile": (
+        lambda: fl.secure_quantile([1, np.nan], 0.5, low=0, high=2),
+        fl.AggregationError,
+        "1 clients have",
+    ),
+}
+
+
+@pytest.mark.parametrize(("ask", "error", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_answered_is_an_error(ask, error, message):
+    with pytest.raises(error, match=message):
+        ask()
+
+
+def test_clients_that_were_asked_different_things_share_no_session():
+    heard = []
+
+    class Listening:
+        def aggregate(self, contributions, session):
+            heard.append(session.contexts[0])
+            return fl.PlainSum().aggregate(contributions, session)
+
+    fl.secure_histogram([1, 2], [0, 1, 2], aggregator=Listening())
+    fl.secure_histogram([1, 2], [0, 1, 3], aggregator=Listening())
+    fl.secure_mean([1, 2], aggregator=Listening())
+    fl.secure_sum([1, 2], aggregator=Listening())
+    assert len(set(heard)) == 4
+
+
+def test_analytics_do_not_import_tensorflow():
+    code = "import fl, sys; fl.secure_mean([1, 2]); sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,72 @@
+"""Clients trained in parallel give what they give one after another, bit for bit."""
+
+import keras
+import numpy as np
+import pytest
+from small import Counting, arrays, compiled
+
+import fl
+
+
+def model_fn():
+    keras.utils.set_random_seed(3)
+    layers = [keras.layers.Dense(8), keras.layers.Dropout(0.3), Counting()]
+    return compiled(keras.Sequential([keras.Input((4,)), *layers, keras.layers.Dense(3)]))
+
+
+def build():
+    return fl.build_weighted_fed_avg(model_fn, aggregator=fl.PlainSum(), batch_size=4, epochs=2)
+
+
+@pytest.fixture(scope="module")
+def processes():
+    return [build(), fl.with_workers(build, 3)]
+
+
+def test_three_workers_give_what_one_gives(processes):
+    clients = [arrays(5 + 3 * n, seed=n) for n in range(11)]
+    weights, reports = [], []
+    for process in processes:
+        state = process.initialize()
+        for _ in range(3):
+            state, metrics = process.next(state, clients, dropouts={4: 1})
+        weights.append(state.weights.to_vector())
+        reports.append(metrics["client_work"])
+    np.testing.assert_array_equal(*weights, strict=True)
+    assert reports[0] == reports[1]
+
+
+def test_an_error_names_its_client_and_harms_no_other(processes):
+    clients = [arrays(8, seed=n) for n in range(6)]
+    one, three = (p.next(p.initialize(), clients).state for p in processes)
+    x, y = arrays(8)
+    with pytest.raises(fl.DataError, match=r"^client 4: "):
+        processes[1].next(three, [*clients[:4], (x, y + 100), clients[5]])
+    again = processes[1].next(processes[1].initialize(), clients).state
+    np.testing.assert_array_equal(again.weights.to_vector(), one.weights.to_vector())
+
+
+def test_data_are_taken_when_their_turn_comes(processes):
+    class Cohort(list):
+        taken = 0
+
+        def __getitem__(self, client):
+            self.taken += 1
+            return super().__getitem__(client)
+
+    for process in processes:
+        cohort = Cohort(arrays(8, seed=n) for n in range(6))
+        process.next(process.initialize(), cohort)
+        assert cohort.taken == 6
+
+
+def test_workers_that_are_not_alike_are_refused():
+    rates = iter([0.1, 0.2])
+
+    def differs():
+        return fl.build_weighted_fed_avg(model_fn, lambda: keras.optimizers.SGD(next(rates)))
+
+    with pytest.raises(fl.ModelError, match="different client optimizers"):
+        fl.with_workers(differs, 2)
+    with pytest.raises(fl.ModelError, match="workers is 0"):
+        fl.with_workers(build, 0)

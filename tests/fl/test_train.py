@@ -1,0 +1,274 @@
+"""`fl train` and `fl evaluate`: what a run leaves, how it goes on, what is refused."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from layouts import write_hdf5
+
+import fl
+from fl import cli
+from fl.algorithms import ALGORITHMS
+from fl.checkpoint import Checkpoints
+from fl.rundir import RunDir
+from fl.settings import Settings
+from fl.training import Training
+
+TINY = {"clients": 4, "clients_per_round": 3, "model": "softmax", "batch_size": 100}
+
+
+def training(folder, rounds=2, workers=1, **changes):
+    settings = Settings(**{**TINY, **changes})
+    return Training(settings, RunDir(folder, settings.as_json()), rounds=rounds, workers=workers)
+
+
+def finished(folder, **options):
+    """The weights after a whole training, and its rounds' metrics."""
+    run = training(folder, **options)
+    metrics = list(run)
+    return run.state.weights.to_vector(), metrics
+
+
+def lines(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Four rounds without an interruption: (folder, weights, metrics)."""
+    folder = tmp_path_factory.mktemp("whole")
+    return folder, *finished(folder, rounds=4, dropout=0.2, algorithm="fedadam")
+
+
+def test_a_run_leaves_a_line_and_an_event_for_each_round(whole):
+    folder, _, metrics = whole
+    written = lines(folder)
+    assert written == json.loads(json.dumps(metrics))
+    assert [line["round"] for line in written] == [1, 2, 3, 4]
+    for line in written:
+        assert len(line["selection"]["cohort"]) == 3
+        assert line["eval"]["num_examples"] == 359
+        assert line["aggregator"]["kind"] == "secure"
+    steps = {}
+    for record in tf.data.TFRecordDataset([str(f) for f in (folder / "events").iterdir()]):
+        event = tf.compat.v1.Event.FromString(record.numpy())
+        for value in event.summary.value:
+            assert value.metadata.plugin_data.plugin_name == "scalars"
+            steps.setdefault(value.tag, []).append((event.step, tf.make_ndarray(value.tensor)))
+    for name in (
+        "train/loss", "train/accuracy", "eval/accuracy", "aggregator/bytes_up",
+        "aggregator/survivors", "aggregator/clip_fraction", "finalizer/update_norm",
+    ):  # fmt: skip
+        assert [step for step, _ in steps[name]] == [1, 2, 3, 4]
+    survivors = [len(line["aggregator"]["survivors"]) for line in written]
+    assert [int(value) for _, value in steps["aggregator/survivors"]] == survivors
+
+
+def test_a_run_goes_on_where_it_was(whole, tmp_path):
+    _, weights, metrics = whole
+    options = {"dropout": 0.2, "algorithm": "fedadam"}
+    finished(tmp_path, rounds=1, **options)
+    finished(tmp_path, rounds=3, **options)
+    with open(tmp_path / "metrics.jsonl", "a") as file:  # a process that was killed while it wrote
+        file.write('{"round": 4, "left": "behind"}\n{"round": 5, "cut o')
+    resumed = training(tmp_path, rounds=4, **options)
+    assert resumed.found.round == 3
+    assert [m["round"] for m in resumed] == [4]
+    np.testing.assert_array_equal(resumed.state.weights.to_vector(), weights, strict=True)
+    assert [line["round"] for line in lines(tmp_path)] == [1, 2, 3, 4]
+    assert [line["eval"] for line in lines(tmp_path)] == [m["eval"] for m in metrics]
+    assert list(training(tmp_path, rounds=4, **options)) == []
+
+
+def test_two_workers_end_with_the_same_weights(whole, tmp_path):
+    _, weights, _ = whole
+    options = {"dropout": 0.2, "algorithm": "fedadam", "workers": 2}
+    np.testing.assert_array_equal(finished(tmp_path, rounds=4, **options)[0], weights)
+
+
+def test_a_damaged_checkpoint_costs_its_round_and_nothing_else(whole, tmp_path):
+    _, weights, _ = whole
+    options = {"dropout": 0.2, "algorithm": "fedadam"}
+    finished(tmp_path, rounds=3, **options)
+    newest = tmp_path / "checkpoints" / "round-00000003.npz"
+    newest.write_bytes(newest.read_bytes()[:-200])
+    resumed = training(tmp_path, rounds=4, **options)
+    assert resumed.found.damaged == ("round-00000003.npz",)
+    assert [m["round"] for m in resumed] == [3, 4]
+    np.testing.assert_array_equal(resumed.state.weights.to_vector(), weights)
+
+
+def test_a_round_that_too_few_finish_changes_no_weight_and_the_next_begins(tmp_path):
+    run = training(tmp_path, rounds=2, dropout=1.0)
+    before = run.state.weights.to_vector()
+    metrics = list(run)
+    assert [m["failed"] for m in metrics] == ["0 clients advertised keys, fewer than 3"] * 2
+    np.testing.assert_array_equal(run.state.weights.to_vector(), before)
+    assert cli.run(["train", "--rounds", "1", "--dropout", "1", "--run-dir", f"{tmp_path}/b"]) == 0
+
+
+def test_where_nobody_is_eligible_the_round_fails(tmp_path):
+    (metrics,) = training(tmp_path, rounds=1, min_examples=10_000)
+    assert metrics["failed"] == "nobody takes part: 0 of 4 are eligible"
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_every_algorithm_learns_by_its_name(tmp_path, algorithm):
+    options = {"rounds": 3, "algorithm": algorithm, "aggregator": "plain", "batch_size": 20}
+    _, metrics = finished(tmp_path, **options)
+    losses = [m["eval"]["loss"] for m in metrics]
+    assert losses == sorted(losses, reverse=True)
+
+
+def test_two_commands_and_what_they_print(tmp_path, capsys):
+    run = ["--run-dir", str(tmp_path / "run")]
+    begun = ["train", "--model", "softmax", "--rounds", "2", "--over-selection", "1.3"]
+    assert cli.run([*begun, *run]) == 0
+    shown = capsys.readouterr().out
+    assert "10 clients, 650 weights" in shown
+    assert "10/10" in shown
+    assert f"saved {tmp_path}/run/model.keras" in shown
+    model = ["--model", f"{tmp_path}/run/model.keras"]
+    assert cli.run(["evaluate", *model, "--json"]) == 0
+    seen = json.loads(capsys.readouterr().out.splitlines()[-1])
+    tested = lines(tmp_path / "run")[-1]["eval"]
+    assert seen["client_work"]["eval"]["accuracy"] == pytest.approx(tested["accuracy"], rel=1e-6)
+    assert seen["aggregator"]["kind"] == "secure"
+    assert cli.run(["evaluate", *model, "--aggregator", "plain", "--clients", "1"]) == 0
+    assert "plain sum over 1 clients" in capsys.readouterr().out
+    again = ["train", *model, "--rounds", "1", "--run-dir", f"{tmp_path}/more"]
+    assert cli.run(again) == 0
+    assert "650 weights" in capsys.readouterr().out
+
+
+def test_a_model_of_characters(tmp_path, capsys):
+    role = {"snippets": np.array([b"To be, or not to be", b"that is the question"])}
+    for part in ("train", "test"):
+        write_hdf5(tmp_path / f"shakespeare_{part}.h5", {"HAMLET": role, "YORICK": role})
+    data = ["--dataset", "shakespeare", "--data-dir", str(tmp_path), "--model", "lstm"]
+    few = ["--rounds", "1", "--clients-per-round", "2", "--batch-size", "2"]
+    assert cli.run(["train", *data, *few, "--run-dir", str(tmp_path / "run")]) == 0
+    (line,) = lines(tmp_path / "run")
+    assert line["client_work"]["train"]["num_examples"] == 4
+    # the loss of chance is ln 90; of 320 places 82 hold a symbol, and the others weigh nothing
+    assert line["client_work"]["train"]["loss"] == pytest.approx(np.log(90) * 82 / 320, rel=0.01)
+    assert "2 clients, 295210 weights" in capsys.readouterr().out
+
+
+MISTAKES = {
+    "data set": (["--dataset", "mnits"], "unknown data set 'mnits'"),
+    "missing file": (["--dataset", "mnist", "--data-dir", "."], "there is no mnist.npz in ."),
+    "partition": (["--partition", "fair"], "unknown partition 'fair': iid, sequential"),
+    "writers": (["--partition", "writer"], "the writers of digits are not known"),
+    "model": (["--model", "transformer"], "unknown model 'transformer': softmax, mlp, cnn"),
+    "model file": (["--model", "no.keras"], "no.keras is not a model"),
+    "text model": (["--model", "lstm"], "'lstm' does not take x of float32"),
+    "algorithm": (["--algorithm", "fedmagic"], "unknown algorithm 'fedmagic': fedavg, "),
+    "aggregator": (["--aggregator", "open"], "aggregator 'open': secure or plain expected"),
+    "condition": (["--require", "sunny"], "unknown condition 'sunny': charging, unmetered, idle"),
+    "clients": (["--clients", "2000"], "1438 examples for 2000 clients"),
+    "dropout": (["--dropout", "1.5"], "--dropout"),
+    "threshold": (["--threshold", "1.5"], "threshold 1.5 is 15 of 10 clients"),
+    "run directory": (["--run-dir", "/dev/null/x"], "no run directory /dev/null/x"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capfd, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(["train", "--rounds", "1", *arguments]) == 2
+    seen = capfd.readouterr().err
+    assert seen.startswith("fl: ")
+    assert seen.count("\n") == 1
+    assert message in seen
+
+
+def test_another_run_is_not_overwritten(whole, tmp_path):
+    folder, _, _ = whole
+    with pytest.raises(fl.CheckpointError, match=r"other settings \(seed=0 there\)"):
+        training(folder, dropout=0.2, algorithm="fedadam", seed=1)
+    (tmp_path / "settings.json").write_text("{")
+    with pytest.raises(fl.CheckpointError, match=r"settings\.json is damaged"):
+        training(tmp_path)
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_help_needs_no_tensorflow(command):
+    code = (
+        "import sys\nfrom fl import cli\n"
+        f"assert cli.run(['{command}', '--help']) == 0\n"
+        "print([m for m in ('tensorflow', 'keras', 'h5py') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+ROUNDS = 12
+COMMAND = [
+    *("train", "--model", "softmax", "--algorithm", "fedyogi", "--rounds", str(ROUNDS)),
+    *("--dropout", "0.1", "--over-selection", "1.2", "--keep", "2", "--run-dir"),
+]
+
+
+def commands(*folders):
+    """One process that trains in one folder after the other."""
+    runs = "".join(f"cli.run({[*COMMAND, str(folder)]}) or " for folder in folders)
+    return subprocess.Popen(
+        [sys.executable, "-c", f"import sys; from fl import cli; sys.exit({runs}0)"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+
+
+def final_checkpoint(folder):
+    with np.load(folder / "checkpoints" / f"round-{ROUNDS:08}.npz") as file:
+        return {name: file[name] for name in file.files}
+
+
+@pytest.mark.parametrize("kills", [1, pytest.param(8, marks=pytest.mark.slow)])
+def test_killed_at_any_moment_it_ends_with_the_same_weights(tmp_path, kills):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    rng = random.Random(os.getpid())  # another moment each time the tests are run
+    for kill in range(kills):
+        process = commands(killed)
+        for line in process.stdout:
+            if line.split()[:1] and line.split()[0].isdecimal() and "weights" not in line:
+                break  # a round is done: the next one is on its way
+        time.sleep(rng.uniform(0, 0.3))
+        process.send_signal(signal.SIGINT if kill % 3 == 1 else signal.SIGKILL)
+        assert "Traceback" not in process.communicate()[0]
+    last = commands(killed, whole)
+    shown = last.communicate()[0]
+    assert last.returncode == 0, shown
+    assert "going on after round" in shown
+    expected, seen = final_checkpoint(whole), final_checkpoint(killed)
+    assert expected.keys() == seen.keys()
+    for name, array in expected.items():
+        np.testing.assert_array_equal(seen[name], array, strict=True)
+    assert [line["round"] for line in lines(killed)] == list(range(1, ROUNDS + 1))
+
+
+def test_ctrl_c_says_that_it_can_go_on(tmp_path, monkeypatch, capsys):
+    def interrupted(self):
+        yield next(rounds(self))
+        raise KeyboardInterrupt
+
+    rounds = Training.__iter__
+    monkeypatch.setattr(Training, "__iter__", interrupted)
+    command = ["train", "--model", "softmax", "--rounds", "3", "--run-dir", str(tmp_path)]
+    assert cli.run(command) == 130
+    assert "interrupted in round 2: the same command goes on" in capsys.readouterr().out
+    monkeypatch.undo()
+    assert cli.run(command) == 0
+    assert "going on after round 1" in capsys.readouterr().out
+    assert len(lines(tmp_path)) == 3
+    assert Checkpoints(tmp_path / "checkpoints")._paths()[-1].name == "round-00000003.npz"

@@ -1,0 +1,59 @@
+"""docs/checks.md names functions and tests: each exists, and no file of attacks is missing."""
+
+import ast
+import importlib
+import re
+from functools import reduce
+from pathlib import Path
+
+import pytest
+
+from tests.attacks.removed import checks
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "docs" / "checks.md").read_text()
+ROWS = [
+    [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+    for line in TEXT.splitlines()
+    if line.startswith("| ") and not line.startswith(("| threat |", "| fault |"))
+]
+
+
+def quoted(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def test_there_are_rows() -> None:
+    assert len(ROWS) > 60
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_the_functions_of_a_row_exist(row: list[str]) -> None:
+    names = quoted(row[-2])
+    assert names or row[-2].startswith("nothing: ")
+    for name in names:
+        module, *path = name.split(".")
+        assert path, f"{name} names no function"
+        reduce(getattr, path, importlib.import_module(f"secagg.{module}"))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_the_tests_of_a_row_exist(row: list[str]) -> None:
+    names = quoted(row[-1])
+    assert names
+    for name in names:
+        path, _, function = name.partition("::")
+        file = ROOT / (path if path.startswith("tests/") else f"tests/attacks/{path}")
+        tree = ast.parse(file.read_text())
+        defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+        assert not function or function in defined, name
+
+
+def test_every_file_of_attacks_is_in_the_table() -> None:
+    named = {name.partition("::")[0] for row in ROWS for name in quoted(row[-1])}
+    files = {file.name for file in (ROOT / "tests" / "attacks").glob("test_*.py")}
+    assert files <= named
+
+
+def test_the_number_of_checks_is_the_number_there_is() -> None:
+    assert f"({len(checks())} of them" in TEXT
