@@ -147,7 +147,7 @@ def main() -> None:
     parser.add_argument("--only", type=int, nargs="*", help="workloads by number, from 0")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     options = parser.parse_args()
-    one_thread_each()
+    one_thread_each(options.workers)
     (x, y), _ = fl.data.load("mnist", options.data_dir)
     chosen = WORKLOADS if options.only is None else [WORKLOADS[i] for i in options.only]
     results = []

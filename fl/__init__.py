@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fl import clipping as clipping
+    from fl import data as data
     from fl.analytics import (
         Answer,
         Histogram,
@@ -104,8 +105,8 @@ _HOME = {
     "fl.fedprox": ("build_unweighted_fed_prox", "build_weighted_fed_prox"),
     "fl.fedsgd": ("build_fed_sgd",),
     "fl.kmeans": ("KMeansState", "build_fed_kmeans"),
-    "fl.parallel": ("with_workers",),
     "fl.models": ("from_keras_model",),
+    "fl.parallel": ("with_workers",),
     "fl.personalization": ("FineTune", "build_personalization_eval"),
     "fl.server": ("ServerState",),
     "fl.sums": ("PlainSum", "SecAggError", "SecureSum", "TooFewClients"),

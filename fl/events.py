@@ -38,11 +38,10 @@ def scalars(metrics: Mapping[str, Any], parameters: int) -> Iterator[tuple[str, 
     if "aggregator" in metrics:
         seen = metrics["aggregator"]
         survivors = len(seen["survivors"])
-        yield "aggregator/bytes_up", seen["bytes_up"]
-        yield "aggregator/bytes_down", seen["bytes_down"]
+        yield from ((f"aggregator/{k}", v) for k, v in seen.items() if isinstance(v, int | float))
         yield "aggregator/survivors", survivors
         yield "aggregator/dropped", len(seen["dropped"])
-        yield "aggregator/clip_fraction", seen["clipped"] / max(survivors * parameters, 1)
+        yield "aggregator/clipped_fraction", seen["clipped"] / max(survivors * parameters, 1)
     for part in ("finalizer", "seconds"):
         yield from ((f"{part}/{name}", value) for name, value in metrics.get(part, {}).items())
 

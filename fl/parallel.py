@@ -41,14 +41,14 @@ def with_workers(build: Callable[[], FedAvg], workers: int) -> FedAvg:
     return first
 
 
-def one_thread_each() -> None:
-    """Let TensorFlow use one thread an operation, and run one operation at a time.
+def one_thread_each(workers: int = 1) -> None:
+    """Let TensorFlow use one thread an operation, and run as many operations at a time as workers.
 
     For models of the size that clients train, more threads cost more than they bring. Raises
     RuntimeError where TensorFlow has already computed something.
     """
     tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(workers)
 
 
 class TrainerPool:

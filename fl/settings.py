@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from fl import algorithms, zoo
+from fl.clipping import AdaptiveNorm, ByNorm
 from fl.contribution import Aggregator
 from fl.data.clients import ClientData
 from fl.data.federated import Division, Federated
@@ -46,6 +47,8 @@ class Settings:
     epochs: int = 1
     aggregator: str = "secure"
     clip: float = 4.0
+    clip_norm: float | None = None
+    clip_quantile: float | None = None
     threshold: float | None = None
     seed: int = 0
 
@@ -110,9 +113,16 @@ def process_of(
 
 def aggregator(settings: Settings, examples: Mapping[str, int]) -> Aggregator:
     """The sum. Weights up to the largest client's size are allowed for. Raises AggregationError."""
+    summed = _sum(settings, max(examples.values()))
+    if settings.clip_quantile is not None:
+        initial = 1.0 if settings.clip_norm is None else settings.clip_norm
+        return AdaptiveNorm(summed, initial=initial, quantile=settings.clip_quantile)
+    return summed if settings.clip_norm is None else ByNorm(summed, settings.clip_norm)
+
+
+def _sum(settings: Settings, largest: int) -> Aggregator:
     if settings.aggregator == "plain":
         return PlainSum(threshold=settings.threshold)
     if settings.aggregator != "secure":
         raise AggregationError(f"aggregator {settings.aggregator!r}: secure or plain expected")
-    largest = max(examples.values())
     return SecureSum(threshold=settings.threshold, clip=settings.clip, max_weight=largest)

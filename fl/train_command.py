@@ -79,6 +79,12 @@ def train(
     epochs: Annotated[int, _option(_ROUND, "Passes over a client's examples.", min=1)] = 1,
     aggregator: Aggregator = "secure",
     clip: Annotated[float, _option(_ROUND, "Largest coordinate of an update, if secure.")] = 4.0,
+    clip_norm: Annotated[
+        float | None, _option(_ROUND, "Largest norm of an update; default: any.")
+    ] = None,
+    clip_quantile: Annotated[
+        float | None, _option(_ROUND, "Move the largest norm to this quantile of the norms.")
+    ] = None,
     threshold: Annotated[
         float | None, _option(_ROUND, "Fraction that must finish; default: above two thirds.")
     ] = None,
@@ -99,7 +105,7 @@ def train(
     """
     console = Console()
     with console.status("starting TensorFlow"):
-        _start()
+        _start(workers)
         from fl.rundir import RunDir
         from fl.settings import Settings
         from fl.training import Training
@@ -125,6 +131,8 @@ def train(
         epochs=epochs,
         aggregator=aggregator,
         clip=clip,
+        clip_norm=clip_norm,
+        clip_quantile=clip_quantile,
         threshold=threshold,
         seed=seed,
     )
@@ -248,12 +256,12 @@ def _bars(console: Console) -> Progress:
     return Progress(text, *columns, console=console, transient=True)
 
 
-def _start() -> None:
+def _start(workers: int = 1) -> None:
     quiet.import_tensorflow()
     from fl.parallel import one_thread_each
 
     try:
-        one_thread_each()
+        one_thread_each(workers)
     except RuntimeError as error:
         # The command is run by a program that has used TensorFlow: it keeps that program's threads.
         if "after initialization" not in str(error):

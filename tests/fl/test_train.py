@@ -64,7 +64,7 @@ def test_a_run_leaves_a_line_and_an_event_for_each_round(whole):
             steps.setdefault(value.tag, []).append((event.step, tf.make_ndarray(value.tensor)))
     for name in (
         "train/loss", "train/accuracy", "eval/accuracy", "aggregator/bytes_up",
-        "aggregator/survivors", "aggregator/clip_fraction", "finalizer/update_norm",
+        "aggregator/survivors", "aggregator/clipped_fraction", "finalizer/update_norm",
     ):  # fmt: skip
         assert [step for step, _ in steps[name]] == [1, 2, 3, 4]
     survivors = [len(line["aggregator"]["survivors"]) for line in written]
@@ -117,6 +117,19 @@ def test_a_round_that_too_few_finish_changes_no_weight_and_the_next_begins(tmp_p
 def test_where_nobody_is_eligible_the_round_fails(tmp_path):
     (metrics,) = training(tmp_path, rounds=1, min_examples=10_000)
     assert metrics["failed"] == "nobody takes part: 0 of 4 are eligible"
+
+
+def test_updates_clipped_by_norm_and_the_bound_that_follows_them(tmp_path):
+    _, fixed = finished(tmp_path / "fixed", clip_norm=1e-3, client_lr=1.0)
+    assert [m["aggregator"]["clip_fraction"] for m in fixed] == [1.0, 1.0]
+    assert all(m["finalizer"]["update_norm"] <= 1.01e-3 for m in fixed)
+    options = {"clip_norm": 1e-3, "clip_quantile": 0.5}
+    _, adaptive = finished(tmp_path / "adaptive", **options)
+    norms = [m["aggregator"]["clip_norm"] for m in adaptive]
+    assert norms[1] > norms[0] == 1e-3
+    resumed = training(tmp_path / "adaptive", rounds=3, **options)
+    (metrics,) = resumed
+    assert metrics["aggregator"]["clip_norm"] > norms[1]
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
