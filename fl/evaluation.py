@@ -58,7 +58,7 @@ class FedEval:
         check_dropouts({}, len(client_data))
         started = time.perf_counter()
         message = plan.write(self._terms, weights.to_vector())
-        received = [plan.read(message) for _ in client_data]
+        received = [plan.read(message) for _ in range(len(client_data))]
         contributions = for_each_client(
             client_data, lambda client, data: self._evaluate(received[client], client, data)
         )

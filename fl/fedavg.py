@@ -183,7 +183,7 @@ class FedAvg:
         terms = self._terms_of(state.round)
         message = plan.write(terms, state.weights.to_vector())
         # Each client reads and hashes the bytes that it was sent; here all are sent the same.
-        received = [plan.read(message) for _ in client_data]
+        received = [plan.read(message) for _ in range(len(client_data))]
         contributions = for_each_client(
             client_data,
             lambda client, data: self._train(received[client], client, data),

@@ -1,5 +1,7 @@
 """Clients trained in parallel give what they give one after another, bit for bit."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 import pytest
@@ -46,18 +48,32 @@ def test_an_error_names_its_client_and_harms_no_other(processes):
     np.testing.assert_array_equal(again.weights.to_vector(), one.weights.to_vector())
 
 
-def test_data_are_taken_when_their_turn_comes(processes):
-    class Cohort(list):
-        taken = 0
+class Cohort(Sequence):
+    """Clients' data that are made when they are asked for."""
 
-        def __getitem__(self, client):
-            self.taken += 1
-            return super().__getitem__(client)
+    def __init__(self, clients):
+        self.clients = clients
+        self.taken = []
 
+    def __len__(self):
+        return self.clients
+
+    def __getitem__(self, client):
+        if client >= self.clients:
+            raise IndexError(client)
+        self.taken.append(client)
+        return arrays(8, seed=client)
+
+
+def test_data_are_taken_once_when_their_turn_comes(processes):
+    evaluate = fl.build_fed_eval(model_fn, aggregator=fl.PlainSum())
     for process in processes:
-        cohort = Cohort(arrays(8, seed=n) for n in range(6))
-        process.next(process.initialize(), cohort)
-        assert cohort.taken == 6
+        cohort = Cohort(6)
+        state = process.next(process.initialize(), cohort).state
+        assert sorted(cohort.taken) == list(range(6))
+    cohort = Cohort(4)
+    evaluate(state.weights, cohort)
+    assert cohort.taken == [0, 1, 2, 3]
 
 
 def test_workers_that_are_not_alike_are_refused():
