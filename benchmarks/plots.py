@@ -46,7 +46,7 @@ def against(rows: list[dict], key: str, label: str, fixed: dict) -> plt.Figure:
         for drop, colour in COLOURS.items():
             here = [r for r in rows if r["drop"] == drop and fixed.items() <= r.items()]
             here.sort(key=lambda row: row[key])
-            if not here or (side == "client" and drop):
+            if len(here) < 2 or (side == "client" and drop):
                 continue
             xs = [row[key] for row in here]
             name = "measured" if side == "client" else f"{drop:.0%} dropped"
@@ -54,8 +54,19 @@ def against(rows: list[dict], key: str, label: str, fixed: dict) -> plt.Figure:
             floors = [row[f"{side}_floor_s"] for row in here]
             panel.plot(xs, floors, ":", color=colour, label="_" if drop else "the primitives alone")
         panel.set(xscale="log", yscale="log", xlabel=label, ylabel="CPU seconds", title=side)
+        plain(panel, sorted({r[key] for r in rows if fixed.items() <= r.items()}))
         panel.legend()
     return figure
+
+
+def plain(panel: plt.Axes, xs: list[int]) -> None:
+    """A logarithmic panel with ticks where something was measured, and numbers in full."""
+    panel.set_xticks(xs, [f"{x:,}" for x in xs])
+    panel.minorticks_off()
+    low, high = panel.get_ylim()
+    ticks = [m * 10.0**e for e in range(-4, 3) for m in (1, 2, 5)]
+    shown = [tick for tick in ticks if low <= tick <= high]
+    panel.set_yticks(shown, [f"{tick:g}" for tick in shown])
 
 
 def phases(rows: list[dict]) -> plt.Figure:
@@ -100,6 +111,7 @@ def sparse(clients: list[dict]) -> plt.Figure:
         xscale="log", yscale="log", xlabel="clients n", ylabel="CPU seconds of one client",
         title="sparse graph, d = 1000, 5 % corrupt, 5 % drop-outs",
     )  # fmt: skip
+    plain(panel, xs)
     panel.legend()
     return figure
 

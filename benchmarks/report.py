@@ -95,6 +95,8 @@ def rates(results: dict[str, dict]) -> str:
 
 def workers(results: dict[str, dict]) -> str:
     """What two processes bring."""
+    if "workers" not in results:
+        return ""
     row = results["workers"]
     names = ("wall_s", "server_cpu_s", "workers_cpu_s")
     rows = [

@@ -5,9 +5,10 @@
     traffic  = devices a day · bytes of a client / 86 400 · peak
 
 Devices are sharded into sessions whose sums are added: each is independent, so cost is linear in
-them.  Server and client seconds are those of `benchmarks.floor`, with the bytes of a mask at the
-rate of `masks.add_masks`; units are measured here and now.  It is arithmetic: nothing is known of
-the network, of the storage of sums, or of how devices are chosen.
+them.  Seconds are those of `benchmarks.floor`, with the bytes of a mask at the rate of
+`masks.add_masks`, and for each client what a small session takes beyond its floor; all units are
+measured here and now.  It is arithmetic: nothing is known of the network, of the storage of sums,
+or of how devices are chosen.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import statistics
 import numpy as np
 
 import secagg
-from benchmarks import floor
+from benchmarks import floor, protocol
 from benchmarks.protocol import COLD, Session
 from secagg import costs, masks
 from secagg.parameters import choose
@@ -32,11 +33,33 @@ LENGTH = 1_400_000  # parameters of their next-word model
 FLEETS = [10**exponent for exponent in range(3, 8)]
 
 
+CALIBRATION = (50, 1000)  # clients and words of the session that gives the rest
+
+
 def units() -> dict[str, float]:
     """CPU seconds of this package: the floor's units, masks as they are expanded and added."""
     words, seeds = np.zeros(2**20, np.uint32), [(bytes(masks.SEED_BYTES), 1)]
     mask = floor.seconds(lambda: masks.add_masks([words], seeds), 3)
     return floor.units() | {"aes_byte": mask / words.nbytes}
+
+
+def beyond() -> dict[str, float]:
+    """CPU seconds beyond the floor for each client of a session: of the client, of the server."""
+    n, d = CALIBRATION
+    row = protocol.measure(n, d, 32, 0.0)
+    return {
+        side: (row[f"{side}_cpu_s"] - row[f"{side}_floor_s"]) / n for side in ("client", "server")
+    }
+
+
+def server_seconds(unit: dict[str, float], rest: dict[str, float], row: dict[str, int]) -> float:
+    """Of one session."""
+    return floor.server(unit, row) + row["n"] * rest["server"]
+
+
+def client_seconds(unit: dict[str, float], rest: dict[str, float], row: dict[str, int]) -> float:
+    """Of one client."""
+    return floor.client(unit, row) + row["n"] * rest["client"]
 
 
 def shape(n: int, d: int, dropped: int) -> dict[str, int]:
@@ -47,7 +70,7 @@ def shape(n: int, d: int, dropped: int) -> dict[str, int]:
     }  # fmt: skip
 
 
-def fleet(devices: int, unit: dict[str, float]) -> dict[str, float]:
+def fleet(devices: int, unit: dict[str, float], rest: dict[str, float]) -> dict[str, float]:
     """What that many devices a day take."""
     row = shape(SELECTED, LENGTH, round(DROPPED * SELECTED))
     choice = choose(SELECTED, corrupt=0.05, dropout=0.1, graph="complete")
@@ -58,16 +81,16 @@ def fleet(devices: int, unit: dict[str, float]) -> dict[str, float]:
     return {
         "devices": devices,
         "sessions": sessions,
-        "server_cores": sessions * floor.server(unit, row) / DAY * PEAK,
+        "server_cores": sessions * server_seconds(unit, rest, row) / DAY * PEAK,
         "memory_bytes": at_once * (4 * LENGTH + ciphertexts),
         "up_bytes_per_s": devices * sum(r.up for r in rounds) / DAY * PEAK,
         "down_bytes_per_s": devices * sum(r.down for r in rounds) / DAY * PEAK,
-        "client_s": floor.client(unit, row),
-        "server_s_per_session": floor.server(unit, row),
+        "client_s": client_seconds(unit, rest, row),
+        "server_s_per_session": server_seconds(unit, rest, row),
     }
 
 
-def check(sessions: int, n: int, d: int) -> dict[str, float]:
+def check(sessions: int, n: int, d: int, rest: dict[str, float]) -> dict[str, float]:
     """Really run so many sessions, add their sums, and compare the seconds with the model's."""
     before, dropped = units(), round(DROPPED * n)
     total, expected = np.zeros(d, np.uint32), 0
@@ -90,9 +113,9 @@ def check(sessions: int, n: int, d: int) -> dict[str, float]:
         "d": d,
         "dropped": dropped,
         "server_s": sum(server),
-        "server_predicted_s": sessions * floor.server(unit, row),
+        "server_predicted_s": sessions * server_seconds(unit, rest, row),
         "client_s": statistics.median(client),
-        "client_predicted_s": floor.client(unit, row),
+        "client_predicted_s": client_seconds(unit, rest, row),
     }
 
 
@@ -104,10 +127,11 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=100, help="clients of a session")
     parser.add_argument("--d", type=int, default=10_000, help="words of the vector")
     options = parser.parse_args()
-    unit = units()
-    result: dict = {"units": unit, "fleets": [fleet(devices, unit) for devices in FLEETS]}
+    unit, rest = units(), beyond()
+    fleets = [fleet(devices, unit, rest) for devices in FLEETS]
+    result: dict = {"units": unit, "beyond": rest, "fleets": fleets}
     if options.check:
-        result["check"] = check(options.sessions, options.n, options.d)
+        result["check"] = check(options.sessions, options.n, options.d, rest)
     print(json.dumps(result))
 
 

@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(_MODULE_OF[name]), name)
     else:
         raise AttributeError(f"module 'fl' has no attribute {name!r}")
-    _require_tensorflow()  # Keras is imported now, and may have read its backend from a file
+    require_tensorflow()  # Keras is imported now, and may have read its backend from a file
     return value
 
 
@@ -132,7 +133,7 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-def _require_tensorflow() -> None:
+def require_tensorflow() -> None:
     """Raise ImportError, in one line, where TensorFlow or Keras on TensorFlow is not to be had."""
     if importlib.util.find_spec("tensorflow") is None:
         version = ".".join(map(str, sys.version_info[:2]))
@@ -157,4 +158,6 @@ def _keras_backend() -> str | None:
     return os.environ.get("KERAS_BACKEND")
 
 
-_require_tensorflow()
+# The `fl` command says the same in one line and without a traceback, when it comes to training.
+if Path(sys.argv[0]).stem != "fl":
+    require_tensorflow()

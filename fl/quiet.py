@@ -14,11 +14,17 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from fl import require_tensorflow
+
 _STDERR = 2
 
 
 def import_tensorflow() -> None:
-    """Import TensorFlow and Keras; nothing of it reaches stderr unless it fails."""
+    """Import TensorFlow and Keras; nothing of it reaches stderr unless it fails.
+
+    ImportError, in one line, where TensorFlow or Keras on TensorFlow is not to be had.
+    """
+    require_tensorflow()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _held_back():
         importlib.import_module("tensorflow")

@@ -5,7 +5,8 @@
 
 Clients are roster indices 0..m-1 here.  A graph is given as closed neighbourhoods, N(u) ∪ {u} in
 ascending order, because that is who holds shares of b_u.  Nobody picks a position on the ring: the
-order is a hash of the whole roster, parameters and every key included.
+order is a hash of the whole roster: of every key, and of every commitment, which is itself a hash
+over the parameters.
 """
 
 from dataclasses import dataclass, field
@@ -71,11 +72,11 @@ class Complete:
 
     def row(self, roster_digest: bytes, m: int, i: int) -> Indices:
         """0..m-1, whoever asks."""
-        return np.arange(m)
+        return np.arange(m, dtype=np.int64)
 
     def rows(self, roster_digest: bytes, m: int) -> Indices:
         """A read-only view that costs one row."""
-        return np.broadcast_to(np.arange(m), (m, m))
+        return np.broadcast_to(np.arange(m, dtype=np.int64), (m, m))
 
 
 @dataclass(frozen=True)
@@ -158,9 +159,10 @@ def graph_of(choice: Choice) -> Graph:
 def _ring(roster_digest: bytes, m: int) -> tuple[Indices, Indices]:
     """The clients in ring order, and the position of each."""
     hashes = [sha256(GRAPH, roster_digest, i.to_bytes(8, "little")) for i in range(m)]
-    ring = np.array(sorted(range(m), key=hashes.__getitem__))
+    ring = np.array(sorted(range(m), key=hashes.__getitem__), np.int64)
     position = np.empty(m, np.int64)
     position[ring] = np.arange(m)
+    ring.flags.writeable = position.flags.writeable = False  # one copy serves all callers
     return ring, position
 
 

@@ -79,6 +79,8 @@ def add_masks(vectors: Sequence[RingVector], streams: Iterable[tuple[bytes, int]
 
 def expand(seed: bytes, length: int, dtype: DTypeLike, *, index: int = 0) -> RingVector:
     """The whole mask of one vector: `length` words. For tests and readers; `add_masks` is lean."""
+    if index < 0:
+        raise LocalProtocolError(f"index={index} is negative")
     vectors = [np.zeros(0, np.uint8) for _ in range(index)]
     mask: RingVector = np.zeros(length, dtype)
     add_masks([*vectors, mask], [(seed, 1)])

@@ -24,8 +24,12 @@ _GROUPS = 2**16  # groups of eight words a step: numpy calls are few, temporarie
 def pack(spec: VectorSpec, words: RingVector) -> memoryview:
     """The low `spec.bits` bits of each word (dtype `spec.dtype`): ⌈len(words)·bits/8⌉ bytes."""
     octets = words.view(np.uint8).reshape(len(words), -1)
+    if spec.bits == 8 * spec.dtype.itemsize:
+        return octets.reshape(-1).data
     if spec.bits % 8 == 0:
-        return np.ascontiguousarray(octets[:, : spec.bits // 8]).reshape(-1).data
+        narrow = np.empty((len(words), spec.bits // 8), np.uint8)
+        _copy_columns(octets, narrow)
+        return narrow.reshape(-1).data
     groups = -(-len(words) // 8)
     padded = np.zeros((groups, 8), spec.dtype)
     np.bitwise_and(words, _mask(spec), out=padded.reshape(-1)[: len(words)])
@@ -50,9 +54,15 @@ def unpack(spec: VectorSpec, count: int, raw: memoryview) -> RingVector:
         return octets.view(spec.dtype)
     if spec.bits % 8 == 0:
         wide = np.zeros((count, spec.dtype.itemsize), np.uint8)
-        wide[:, : spec.bits // 8] = octets.reshape(count, -1)
+        _copy_columns(octets.reshape(count, -1), wide)
         return wide.view(spec.dtype).reshape(-1)
     return _unpack_general(spec, count, octets)
+
+
+def _copy_columns(source: Bytes, target: Bytes) -> None:
+    """As many columns as both have, one by one: numpy is slow along an axis of three."""
+    for column in range(min(source.shape[1], target.shape[1])):
+        target[:, column] = source[:, column]
 
 
 def _unpack_general(spec: VectorSpec, count: int, octets: Bytes) -> RingVector:

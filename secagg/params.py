@@ -39,8 +39,8 @@ class VectorSpec:
     bits: int
 
     def __post_init__(self) -> None:
-        if not (type(self.name) is str and self.name):
-            raise LocalProtocolError("a vector needs a name")
+        if not (type(self.name) is str and self.name and self.name.isprintable()):
+            raise LocalProtocolError(f"a vector needs a printable name, seen {self.name!r}")
         if not (type(self.length) is int and 1 <= self.length < MAX_LENGTH):
             raise LocalProtocolError(
                 f"vector {self.name!r}: length {self.length!r} is not in 1..2^40-1"

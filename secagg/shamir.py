@@ -109,7 +109,9 @@ def _lagrange_at_zero(xs: bytes) -> Field:
     differences = x[None, :] - x[:, None]
     np.fill_diagonal(differences, 1)
     # Π_{j≠i} x_j = (Π_j x_j) / x_i, so one inverse serves both
-    return product(x) * inverse(product(differences) * x % P) % P
+    coefficients: Field = product(x) * inverse(product(differences) * x % P) % P
+    coefficients.flags.writeable = False  # one copy serves all callers
+    return coefficients
 
 
 @lru_cache(maxsize=4)
