@@ -106,6 +106,8 @@ class Params:
         session: bytes | None = None,
         context: bytes = b"",
     ) -> None:
+        if isinstance(vectors, VectorSpec):
+            raise LocalProtocolError("vectors is a VectorSpec, expected a list of them")
         _check_ints(n=n, t=t, corrupt=corrupt, min_roster=min_roster, min_survivors=min_survivors)
         graph = Complete() if graph is None else graph
         t, corrupt = graph.defaults(n, t, corrupt)
