@@ -12,11 +12,13 @@
     4 Unmasking      a share of b_v or of s_sk_v    ─▶  U5: the sum over U3
 
 The protocol is that of Bonawitz et al. 2017, actively secure, with the sparse graphs of Bell et al.
-2020.  `run` plays a whole session in memory; `Client` and `Server` are for your own network;
-`masks` works alone.
+2020.  `run` plays a whole session in memory; `Client` and `Server` are for your own network
+(docs/embedding.md); `masks` works alone.
 """
 
-from secagg import masks, wire
+from secagg import identity, masks, wire
+from secagg.authority import Authority
+from secagg.authority import load as load_directory
 from secagg.client import Client
 from secagg.directory import Directory, Pinned
 from secagg.errors import (
@@ -36,6 +38,7 @@ from secagg.snapshot import SnapshotStore
 
 __all__ = [
     "Aggregate",
+    "Authority",
     "Client",
     "Complete",
     "DecodeError",
@@ -51,6 +54,8 @@ __all__ = [
     "SnapshotStore",
     "TooFewClients",
     "VectorSpec",
+    "identity",
+    "load_directory",
     "masks",
     "run",
     "wire",

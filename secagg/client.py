@@ -111,6 +111,10 @@ class Client:
         self._directory = as_directory(directory)
         if type(u) is not int or u not in self._directory:
             raise LocalProtocolError(f"client {u!r} is not in the directory")
+        if not isinstance(signing_key, Ed25519PrivateKey):
+            raise LocalProtocolError(
+                f"the signing key is a {type(signing_key).__name__}, expected an Ed25519PrivateKey"
+            )
         if signing_key.public_key().public_bytes_raw() != self._directory[u]:
             raise LocalProtocolError(f"the signing key is not the one the directory has for {u}")
         self._signing_key = signing_key

@@ -137,5 +137,7 @@ def verify(
         key.verify(signature, _signed(round, params_digest, roster_digest, u, body))
     except InvalidSignature:
         raise RemoteProtocolError(
-            f"client {u}: the signature of round {round} is not valid", clients=(u,)
+            f"client {u}: the signature of round {round} is not valid: it is of another key, or "
+            "under other parameters (session, context, directory, ...)",
+            clients=(u,),
         ) from None

@@ -113,7 +113,7 @@ class Params:
         min_survivors = quorum if min_survivors is None else min_survivors
         values = {
             "n": n,
-            "vectors": tuple(vectors),
+            "vectors": _listed(vectors),
             "t": t,
             "corrupt": corrupt,
             "min_roster": min_survivors if min_roster is None else min_roster,
@@ -216,6 +216,12 @@ class Params:
             directory_digest,
             self.context,
         )
+
+
+def _listed(vectors: Iterable[VectorSpec]) -> tuple[VectorSpec, ...]:
+    if isinstance(vectors, VectorSpec):
+        raise LocalProtocolError("vectors is a VectorSpec, expected a list of them")
+    return tuple(vectors)
 
 
 def _check_ints(**values: int | None) -> None:

@@ -112,6 +112,8 @@ class Quantizer:
 
     def decode(self, total: RingVector) -> NDArray[np.float64]:
         """The sum of the clients' weighted values, from the sum of their words mod 2^bits."""
+        if total.dtype != self.dtype:
+            raise LocalProtocolError(f"a sum of {total.dtype}, expected {self.dtype}")
         shift = np.uint64(64 - self.bits)
         signed = (total.astype(np.uint64) << shift).view(np.int64) >> np.int64(shift)
         return signed.astype(np.float64) * self.step

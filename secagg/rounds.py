@@ -198,7 +198,8 @@ class Collecting(Rostered):
         holders = self.hoods.transposed(self.held) & in_U3[self.hoods.rows]
         U3 = tuple(sorted(self.answered))
         opening = Owners.of(self.in_U2, in_U3, self.hoods)
-        opening.check_holders(session, self.roster, holders)
+        present = in_U3[self.hoods.rows]
+        opening.check_holders(session, self.roster, holders, present)
         following = Checking(
             session, self.roster, self.hoods, opening, self.held, self.accumulator, U3
         )
@@ -275,7 +276,8 @@ class Opening(Rostered):
         """Reconstruct, check, unmask, and check the tally: the sum, or an error and no sum."""
         session, params, roster = self.session, self.session.params, self.roster
         session.note_missing(self.U4, self.answered, 4)
-        self.owners.check_holders(session, roster, self.table.received)
+        received = self.table.received
+        self.owners.check_holders(session, roster, received, received)
         b = recover_self_seeds(
             self.table, self.owners.of_b, params.t, roster, session.params_digest
         )

@@ -65,6 +65,10 @@ def run(
         RemoteProtocolError: if shares or tally do not fit (which takes a forging link).
     """
     drop, contexts = drop or {}, contexts or {}
+    for name, value in (("inputs", inputs), ("drop", drop), ("contexts", contexts)):
+        if not isinstance(value, Mapping):
+            seen = type(value).__name__
+            raise LocalProtocolError(f"{name} is a {seen}, expected a mapping of client ids")
     if signing_keys is None:
         signing_keys = {u: Ed25519PrivateKey.generate() for u in inputs}
     _check_clients(params, inputs, drop, signing_keys)

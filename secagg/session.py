@@ -130,10 +130,15 @@ class Owners:
         masked = in_U2 & ~in_U3 & in_U3[hoods.rows].any(axis=1)
         return cls(in_U3, np.flatnonzero(in_U3).tolist(), np.flatnonzero(masked).tolist())
 
-    def check_holders(self, session: Session, roster: CheckedRoster, holders: Flags) -> None:
-        """TooFewClients unless t holders are there for each; `holders[i, j]`: of i's secret."""
-        counts = holders.sum(axis=1)
+    def check_holders(
+        self, session: Session, roster: CheckedRoster, holders: Flags, present: Flags
+    ) -> None:
+        """TooFewClients unless t holders are there for each; `holders[i, j]`: of i's secret.
+
+        It is about i only where those present would do, but what i dealt them did not open.
+        """
+        t, counts, could = session.params.t, holders.sum(axis=1), present.sum(axis=1)
         for i in self.of_b + self.of_s_sk:
             u = roster.ids[i]
-            held = int(counts[i])
-            session.at_least(session.params.t, held, f"hold a share of client {u}", (u,))
+            about = (u,) if could[i] >= t else ()
+            session.at_least(t, int(counts[i]), f"are left that hold a share of client {u}", about)

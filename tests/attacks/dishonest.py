@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 import secagg
@@ -116,6 +115,7 @@ class Coalition(Steady):
         self.hello = {u: self.clients[u].start() for u in self.honest}
         self.seen: dict[int, Seen] = {}
         self.shares = Shares()
+        self.rosters: dict[tuple[AdvertiseKeys, ...], CheckedRoster] = {}
         self.faces: dict[bytes, Face] = {}
         self.secrets: dict[bytes, bytes] = {}
         self.digest = self.params.digest(self.directory.digest)
@@ -137,10 +137,15 @@ class Coalition(Steady):
         entries += [self.face(u, faces) for u in self.corrupt]
         return Roster(tuple(sorted(entries, key=lambda entry: entry.u)))
 
+    def parsed(self, roster: Roster) -> CheckedRoster:
+        """A roster as its members read it: one object, however many are shown it."""
+        if roster.entries not in self.rosters:
+            self.rosters[roster.entries] = CheckedRoster.again(roster.entries, self.directory)
+        return self.rosters[roster.entries]
+
     def show_roster(self, u: int, roster: Roster) -> bool:
         """Round 1; whether u answered."""
-        keys = [Ed25519PublicKey.from_public_bytes(self.directory[e.u]) for e in roster.entries]
-        checked = CheckedRoster(roster.entries, tuple(keys))
+        checked = self.parsed(roster)
         reply = self._ask(u, roster)
         if reply is None:
             return False
@@ -366,7 +371,8 @@ def _null_space(columns: list[dict[Any, int]]) -> list[dict[int, int]]:
     pivots: dict[int, list[int]] = {}
     for row in rows:
         for i, pivot in pivots.items():
-            row = [(a - row[i] * b) % PRIME for a, b in zip(row, pivot, strict=True)]
+            if row[i]:
+                row = [(a - row[i] * b) % PRIME for a, b in zip(row, pivot, strict=True)]
         lead = next((i for i, a in enumerate(row) if a), None)
         if lead is None:
             continue

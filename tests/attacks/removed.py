@@ -32,6 +32,7 @@ OURS_TO_GET_WRONG = {  # arguments of our own caller: nobody attacks with them
     "secagg.server.Server.result",
     "secagg.session.Aggregate.sum",
     "secagg.params.VectorSpec.__post_init__",
+    "secagg.params._listed",
     "secagg.graph.Harary.defaults",
     "secagg.directory.Pinned.load",
     "secagg.directory.as_directory",

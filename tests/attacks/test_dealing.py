@@ -128,5 +128,7 @@ def test_ciphertexts_that_open_for_too_few_end_the_session(left: int) -> None:
         session.close()
         assert session.finish().sum.tolist() == session.expected(tuple(session.ids))
     else:
-        with pytest.raises(TooFewClients, match=f"{left + 1} clients hold a share of client 50"):
+        with pytest.raises(
+            TooFewClients, match=f"{left + 1} clients are left that hold a share of client 50"
+        ):
             session.close()

@@ -692,7 +692,7 @@ ATTACKS: dict[str, Attack] = {
     ),
     "rounds.Collecting.close: session.at_least(params.min_survivors, len(self.answered), "
     "'sent a masked input')": goes_on(2, t=3, corrupt=0, min_survivors=4),
-    "rounds.Collecting.close: opening.check_holders(session, self.roster, holders)": (
+    "rounds.Collecting.close: opening.check_holders(session, self.roster, holders, present)": (
         unopenable_to_all_but_one
     ),
     "rounds.Checking.receive: not self.owners.in_U3[self.roster.index[message.u]]": (
@@ -707,7 +707,7 @@ ATTACKS: dict[str, Attack] = {
     "rounds.Opening.receive: self.verify(message, message.body())": server_takes(
         "shares that are not signed"
     ),
-    "rounds.Opening.close: self.owners.check_holders(session, roster, self.table.received)": (
+    "rounds.Opening.close: self.owners.check_holders(session, roster, received, received)": (
         nobody_is_named
     ),
     "rounds.Opening._aggregate: tally != expected": masks_that_do_not_cancel,
@@ -715,8 +715,8 @@ ATTACKS: dict[str, Attack] = {
     "session.Rostered.verify: verify(self.roster.identities[self.roster.index[message.u]], "
     "message.signature, message.round, self.session.params_digest, self.roster.digest, "
     "message.u, body)": server_takes("a vector that is not signed", and_breaks=True),
-    "session.Owners.check_holders: session.at_least(session.params.t, held, "
-    "f'hold a share of client {u}', (u,))": (unopenable_to_all_but_one),
+    "session.Owners.check_holders: session.at_least(t, int(counts[i]), "
+    "f'are left that hold a share of client {u}', about)": (unopenable_to_all_but_one),
     "recovery.ShareTable._correct: secret is None": another_commitment,
     "packing.unpack: raw.nbytes != size": server_takes("a vector too long", and_breaks=True),
     "packing._unpack_general: octets[-1] >> 8 - unused": takes(padding),
