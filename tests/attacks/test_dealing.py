@@ -18,7 +18,7 @@ S_SK, B = slice(16, 16 + SHARE_BYTES), slice(16 + SHARE_BYTES, None)
 
 
 def party() -> Party:
-    """7 clients, t = 4: up to ⌊(7−4)/2⌋ = 1 wrong share of b is corrected, ⌊(6−4)/2⌋ of s_sk."""
+    """7 clients, t = 4: decoding corrects ⌊(7−4)/2⌋ = 1 wrong share of b, ⌊(6−4)/2⌋ of s_sk."""
     return Party(7, t=4, corrupt=0)
 
 
@@ -75,7 +75,17 @@ def test_bad_shares_that_nobody_needs_are_never_seen(which: slice, absent: dict[
     assert session.server.result.sum.tolist() == session.expected(session.server.result.survivors)
 
 
-@pytest.mark.parametrize("victims", [(20, 30), (10, 20, 30, 40), (10, 20, 30, 40, 60, 70)])
+@pytest.mark.parametrize("victims", [(20, 30), (20, 30, 40)])
+def test_beyond_the_radius_of_the_code_the_commitment_still_tells(victims: tuple[int, ...]) -> None:
+    """Two or three wrong shares of seven: the code corrects one, but four right ones are found."""
+    session = party()
+    deal(session, B, victims)
+    result = session.finish()
+    assert result.sum.tolist() == session.expected(tuple(session.ids))
+    assert result.disputes == tuple((DEALER, victim) for victim in victims)
+
+
+@pytest.mark.parametrize("victims", [(10, 20, 30, 40), (10, 20, 30, 40, 60, 70)])
 def test_more_than_can_be_corrected_ends_the_session_and_names_the_dealer(
     victims: tuple[int, ...],
 ) -> None:
@@ -104,7 +114,7 @@ def test_a_dealer_that_deals_another_secret_than_it_advertised(secret: str) -> N
     session.server.receive(DEALER, lie)
     dealer._state = replace(dealer._state, hello=lie)
     session.close()
-    with pytest.raises(RemoteProtocolError, match="client 50 dealt agree, but not with what it"):
+    with pytest.raises(RemoteProtocolError, match="50 dealt: they agree, but not with what it"):
         session.after(4, absent={} if secret == "b_u" else {DEALER: 2})
 
 

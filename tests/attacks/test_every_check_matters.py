@@ -717,7 +717,7 @@ ATTACKS: dict[str, Attack] = {
     "message.u, body)": server_takes("a vector that is not signed", and_breaks=True),
     "session.Owners.check_holders: session.at_least(t, int(counts[i]), "
     "f'are left that hold a share of client {u}', about)": (unopenable_to_all_but_one),
-    "recovery.ShareTable._correct: secret is None": another_commitment,
+    "recovery.ShareTable._correct: found is None": another_commitment,
     "packing.unpack: raw.nbytes != size": server_takes("a vector too long", and_breaks=True),
     "packing._unpack_general: octets[-1] >> 8 - unused": takes(padding),
     "curve.check_x25519: u >= P": client_takes("roster: a non-canonical c_pk"),

@@ -220,10 +220,12 @@ def test_a_ciphertext_reflected_to_its_sender_does_not_open() -> None:
     assert reply.unopened == (10,)
 
 
-def opened(party: Party, u: int, change: Callable[[bytes], bytes]) -> secagg.Aggregate:
-    """Finish, u's shares of round 4 changed and signed again."""
+def opened(
+    party: Party, u: int, change: Callable[[bytes], bytes], gone: int | None = None
+) -> secagg.Aggregate:
+    """Finish, u's shares of round 4 changed and signed again, and one client gone."""
     party.after(3)
-    party.collect(but=[u])
+    party.collect(but=[u, gone] if gone else [u])
     truth = party.clients[u].receive(party.outbox[u])
     shares = memoryview(change(bytes(truth.shares)))
     party.server.receive(u, party.signed(truth, shares=shares))
@@ -245,10 +247,17 @@ def test_all_shares_of_one_holder_wrong() -> None:
     assert result.disputes == ((10, 20),)  # and the others do without 20 from then on
 
 
+def test_one_share_to_spare_is_enough_to_do_without_one_wrong_share() -> None:
+    party = Party(5)  # t=4 of 5: no code corrects this, but the commitment tells the right four
+    result = opened(party, 20, lambda shares: bytes([shares[0] ^ 1]) + shares[1:])
+    assert result.sum.tolist() == party.expected(tuple(party.ids))
+    assert result.disputes == ((10, 20),)
+
+
 def test_a_wrong_share_that_cannot_be_corrected_is_an_error_and_no_sum() -> None:
-    party = Party(5)  # t=4 of 5 holders: one share to spare detects, and corrects nothing
+    party = Party(5)  # t=4 of 5 holders, and one of them is gone: none to spare
     with pytest.raises(RemoteProtocolError, match="shares that client 10 dealt"):
-        opened(party, 10, lambda shares: bytes([shares[0] ^ 1]) + shares[1:])
+        opened(party, 10, lambda shares: bytes([shares[0] ^ 1]) + shares[1:], gone=50)
     with pytest.raises(LocalProtocolError, match="no result"):
         _ = party.server.result
     with pytest.raises(LocalProtocolError, match="over"):
@@ -263,7 +272,7 @@ def test_a_wrong_commitment_is_an_error_and_no_sum() -> None:
     party.server.receive(LIAR, lie)
     party.clients[LIAR]._state = replace(party.clients[LIAR]._state, hello=lie)
     party.close()
-    with pytest.raises(RemoteProtocolError, match="client 50 dealt agree, but not with what"):
+    with pytest.raises(RemoteProtocolError, match="client 50 dealt: they agree, but not with what"):
         party.finish()
 
 
