@@ -51,6 +51,10 @@ class PlainSum:
 
     threshold: int | float | None = None
 
+    def check(self, n: int) -> None:
+        """Raise AggregationError where no n clients could be summed, whatever they sent."""
+        resolve_threshold(self.threshold, n)
+
     def aggregate(self, contributions: Sequence[Contribution], session: Session) -> Aggregated:
         """Sum the survivors' contributions. Raises TooFewClients, AggregationError."""
         started = time.perf_counter()
@@ -124,6 +128,11 @@ class SecureSum:
                 "threshold and graph follow from corrupt and dropout"
             )
 
+    def check(self, n: int) -> None:
+        """Raise AggregationError or SecAggError where no n clients could be summed, whatever they
+        sent."""
+        self._params(_Terms(n, self.bits, self.clip, self.max_weight), (1, 1), b"")
+
     def aggregate(self, contributions: Sequence[Contribution], session: Session) -> Aggregated:
         """Run one session. Raises AggregationError for input that cannot be summed,
         secagg.TooFewClients when fewer than the threshold finish."""
@@ -137,7 +146,8 @@ class SecureSum:
             for u, contribution in enumerate(contributions)
         }
         traffic = _Traffic(self.observer)
-        params = self._params(terms, contributions[0], session.contexts[0])
+        sizes = contributions[0].delta.size, contributions[0].metrics.size
+        params = self._params(terms, sizes, session.contexts[0])
         result = secagg.run(
             params,
             inputs,
@@ -156,8 +166,8 @@ class SecureSum:
             seconds=time.perf_counter() - started,
         )
 
-    def _params(self, terms: _Terms, example: Contribution, context: bytes) -> secagg.Params:
-        n, vectors = terms.n, terms.vectors(example.delta.size, example.metrics.size)
+    def _params(self, terms: _Terms, sizes: tuple[int, int], context: bytes) -> secagg.Params:
+        n, vectors = terms.n, terms.vectors(*sizes)
         bound = terms.bind(context)
         if self.corrupt is not None and self.dropout is not None:
             return secagg.Params.choose(
