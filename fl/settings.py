@@ -127,7 +127,7 @@ def check_sum(settings: Settings, examples: Mapping[str, int]) -> None:
         raise AggregationError(f"{n} client: at least 2 expected, or its update would be the sum")
     try:
         _sum(settings, max(examples.values())).check(n)
-    except SecAggError as error:
+    except (AggregationError, SecAggError) as error:
         given = "" if settings.threshold is None else f"--threshold {settings.threshold}: "
         raise AggregationError(f"{given}{error}") from error
 

@@ -208,7 +208,7 @@ MISTAKES = {
     "no majority": (["--threshold", "0.3"], "--threshold 0.3: t=3 does not satisfy"),
     "clients": (["--clients", "2000"], "1438 examples for 2000 clients"),
     "dropout": (["--dropout", "1.5"], "--dropout"),
-    "threshold": (["--threshold", "1.5"], "threshold 1.5 is 15 of 10 clients"),
+    "threshold": (["--threshold", "1.5"], "--threshold 1.5: threshold=1.5: a number"),
     "run directory": (["--run-dir", "/dev/null/x"], "no run directory /dev/null/x"),
 }
 
