@@ -103,7 +103,8 @@ def train(
         float | None, _option(_ROUND, "Move the largest norm to this quantile of the norms.")
     ] = None,
     threshold: Annotated[
-        float | None, _option(_ROUND, "Fraction that must finish; default: above two thirds.")
+        float | None,
+        _option(_ROUND, "Fraction that must finish; default: above two thirds.", min=0, max=1),
     ] = None,
     rounds: Annotated[int, _option(_RUN, "How many in all.", min=1)] = 20,
     seed: Seed = 0,

@@ -205,10 +205,11 @@ MISTAKES = {
     "condition": (["--require", "sunny"], "unknown condition 'sunny': charging, unmetered, idle"),
     "one client": (["--clients", "1"], "Invalid value for '--clients'"),
     "learning rate": (["--client-lr", "0"], "'--client-lr': 0.0 is not above 0"),
+    "no threshold": (["--threshold", "0"], "--threshold 0.0: threshold=0.0: "),
     "no majority": (["--threshold", "0.3"], "--threshold 0.3: t=3 does not satisfy"),
     "clients": (["--clients", "2000"], "1438 examples for 2000 clients"),
     "dropout": (["--dropout", "1.5"], "--dropout"),
-    "threshold": (["--threshold", "1.5"], "--threshold 1.5: threshold=1.5: a number"),
+    "threshold": (["--threshold", "1.5"], "Invalid value for '--threshold'"),
     "run directory": (["--run-dir", "/dev/null/x"], "no run directory /dev/null/x"),
 }
 
