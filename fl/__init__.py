@@ -4,6 +4,9 @@
     state = process.initialize()
     state, metrics = process.next(state, [client_a, client_b, ...])
 
+What this package refuses is an `fl.FLError`. A round that too few clients finish is not: it is the
+protocol's `fl.TooFewClients`, an `fl.SecAggError`. After either the old state is as good as before.
+
 Importing this package does not import TensorFlow: that happens when a name is first used.
 """
 

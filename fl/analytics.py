@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fl.contribution import Aggregated, Aggregator, Contribution, Session, check_dropouts
 from fl.errors import AggregationError, DataError
-from fl.sums import SecureSum
+from fl.sums import SecureSum, chosen_sum
 
 _LABEL = b"secagg/v1/fl-analytics"
 
@@ -252,7 +252,7 @@ def _sum_up(
     """One session over each client's own numbers."""
     given = zip(local, weights, strict=True)
     contributions = [Contribution(np.ravel(numbers), w, np.zeros(1)) for numbers, w in given]
-    chosen = SecureSum(clip=CLIP, bits=64) if aggregator is None else aggregator
+    chosen = chosen_sum(aggregator, SecureSum(clip=CLIP, bits=64))
     return _session(query, contributions, chosen, dropouts, weighted=weighted)
 
 
@@ -265,7 +265,7 @@ def _count(
     """One session over each client's counts, which travel where metrics do: exactly."""
     nothing = np.zeros(0)
     contributions = [Contribution(nothing, 1, count) for count in counts]
-    chosen = SecureSum() if aggregator is None else aggregator
+    chosen = chosen_sum(aggregator)
     return _session(query, contributions, chosen, dropouts, weighted=False)
 
 

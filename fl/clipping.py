@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fl.contribution import Aggregated, Aggregator, Contribution, Session
+from fl.contribution import Aggregated, Aggregator, Contribution, Session, check_aggregator
 from fl.errors import AggregationError
 
 _LABEL = b"secagg/v1/fl-clip-norm"
@@ -38,6 +38,7 @@ class ByNorm:
     norm: float
 
     def __post_init__(self) -> None:
+        check_aggregator(self.aggregator)
         _check_positive("norm", self.norm)
 
     def aggregate(self, contributions: Sequence[Contribution], session: Session) -> Aggregated:
@@ -63,6 +64,7 @@ class AdaptiveNorm:
     learning_rate: float = 0.2
 
     def __post_init__(self) -> None:
+        check_aggregator(self.aggregator)
         _check_positive("initial", self.initial)
         _check_positive("learning_rate", self.learning_rate)
         if not 0 <= self.quantile <= 1:

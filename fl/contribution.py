@@ -122,10 +122,26 @@ class Aggregator(Protocol):
     def aggregate(self, contributions: Sequence[Contribution], session: Session) -> Aggregated: ...
 
 
+def check_aggregator(aggregator: Any) -> None:
+    """Raise AggregationError for what is no aggregator: a class, or a thing without `aggregate`."""
+    if isinstance(aggregator, type):
+        name = aggregator.__name__
+        raise AggregationError(f"aggregator is the class {name}: an instance, {name}(), expected")
+    if not callable(getattr(aggregator, "aggregate", None)):
+        raise AggregationError(
+            f"aggregator is {aggregator!r}: an object with a method `aggregate` expected, "
+            "such as fl.SecureSum()"
+        )
+
+
 def check_dropouts(dropouts: Mapping[int, int], n: int) -> dict[int, int]:
     """Raise AggregationError unless `dropouts` maps clients of 0..n-1 to protocol rounds 0..4."""
     if n == 0:
         raise AggregationError("no clients: a round needs at least one")
+    if not isinstance(dropouts, Mapping):
+        raise AggregationError(
+            f"dropouts are {dropouts!r}: {{position of the client: protocol round}} expected"
+        )
     for client, protocol_round in dropouts.items():
         if client not in range(n):
             raise AggregationError(f"dropouts name client {client!r}: 0 to {n - 1} expected")

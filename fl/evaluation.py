@@ -13,12 +13,12 @@ import numpy as np
 
 from fl import plan
 from fl.contribution import Aggregator, Contribution, Session, check_dropouts
-from fl.examples import read_examples
+from fl.examples import count_clients, read_examples
 from fl.fedavg import for_each_client
 from fl.loop import BatchLoop
 from fl.models import ModelFn, evaluation_model
 from fl.plan import RoundPlan, Terms, seed_sequence
-from fl.sums import SecureSum
+from fl.sums import chosen_sum
 from fl.vector import ModelWeights
 
 
@@ -35,7 +35,7 @@ def build_fed_eval(
     in `tf.TensorSpec`s, for a model that is not built. Raises ModelError.
     """
     model = evaluation_model(model_fn, input_spec)
-    chosen = SecureSum() if aggregator is None else aggregator
+    chosen = chosen_sum(aggregator)
     return FedEval(model, chosen, batch_size)
 
 
@@ -55,7 +55,7 @@ class FedEval:
         what the aggregator raises.
         """
         self._like.check_like(weights)
-        check_dropouts({}, len(client_data))
+        check_dropouts({}, count_clients(client_data))
         started = time.perf_counter()
         message = plan.write(self._terms, weights.to_vector())
         received = [plan.read(message) for _ in range(len(client_data))]

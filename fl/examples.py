@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from fl.data.clients import ClientData
 from fl.errors import DataError
 
 Indices = NDArray[np.int64]
@@ -51,6 +52,20 @@ class Examples:
         starts = np.arange(0, self.count, batch_size)
         bounds = [starts + epoch * self.count for epoch in range(epochs)]
         return np.concatenate(order), np.append(np.concatenate(bounds), epochs * self.count)
+
+
+def count_clients(client_data: Any) -> int:
+    """How many clients' data a round was given. Raises DataError for what is no sequence."""
+    if isinstance(client_data, ClientData):
+        raise DataError(
+            "client_data is a ClientData: a list of clients' data expected, such as "
+            "[cd.arrays(c) for c in cd.client_ids]"
+        )
+    indexed = hasattr(client_data, "__len__") and hasattr(client_data, "__getitem__")
+    if not indexed or isinstance(client_data, Mapping):
+        seen = type(client_data).__name__
+        raise DataError(f"client_data is a {seen}: a list with each client's data expected")
+    return len(client_data)
 
 
 def read_examples(data: Any) -> Examples:

@@ -23,7 +23,7 @@ import numpy as np
 from fl import plan
 from fl.contribution import Aggregated, Aggregator, Contribution, Session, check_dropouts
 from fl.errors import DataError, ModelError
-from fl.examples import read_examples
+from fl.examples import count_clients, read_examples
 from fl.layout import NonTrainable
 from fl.local import LocalTrainer
 from fl.loop import BatchLoop
@@ -31,7 +31,7 @@ from fl.models import ModelFn, OptimizerFn, client_model, evaluation_model, new_
 from fl.parallel import TrainerPool
 from fl.plan import Terms
 from fl.server import ServerOptimizer, ServerState
-from fl.sums import SecureSum
+from fl.sums import chosen_sum
 from fl.vector import ModelWeights
 
 LearningRate = Callable[[int], float]
@@ -178,7 +178,7 @@ class FedAvg:
         summed, secagg.TooFewClients when fewer clients finish than the threshold.
         """
         self._server.check(state)
-        dropouts = check_dropouts(dropouts or {}, len(client_data))
+        dropouts = check_dropouts(dropouts or {}, count_clients(client_data))
         started = time.perf_counter()
         terms = self._terms_of(state.round)
         message = plan.write(terms, state.weights.to_vector())
@@ -299,7 +299,7 @@ def build_process(
     adapt: the client's optimizer -> the one to train with. loop: the compiled function.
     """
     input_spec, rate = options.get("input_spec"), options.get("client_learning_rate")
-    aggregator = options.get("aggregator")
+    aggregator = chosen_sum(options.get("aggregator"))
     model = client_model(model_fn, client_optimizer_fn, input_spec)
     if adapt is not None:
         model.optimizer = adapt(model.optimizer)
@@ -319,7 +319,7 @@ def build_process(
     return FedAvg(
         trainer,
         ServerOptimizer(optimizer, trainer.initial_weights),
-        SecureSum() if aggregator is None else aggregator,
+        aggregator,
         terms,
         partial(evaluation_model, model_fn, input_spec),
         rate,

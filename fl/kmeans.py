@@ -23,9 +23,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from fl.contribution import Aggregated, Aggregator, Contribution, Session, State, check_dropouts
 from fl.errors import DataError, ModelError
-from fl.examples import read_examples
+from fl.examples import count_clients, read_examples
 from fl.fedavg import for_each_client
-from fl.sums import SecureSum
+from fl.sums import chosen_sum
 from fl.vector import read_only
 
 _LABEL = b"secagg/v1/fl-kmeans-round"
@@ -82,7 +82,7 @@ def build_fed_kmeans(
             f"num_clusters={num_clusters}, data_shape={tuple(data_shape)}, memory={memory}: at "
             "least 1 cluster, lengths of at least 1, and a memory in [0, 1] expected"
         )
-    chosen = SecureSum() if aggregator is None else aggregator
+    chosen = chosen_sum(aggregator)
     return FedKMeans((num_clusters, *data_shape), chosen, memory, seed)
 
 
@@ -123,7 +123,7 @@ class FedKMeans:
         Raises DataError, AggregationError, secagg.TooFewClients, as training does.
         """
         self._check(state)
-        gone = check_dropouts(dropouts or {}, len(client_data))
+        gone = check_dropouts(dropouts or {}, count_clients(client_data))
         started = time.perf_counter()
         message = _write(state)
         # Each client reads and hashes the bytes that it was sent; here all are sent the same.

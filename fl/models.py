@@ -60,6 +60,10 @@ def client_model(
 
 def evaluation_model(model_fn: ModelFn, input_spec: Any = None) -> keras.Model:
     """Call `model_fn`; a built and compiled model comes back. Raises ModelError."""
+    if isinstance(model_fn, keras.Model):
+        raise ModelError("model_fn is a model: a function that returns one expected")
+    if not callable(model_fn):
+        raise ModelError(f"model_fn is {model_fn!r}: a function that returns a model expected")
     model = model_fn()
     build(model, input_spec)
     if not model.compiled:
@@ -71,6 +75,12 @@ def evaluation_model(model_fn: ModelFn, input_spec: Any = None) -> keras.Model:
 
 def new_optimizer(optimizer_fn: OptimizerFn, name: str) -> Any:
     """Call an optimizer function; a fresh Keras optimizer comes back. Raises ModelError."""
+    if not callable(optimizer_fn):
+        seen = type(optimizer_fn).__name__
+        raise ModelError(
+            f"{name} is an instance of {seen}: a function that returns a new optimizer expected, "
+            "such as lambda: keras.optimizers.SGD(0.1)"
+        )
     optimizer = optimizer_fn()
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         raise ModelError(

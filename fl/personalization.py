@@ -20,14 +20,14 @@ import numpy as np
 from fl import plan
 from fl.contribution import Aggregator, Contribution, Session, check_dropouts
 from fl.errors import DataError, ModelError
-from fl.examples import Examples, read_examples
+from fl.examples import Examples, count_clients, read_examples
 from fl.fedavg import for_each_client
 from fl.local import LocalTrainer
 from fl.loop import BatchLoop
 from fl.metrics import Numbers
 from fl.models import ModelFn, OptimizerFn, client_model, evaluation_model
 from fl.plan import RoundPlan, Terms, seed_sequence
-from fl.sums import SecureSum
+from fl.sums import chosen_sum
 from fl.vector import ModelWeights, Vector
 
 _LABEL = b"secagg/v1/fl-personalization"
@@ -73,7 +73,7 @@ def build_personalization_eval(
     model = evaluation_model(model_fn, input_spec)
     if any(tuner.trainer.model is model for tuner in tuners.values()):
         raise ModelError("model_fn returned one model twice: a new one each time expected")
-    chosen = SecureSum() if aggregator is None else aggregator
+    chosen = chosen_sum(aggregator)
     return PersonalizationEval(model, tuners, chosen, batch_size)
 
 
@@ -135,7 +135,7 @@ class PersonalizationEval:
         what the aggregator raises.
         """
         self._like.check_like(weights)
-        gone = check_dropouts(dropouts or {}, len(client_data))
+        gone = check_dropouts(dropouts or {}, count_clients(client_data))
         started = time.perf_counter()
         vector = weights.to_vector()
         # What every client is sent: one plan for each strategy, and one for the evaluation.

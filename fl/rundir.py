@@ -20,7 +20,7 @@ from fl.events import Events
 
 
 class RunDir:
-    """Opens or creates the directory of a run.
+    """The directory of a run, made and written to only when the run begins, with `resume`.
 
     settings: what the result follows from; a directory of a run with other settings is refused
     with CheckpointError. keep: how many checkpoints stay.
@@ -28,11 +28,12 @@ class RunDir:
 
     def __init__(self, path: str | Path, settings: Mapping[str, Any], keep: int = 3) -> None:
         self.path = Path(path)
-        self._make()
-        self._check(dict(settings))
+        self._settings = dict(settings)
         self._checkpoints = Checkpoints(self.path / "checkpoints", keep)
         self._metrics = self.path / "metrics.jsonl"
         self._events: Events | None = None
+        if self._begun():
+            self._check()
 
     @property
     def model(self) -> Path:
@@ -40,7 +41,13 @@ class RunDir:
         return self.path / "model.keras"
 
     def resume(self, template: Any) -> Found | None:
-        """The last state that is whole, None for a new run; `template` is a state of its kind."""
+        """Begin the run, or find the last state that is whole: None for a new run.
+
+        template: a state of its kind.
+        """
+        self._make()
+        if not self._begun():
+            self._write_settings()
         found = self._checkpoints.latest(template)
         self._keep_lines(found.round if found else 0)
         return found
@@ -59,6 +66,12 @@ class RunDir:
         """Write a checkpoint."""
         self._checkpoints.save(state, round_number)
 
+    def failure(self) -> str | None:
+        """Why the last round gave nothing, where no round did; None where one gave something."""
+        lines = self._metrics.read_bytes().splitlines() if self._metrics.exists() else []
+        reasons = [_failure(json.loads(line)) for line in lines]
+        return reasons[-1] if reasons and all(reasons) else None
+
     def close(self) -> None:
         """Close the event file."""
         if self._events is not None:
@@ -70,12 +83,17 @@ class RunDir:
         except OSError as error:
             raise CheckpointError(f"no run directory {self.path}: {error.strerror}") from error
 
-    def _check(self, settings: dict[str, Any]) -> None:
-        path = self.path / "settings.json"
-        if not path.exists():
-            text = json.dumps(settings, indent=1, sort_keys=True) + "\n"
-            write_atomically(path, lambda file: file.write(text.encode()))
-            return
+    def _begun(self) -> bool:
+        """Whether a round of a run was recorded here: until then, its settings bind nobody."""
+        recorded = self._metrics.exists() or any(self.path.glob("checkpoints/*.npz"))
+        return recorded and (self.path / "settings.json").exists()
+
+    def _write_settings(self) -> None:
+        text = json.dumps(self._settings, indent=1, sort_keys=True) + "\n"
+        write_atomically(self.path / "settings.json", lambda file: file.write(text.encode()))
+
+    def _check(self) -> None:
+        path, settings = self.path / "settings.json", self._settings
         try:
             before = json.loads(path.read_text())
         except ValueError as error:
@@ -101,3 +119,16 @@ def _round(line: bytes) -> float:
         return int(json.loads(line)["round"])
     except (ValueError, KeyError, TypeError):
         return float("inf")
+
+
+def _failure(metrics: Mapping[str, Any]) -> str | None:
+    """Why a round gave no new weights; None where it did."""
+    if "failed" in metrics:
+        return str(metrics["failed"])
+    broken, survivors = (
+        metrics["finalizer"]["update_non_finite"],
+        metrics["aggregator"]["survivors"],
+    )
+    return (
+        f"the updates of all {broken} clients were not finite" if broken == len(survivors) else None
+    )

@@ -20,7 +20,7 @@ from fl.data.shakespeare import SYMBOLS
 from fl.devices import CONDITIONS, Condition, at_least
 from fl.errors import AggregationError
 from fl.fedavg import FedAvg
-from fl.sums import PlainSum, SecureSum
+from fl.sums import PlainSum, SecAggError, SecureSum
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +120,19 @@ def aggregator(settings: Settings, examples: Mapping[str, int]) -> Aggregator:
     return summed if settings.clip_norm is None else ByNorm(summed, settings.clip_norm)
 
 
-def _sum(settings: Settings, largest: int) -> Aggregator:
+def check_sum(settings: Settings, examples: Mapping[str, int]) -> None:
+    """Raise AggregationError where not even a full round could be summed."""
+    n = min(settings.clients_per_round, len(examples))
+    if n < 2:
+        raise AggregationError(f"{n} client: at least 2 expected, or its update would be the sum")
+    try:
+        _sum(settings, max(examples.values())).check(n)
+    except (AggregationError, SecAggError) as error:
+        given = "" if settings.threshold is None else f"--threshold {settings.threshold}: "
+        raise AggregationError(f"{given}{error}") from error
+
+
+def _sum(settings: Settings, largest: int) -> PlainSum | SecureSum:
     if settings.aggregator == "plain":
         return PlainSum(threshold=settings.threshold)
     if settings.aggregator != "secure":

@@ -15,7 +15,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,11 @@ import secagg
 from fl.contribution import (
     METRIC_SCALE,
     Aggregated,
+    Aggregator,
     Contribution,
     Session,
     Submission,
+    check_aggregator,
     metric_limit,
 )
 from fl.errors import AggregationError
@@ -50,6 +52,13 @@ class PlainSum:
     """
 
     threshold: int | float | None = None
+
+    def __post_init__(self) -> None:
+        _check_threshold(self.threshold)
+
+    def check(self, n: int) -> None:
+        """Raise AggregationError where no n clients could be summed, whatever they sent."""
+        resolve_threshold(self.threshold, n)
 
     def aggregate(self, contributions: Sequence[Contribution], session: Session) -> Aggregated:
         """Sum the survivors' contributions. Raises TooFewClients, AggregationError."""
@@ -101,7 +110,8 @@ class SecureSum:
     max_weight: the largest weight (number of examples) of one client.
     observer: in simulation, sees every frame as (sender, receiver, bytes); None is the server.
 
-    Raises AggregationError for a dropout without corrupt, or besides a threshold or a graph.
+    Raises AggregationError for numbers out of range, and for a dropout without corrupt, or besides
+    a threshold or a graph.
     """
 
     threshold: int | float | None = None
@@ -114,6 +124,11 @@ class SecureSum:
     observer: Observer | None = None
 
     def __post_init__(self) -> None:
+        _check_threshold(self.threshold)
+        _check_range("bits", self.bits, 2, 64)
+        _check_range("max_weight", self.max_weight, 1, math.inf)
+        if not (isinstance(self.clip, SupportsFloat) and 0 < float(self.clip) < math.inf):
+            raise AggregationError(f"clip={self.clip!r}: a finite number above 0 expected")
         if self.dropout is None:
             return
         if self.corrupt is None:
@@ -123,6 +138,11 @@ class SecureSum:
                 f"threshold={self.threshold}, graph={self.graph} with dropout={self.dropout}: "
                 "threshold and graph follow from corrupt and dropout"
             )
+
+    def check(self, n: int) -> None:
+        """Raise AggregationError or SecAggError where no n clients could be summed, whatever they
+        sent."""
+        self._params(_Terms(n, self.bits, self.clip, self.max_weight), (1, 1), b"")
 
     def aggregate(self, contributions: Sequence[Contribution], session: Session) -> Aggregated:
         """Run one session. Raises AggregationError for input that cannot be summed,
@@ -137,7 +157,8 @@ class SecureSum:
             for u, contribution in enumerate(contributions)
         }
         traffic = _Traffic(self.observer)
-        params = self._params(terms, contributions[0], session.contexts[0])
+        sizes = contributions[0].delta.size, contributions[0].metrics.size
+        params = self._params(terms, sizes, session.contexts[0])
         result = secagg.run(
             params,
             inputs,
@@ -156,8 +177,8 @@ class SecureSum:
             seconds=time.perf_counter() - started,
         )
 
-    def _params(self, terms: _Terms, example: Contribution, context: bytes) -> secagg.Params:
-        n, vectors = terms.n, terms.vectors(example.delta.size, example.metrics.size)
+    def _params(self, terms: _Terms, sizes: tuple[int, int], context: bytes) -> secagg.Params:
+        n, vectors = terms.n, terms.vectors(*sizes)
         bound = terms.bind(context)
         if self.corrupt is not None and self.dropout is not None:
             return secagg.Params.choose(
@@ -225,6 +246,15 @@ class _Terms:
         )
 
 
+def chosen_sum(aggregator: Aggregator | None, default: Aggregator | None = None) -> Aggregator:
+    """The aggregator; where none is given, the default or `SecureSum()`. Raises AggregationError
+    for what is no aggregator."""
+    if aggregator is None:
+        return default or SecureSum()
+    check_aggregator(aggregator)
+    return aggregator
+
+
 class _Traffic:
     """A link that delivers every frame and counts its bytes."""
 
@@ -260,6 +290,21 @@ def resolve_threshold(threshold: int | float | None, n: int) -> int:
     if not 1 <= t <= n:
         raise AggregationError(f"threshold {threshold} is {t} of {n} clients: 1 to {n} expected")
     return t
+
+
+def _check_threshold(threshold: Any) -> None:
+    if threshold is None or (isinstance(threshold, int) and threshold >= 1):
+        return
+    if not (isinstance(threshold, float) and 0 < threshold <= 1):
+        raise AggregationError(
+            f"threshold={threshold!r}: a number of clients from 1, or a fraction above 0 and at "
+            "most 1.0 expected"
+        )
+
+
+def _check_range(name: str, value: Any, low: int, high: float) -> None:
+    if not (isinstance(value, int) and low <= value <= high):
+        raise AggregationError(f"{name}={value!r}: an int in {low}..{high} expected")
 
 
 def _resolve_corrupt(corrupt: int | float | None, n: int) -> int | None:

@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from fl import quiet
 from fl.algorithms import ALGORITHMS
 from fl.data.catalogue import NAMES
-from fl.errors import FLError
+from fl.errors import AggregationError, FLError
 
 if TYPE_CHECKING:
     from fl.settings import Settings
@@ -30,6 +30,12 @@ PARTITIONS = "iid, sequential, dirichlet, shards, or writer (mnist)"
 _DATA = "What to train on"
 _ROUND = "A round"
 _RUN = "The run"
+
+
+def _above_zero(value: float | None) -> float | None:
+    if value is not None and not value > 0:
+        raise typer.BadParameter(f"{value} is not above 0")
+    return value
 
 
 def _option(panel: str, text: str, **limits: Any) -> Any:
@@ -44,6 +50,9 @@ Partition = Annotated[
     str | None, _option(_DATA, f"{PARTITIONS}; default: its own clients, or iid.")
 ]
 Clients = Annotated[int | None, _option(_DATA, "How many; default: all of its own, or 10.", min=1)]
+TrainClients = Annotated[
+    int | None, _option(_DATA, "How many; default: all of its own, or 10.", min=2)
+]
 Seed = Annotated[int, _option(_RUN, "Everything follows from it but the keys.", min=0)]
 Aggregator = Annotated[str, _option(_ROUND, "secure or plain.")]
 
@@ -52,8 +61,10 @@ def train(
     dataset: DataSet = "digits",
     data_dir: DataDir = None,
     partition: Partition = None,
-    clients: Clients = None,
-    alpha: Annotated[float, _option(_DATA, "Of dirichlet: small is unlike.")] = 0.5,
+    clients: TrainClients = None,
+    alpha: Annotated[
+        float, _option(_DATA, "Of dirichlet: small is unlike.", callback=_above_zero)
+    ] = 0.5,
     shards: Annotated[int, _option(_DATA, "Of shards: how many a client has.", min=1)] = 2,
     model: Annotated[
         str, _option(_DATA, "softmax, mlp, cnn, lstm (shakespeare), or FILE.keras.")
@@ -70,23 +81,30 @@ def train(
     dropout: Annotated[
         float, _option(_ROUND, "A client's chance to be lost in the session.", min=0, max=1)
     ] = 0.0,
-    client_lr: Annotated[float, _option(_ROUND, "Learning rate of the clients.")] = 0.1,
+    client_lr: Annotated[
+        float, _option(_ROUND, "Learning rate of the clients.", callback=_above_zero)
+    ] = 0.1,
     server_lr: Annotated[
-        float | None, _option(_ROUND, "Of the server; default: the algorithm's.")
+        float | None,
+        _option(_ROUND, "Of the server; default: the algorithm's.", callback=_above_zero),
     ] = None,
     proximal_strength: Annotated[float, _option(_ROUND, "Of fedprox.", min=0)] = 0.01,
     batch_size: Annotated[int, _option(_ROUND, "Examples a step.", min=1)] = 20,
     epochs: Annotated[int, _option(_ROUND, "Passes over a client's examples.", min=1)] = 1,
     aggregator: Aggregator = "secure",
-    clip: Annotated[float, _option(_ROUND, "Largest coordinate of an update, if secure.")] = 4.0,
+    clip: Annotated[
+        float, _option(_ROUND, "Largest coordinate of an update, if secure.", callback=_above_zero)
+    ] = 4.0,
     clip_norm: Annotated[
-        float | None, _option(_ROUND, "Largest norm of an update; default: any.")
+        float | None,
+        _option(_ROUND, "Largest norm of an update; default: any.", callback=_above_zero),
     ] = None,
     clip_quantile: Annotated[
         float | None, _option(_ROUND, "Move the largest norm to this quantile of the norms.")
     ] = None,
     threshold: Annotated[
-        float | None, _option(_ROUND, "Fraction that must finish; default: above two thirds.")
+        float | None,
+        _option(_ROUND, "Fraction that must finish; default: above two thirds.", min=0, max=1),
     ] = None,
     rounds: Annotated[int, _option(_RUN, "How many in all.", min=1)] = 20,
     seed: Seed = 0,
@@ -148,9 +166,16 @@ def train(
             evaluate_every=evaluate_every,
             on_client=lambda begun, total: bars.update(each, completed=begun, total=total),
         )
-        _announce(console, training, directory.path)
-        _play(console, bars, training, rounds)
-        console.print(f"saved {training.save_model()}", highlight=False, soft_wrap=True)
+        done = training.state.round
+        _announce(console, training, directory.path, rounds)
+        if done < rounds:
+            _play(console, bars, training, rounds)
+        failure = directory.failure()
+        if failure is not None:
+            raise AggregationError(f"no round succeeded: {failure}")
+        saved = training.save_model()
+        if done < rounds:
+            console.print(f"saved {saved}", highlight=False, soft_wrap=True)
 
 
 def evaluate(
@@ -207,7 +232,9 @@ def line(metrics: dict[str, Any]) -> str:
         f"{seconds['train']:.2f}",
         f"{seconds['protocol']:.2f}",
     ]
-    return "  ".join(f"{c:>{width}}" for c, width in zip(cells, _COLUMNS.values(), strict=True))
+    row = "  ".join(f"{c:>{width}}" for c, width in zip(cells, _COLUMNS.values(), strict=True))
+    broken = metrics["finalizer"]["update_non_finite"]
+    return f"{row}  {broken} not finite" if broken else row
 
 
 _COLUMNS = {
@@ -224,7 +251,7 @@ _COLUMNS = {
 HEAD = "  ".join(f"{name.strip():>{width}}" for name, width in _COLUMNS.items())
 
 
-def _announce(console: Console, training: Training, path: Path) -> None:
+def _announce(console: Console, training: Training, path: Path, rounds: int) -> None:
     found = training.found
     console.print(
         f"{training.clients} clients, {training.parameters} weights, {path}",
@@ -233,7 +260,9 @@ def _announce(console: Console, training: Training, path: Path) -> None:
     )
     for name in found.damaged if found else ():
         console.print(f"checkpoint {name} is damaged: the one before it is used", highlight=False)
-    if found:
+    if found and found.round >= rounds:
+        console.print(f"already has {found.round} rounds", highlight=False)
+    elif found:
         console.print(f"going on after round {found.round}", highlight=False)
 
 

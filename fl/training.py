@@ -63,6 +63,7 @@ class Training:
         self._sizes = told.sizes(self._data.train)
         self._fleet = Fleet(self._sizes, seed=settings.seed)
         self._cohorts = Uniform(settings.clients_per_round, settings.over_selection)
+        told.check_sum(settings, self._sizes)
         self._conditions = told.conditions(settings)
         self._dropout = Dropout.in_session(settings.dropout)
         model_fn = told.model_of(settings, self._data)

@@ -24,4 +24,18 @@ def test_the_snippet_runs(heading, code):
 
 def test_every_section_has_a_snippet():
     headings = re.findall(r"^## (.*)$", PAGE, re.MULTILINE)
-    assert set(headings) - {h for h, _ in SNIPPETS} == {"Common to all", "Left out"}
+    assert set(headings) - {h for h, _ in SNIPPETS} == {"Left out"}
+
+
+def test_every_key_of_a_round_is_in_the_table():
+    names = {}
+    exec(compile(SETUP[1], "algorithms.md", "exec"), names)
+    fl, data = names["fl"], names["clients"]
+    aggregator = fl.clipping.ByNorm(fl.SecureSum(), 1.0)
+    process = fl.build_weighted_fed_avg(names["model_fn"], aggregator=aggregator)
+    metrics = process.next(process.initialize(), data).metrics
+    table = "".join(re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE))
+    assert "`client_work.train.*`" in table
+    for part in ("aggregator", "finalizer", "seconds"):
+        for key in metrics[part]:
+            assert re.search(rf"`({part}\.)?{key}`", table)

@@ -142,3 +142,9 @@ def test_the_state_of_something_else_is_refused():
     for state in ((np.zeros(3),), (np.array(-1.0),), (np.array(1.0), np.array(1.0))):
         with pytest.raises(fl.AggregationError, match="one norm above 0 expected"):
             adaptive.aggregate([contribution(1)], session(1, state=state))
+
+
+def test_what_is_wrapped_must_be_an_aggregator():
+    for wrap in (lambda inner: fl.clipping.ByNorm(inner, 1.0), fl.clipping.AdaptiveNorm):
+        with pytest.raises(fl.AggregationError, match=r"the class SecureSum: an instance"):
+            wrap(fl.SecureSum)

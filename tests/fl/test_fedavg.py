@@ -216,6 +216,7 @@ def test_weights_can_be_taken_out_changed_and_put_back(plain, clients):
 
 
 WRONG = {
+    "a list": ([1], fl.AggregationError, r"dropouts are \[1\]: {position of the client"),
     "client index": ({9: 1}, fl.AggregationError, "client 9: 0 to 4"),
     "protocol round": ({1: 5}, fl.AggregationError, "round 5: 0 to 4"),
 }
@@ -236,6 +237,23 @@ def test_an_error_in_the_data_names_the_client(plain, clients):
         plain.next(None, clients)
 
 
+@pytest.mark.parametrize(
+    ("wrap", "message"),
+    [
+        (
+            lambda data: fl.data.ClientData("ab", lambda client: {"x": data[0], "y": data[0]}),
+            r"a ClientData: .*\[cd\.arrays\(c\) for c in cd\.client_ids\]",
+        ),
+        (lambda data: dict(enumerate(data)), "a dict: a list with each"),
+        (iter, "a list_iterator: a list with each"),
+    ],
+    ids=["ClientData", "dict", "iterator"],
+)
+def test_clients_that_are_not_in_a_sequence_are_refused(plain, clients, wrap, message):
+    with pytest.raises(fl.DataError, match=message):
+        plain.next(plain.initialize(), wrap(clients))
+
+
 MODEL_FNS = {
     "not a model": (lambda: 3, "int: a keras.Model expected"),
     "not compiled": (
@@ -248,6 +266,34 @@ MODEL_FNS = {
         "has no optimizer: give client_optimizer_fn",
     ),
 }
+
+
+BUILT_WRONG = {
+    "a model": ({"model_fn": linear()}, fl.ModelError, "model_fn is a model: a function"),
+    "no function": ({"model_fn": "mlp"}, fl.ModelError, "model_fn is 'mlp': a function"),
+    "client optimizer": (
+        {"client_optimizer_fn": keras.optimizers.SGD(0.1)},
+        fl.ModelError,
+        "client_optimizer_fn is an instance of SGD: a function",
+    ),
+    "server optimizer": (
+        {"server_optimizer_fn": "sgd"},
+        fl.ModelError,
+        "server_optimizer_fn is an instance of str: a function",
+    ),
+    "a class": (
+        {"aggregator": fl.SecureSum},
+        fl.AggregationError,
+        r"the class SecureSum: an instance, SecureSum\(\), expected",
+    ),
+    "no aggregator": ({"aggregator": "secure"}, fl.AggregationError, "is 'secure': an object"),
+}
+
+
+@pytest.mark.parametrize(("given", "error", "message"), BUILT_WRONG.values(), ids=BUILT_WRONG)
+def test_an_instance_in_place_of_a_function_or_the_reverse_is_refused(given, error, message):
+    with pytest.raises(error, match=message):
+        fl.build_weighted_fed_avg(**{"model_fn": linear, **given})
 
 
 @pytest.mark.parametrize(("model_fn", "message"), MODEL_FNS.values(), ids=MODEL_FNS)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from fl import cli
+
 DOCS = Path(__file__).parents[2] / "docs"
 
 
@@ -15,3 +17,11 @@ def test_the_snippets_run(page):
     assert len(snippets) > 1
     for snippet in snippets:
         exec(compile(snippet, page, "exec"), names)
+
+
+def test_the_first_command_works_in_a_fresh_clone(tmp_path, monkeypatch, capsys):
+    page = (DOCS / "running.md").read_text()
+    command = re.search(r"^\$ fl (train .*)$", page, re.MULTILINE)[1]
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(command.split()) == 0
+    assert "saved runs/first/model.keras" in capsys.readouterr().out

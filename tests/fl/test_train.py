@@ -111,7 +111,24 @@ def test_a_round_that_too_few_finish_changes_no_weight_and_the_next_begins(tmp_p
     metrics = list(run)
     assert [m["failed"] for m in metrics] == ["0 clients advertised keys, fewer than 3"] * 2
     np.testing.assert_array_equal(run.state.weights.to_vector(), before)
-    assert cli.run(["train", "--rounds", "1", "--dropout", "1", "--run-dir", f"{tmp_path}/b"]) == 0
+
+
+def test_where_no_round_succeeds_there_is_no_model(tmp_path, capfd):
+    command = ["train", "--rounds", "2", "--dropout", "1", "--run-dir", str(tmp_path)]
+    for _ in range(2):  # the second finds both rounds done
+        assert cli.run(command) == 2
+        seen = capfd.readouterr()
+        assert seen.err == "fl: no round succeeded: 0 clients advertised keys, fewer than 7\n"
+        assert "saved" not in seen.out
+    assert not (tmp_path / "model.keras").exists()
+
+
+def test_updates_that_are_not_finite_show_in_the_row(tmp_path, capfd):
+    command = ["train", "--rounds", "1", "--client-lr", "1e38", "--run-dir", str(tmp_path)]
+    assert cli.run(command) == 2
+    seen = capfd.readouterr()
+    assert "  10 not finite\n" in seen.out
+    assert "no round succeeded: the updates of all 10 clients were not finite" in seen.err
 
 
 def test_where_nobody_is_eligible_the_round_fails(tmp_path):
@@ -186,9 +203,13 @@ MISTAKES = {
     "algorithm": (["--algorithm", "fedmagic"], "unknown algorithm 'fedmagic': fedavg, "),
     "aggregator": (["--aggregator", "open"], "aggregator 'open': secure or plain expected"),
     "condition": (["--require", "sunny"], "unknown condition 'sunny': charging, unmetered, idle"),
+    "one client": (["--clients", "1"], "Invalid value for '--clients'"),
+    "learning rate": (["--client-lr", "0"], "'--client-lr': 0.0 is not above 0"),
+    "no threshold": (["--threshold", "0"], "--threshold 0.0: threshold=0.0: "),
+    "no majority": (["--threshold", "0.3"], "--threshold 0.3: t=3 does not satisfy"),
     "clients": (["--clients", "2000"], "1438 examples for 2000 clients"),
     "dropout": (["--dropout", "1.5"], "--dropout"),
-    "threshold": (["--threshold", "1.5"], "threshold 1.5 is 15 of 10 clients"),
+    "threshold": (["--threshold", "1.5"], "Invalid value for '--threshold'"),
     "run directory": (["--run-dir", "/dev/null/x"], "no run directory /dev/null/x"),
 }
 
@@ -197,10 +218,29 @@ MISTAKES = {
 def test_a_mistake_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capfd, arguments, message):
     monkeypatch.chdir(tmp_path)
     assert cli.run(["train", "--rounds", "1", *arguments]) == 2
-    seen = capfd.readouterr().err
+    shown, seen = capfd.readouterr()
     assert seen.startswith("fl: ")
     assert seen.count("\n") == 1
     assert message in seen
+    assert "weights" not in shown
+    assert not list(tmp_path.iterdir())  # nothing that stands in the corrected command's way
+
+
+def test_settings_without_a_round_are_replaced(tmp_path):
+    training(tmp_path, seed=1)
+    training(tmp_path, seed=2)
+    assert json.loads((tmp_path / "settings.json").read_text())["seed"] == 2
+
+
+def test_a_run_that_has_its_rounds_says_so(tmp_path, capsys):
+    command = ["train", "--model", "softmax", "--run-dir", str(tmp_path), "--rounds"]
+    assert cli.run([*command, "2"]) == 0
+    capsys.readouterr()
+    assert cli.run([*command, "1"]) == 0
+    shown = capsys.readouterr().out
+    assert "\nalready has 2 rounds\n" in shown
+    assert "loss" not in shown
+    assert "saved" not in shown
 
 
 def test_another_run_is_not_overwritten(whole, tmp_path):
@@ -208,6 +248,7 @@ def test_another_run_is_not_overwritten(whole, tmp_path):
     with pytest.raises(fl.CheckpointError, match=r"other settings \(seed=0 there\)"):
         training(folder, dropout=0.2, algorithm="fedadam", seed=1)
     (tmp_path / "settings.json").write_text("{")
+    (tmp_path / "metrics.jsonl").touch()
     with pytest.raises(fl.CheckpointError, match=r"settings\.json is damaged"):
         training(tmp_path)
 
@@ -262,7 +303,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_weights(tmp_path, kills):
     last = commands(killed, whole)
     shown = last.communicate()[0]
     assert last.returncode == 0, shown
-    assert "going on after round" in shown
+    assert "going on after round" in shown or "already has" in shown
     expected, seen = final_checkpoint(whole), final_checkpoint(killed)
     assert expected.keys() == seen.keys()
     for name, array in expected.items():
