@@ -105,7 +105,7 @@ def restored(party: Party, blob: bytes) -> secagg.Server:
     return secagg.Server.restore(blob, KEY, party.params, directory=party.directory)
 
 
-class ForgetfulHost(Host):
+class RollbackHost(Host):
     """It keeps no generation, and believes the one that stands in the blob."""
 
     def write(self, blob: bytes, generation: int) -> None:

@@ -18,7 +18,7 @@ from secagg.packing import unpack
 from secagg.recovery import recover_mask_keys, recover_self_seeds
 from secagg.roster import CheckedRoster
 from secagg.shamir import SHARE_BYTES, combine, decode_shares
-from tests.hosts import ForgetfulHost, Host
+from tests.hosts import RollbackHost, Host
 from tests.party import SPECS, Party
 
 VICTIM = 10
@@ -158,7 +158,7 @@ ATTACKS = [two_rosters_for_one_seed, one_input_under_many_masks, two_survivor_li
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_a_host_that_keeps_no_generation_loses_an_input(attack) -> None:
-    attack(ForgetfulHost)
+    attack(RollbackHost)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -182,7 +182,7 @@ def test_a_host_rolled_back_after_round_4_could_open_the_other_share() -> None:
 def test_the_blob_of_round_3_alone_releases_what_was_released() -> None:
     """Rolled back by round 4 only, a client is bound to the U3 that it signed: nothing is lost."""
     party = Party(5)
-    host = ForgetfulHost(party, 20)
+    host = RollbackHost(party, 20)
     party.clients[20] = host.client
     party.after(3)
     party.collect()
