@@ -18,7 +18,7 @@ from secagg.packing import unpack
 from secagg.recovery import recover_mask_keys, recover_self_seeds
 from secagg.roster import CheckedRoster
 from secagg.shamir import SHARE_BYTES, combine, decode_shares
-from tests.hosts import RollbackHost, Host
+from tests.hosts import Host, RollbackHost
 from tests.party import SPECS, Party
 
 VICTIM = 10
