@@ -1,8 +1,9 @@
 """CPU seconds, memory and bytes of one session: `python -m benchmarks.protocol --n 100 --json`.
 
 The clients live in a process of their own: `peak_rss_bytes` is the server's alone.  CPU time is
-taken around each call of a client or of the server, decoding and encoding of frames included;
-the pipe between the two processes is outside.  Client figures are medians over COLD clients, which
+taken around the calls of a client or of the server, decoding and encoding of frames included; the
+pipe between the two processes is outside.  Frames cross it in batches of BATCH_BYTES, as they wait
+for a busy server: after each change of process the caches are cold.  Client figures are medians over COLD clients, which
 are given nothing that another client of their process has already checked; the rest may reuse it,
 to save the benchmark's time.  With `--json` the last line is one JSON object.
 """
@@ -12,10 +13,12 @@ import json
 import resource
 import statistics
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
+from itertools import islice
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from time import process_time
+from typing import TypeVar
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -23,14 +26,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 import secagg
 from benchmarks import floor
 from secagg import roster, wire
+from secagg.messages import CIPHERTEXT_BYTES
 
 ROUNDS = ("AdvertiseKeys", "ShareKeys", "MaskedInput", "ConsistencyCheck", "Unmasking")
 COLD = 15  # clients that are measured
 LOST_ROUND = 2  # who drops is gone after ShareKeys: the most work for the server
+BATCH_BYTES = 2**22  # frames that are on their way at a time
+
+Frames = Iterable[tuple[int, bytes | None]]
+T = TypeVar("T")
 
 
 def serve_clients(pipe: Connection, params: secagg.Params, keys: dict[int, bytes]) -> None:
-    """The clients' process: answers (u, frame, cold) with (reply, CPU seconds) until None."""
+    """The clients' process: answers [(u, frame, cold)] with [(reply, CPU seconds)] until None."""
     signing = {u: Ed25519PrivateKey.from_private_bytes(raw) for u, raw in keys.items()}
     directory = secagg.Pinned({u: k.public_key().public_bytes_raw() for u, k in signing.items()})
     rng, spec = np.random.default_rng(0), params.vectors[0]
@@ -41,15 +49,18 @@ def serve_clients(pipe: Connection, params: secagg.Params, keys: dict[int, bytes
         first_words.append(int(x[0]))
         clients[u] = secagg.Client(u, params, x, signing_key=signing[u], directory=directory)
     pipe.send(first_words)
-    while (request := pipe.recv()) is not None:
-        u, frame, cold = request
-        if cold:
-            roster._verified.cache_clear()
-            roster.check_quorum.cache_clear()
-        start = process_time()
-        message = clients[u].start() if frame is None else clients[u].receive(frame)
-        reply = wire.encode(message)
-        pipe.send((reply, process_time() - start))
+    while (batch := pipe.recv()) is not None:
+        pipe.send([answer(clients[u], frame, cold) for u, frame, cold in batch])
+
+
+def answer(client: secagg.Client, frame: bytes | None, cold: bool) -> tuple[bytes, float]:
+    """A client's reply to one frame, and its CPU seconds."""
+    if cold:
+        roster._verified.cache_clear()
+        roster.check_quorum.cache_clear()
+    start = process_time()
+    reply = wire.encode(client.start() if frame is None else client.receive(frame))
+    return reply, process_time() - start
 
 
 class Session:
@@ -71,32 +82,44 @@ class Session:
         self.up: dict[int, int] = defaultdict(int)
         self.down: dict[int, int] = defaultdict(int)
         self.server_cpu: list[float] = []
+        largest = params.n * CIPHERTEXT_BYTES + sum(s.packed_bytes for s in params.vectors)
+        self.batch = max(1, BATCH_BYTES // largest)
 
     def play(self, lost: set[int], cold: set[int]) -> secagg.Aggregate:
         """All five rounds; the clients in `lost` are silent from LOST_ROUND on."""
-        frames: Iterator[tuple[int, bytes | None]] = ((u, None) for u in self.ids)
+        frames: Frames = [(u, None) for u in self.ids]
         for round in range(len(ROUNDS)):
-            start, waited = process_time(), 0.0
-            for u, frame in frames:
-                if round < LOST_ROUND or u not in lost:
-                    waited += self._exchange(u, frame, u in cold)
-            frames = wire.encode_all(self.server.close_round())
-            self.server_cpu.append(process_time() - start - waited)
+            heard = ((u, f) for u, f in frames if round < LOST_ROUND or u not in lost)
+            self.server_cpu.append(0.0)
+            while batch := self._timed(lambda heard=heard: list(islice(heard, self.batch))):
+                replies = self._exchange(batch, cold)
+                self._timed(lambda replies=replies: self._receive(replies))
+            frames = self._timed(lambda: wire.encode_all(self.server.close_round()))
         self.pipe.send(None)
         self.process.join()
         return self.server.result
 
-    def _exchange(self, u: int, frame: bytes | None, cold: bool) -> float:
-        """One frame to a client and its reply to the server; CPU seconds of the pipe."""
+    def _timed(self, work: Callable[[], T]) -> T:
+        """The server's work, its CPU seconds added to the round's."""
         start = process_time()
-        self.pipe.send((u, frame, cold))
-        reply, seconds = self.pipe.recv()
-        self.client_cpu[u].append(seconds)
-        self.down[u] += len(frame or b"")
-        self.up[u] += len(reply)
-        waited = process_time() - start
-        self.server.receive(u, reply)
-        return waited
+        result = work()
+        self.server_cpu[-1] += process_time() - start
+        return result
+
+    def _receive(self, replies: dict[int, bytes]) -> None:
+        for u, reply in replies.items():
+            self.server.receive(u, reply)
+
+    def _exchange(self, batch: list[tuple[int, bytes | None]], cold: set[int]) -> dict[int, bytes]:
+        """Frames to clients, and their replies."""
+        self.pipe.send([(u, frame, u in cold) for u, frame in batch])
+        replies: dict[int, bytes] = {}
+        for (u, frame), (reply, seconds) in zip(batch, self.pipe.recv(), strict=True):
+            replies[u] = reply
+            self.client_cpu[u].append(seconds)
+            self.down[u] += len(frame or b"")
+            self.up[u] += len(reply)
+        return replies
 
 
 def parameters(n: int, d: int, bits: int, graph: str) -> secagg.Params:

@@ -10,6 +10,7 @@ the same bytes.
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
+from struct import pack
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -75,12 +76,14 @@ class Binding:
     roster_digest: bytes = field(repr=False)
 
     @cached_property
-    def _digests(self) -> bytes:
-        return framed(self.params_digest, self.roster_digest)
+    def _prefixes(self) -> dict[bytes, bytes]:
+        labels = PAIRWISE_MASK, SELF_MASK, SHARE_ENCRYPTION
+        return {label: framed(label, self.params_digest, self.roster_digest) for label in labels}
 
     def _info(self, label: bytes, *ids: int) -> bytes:
-        """framed(label, params digest, roster digest, ids), the digests framed once a session."""
-        return framed(label) + self._digests + framed(*map(id_bytes, ids))
+        """framed(label, params digest, roster digest, ids), all but the ids framed once."""
+        lengths_and_ids = (number for u in ids for number in (8, u))
+        return self._prefixes[label] + pack(f"<{2 * len(ids)}Q", *lengths_and_ids)
 
     def _derive(self, secret: bytes, length: int, label: bytes, *ids: int) -> bytes:
         return HKDF(SHA256(), length, salt=None, info=self._info(label, *ids)).derive(secret)
