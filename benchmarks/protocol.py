@@ -2,10 +2,10 @@
 
 The clients live in a process of their own: `peak_rss_bytes` is the server's alone.  CPU time is
 taken around the calls of a client or of the server, decoding and encoding of frames included; the
-pipe between the two processes is outside.  Frames cross it in batches of BATCH_BYTES, as they wait
-for a busy server: after each change of process the caches are cold.  Client figures are medians over COLD clients, which
-are given nothing that another client of their process has already checked; the rest may reuse it,
-to save the benchmark's time.  With `--json` the last line is one JSON object.
+pipe between the two processes is outside.  Frames cross it in batches, as they wait for a busy
+server: after each change of process the caches are cold.  Client figures are medians over COLD
+clients, which are given nothing that another client of their process has already checked; the rest
+may reuse it, to save the benchmark's time.  With `--json` the last line is one JSON object.
 """
 
 import argparse
