@@ -5,7 +5,8 @@ taken around the calls of a client or of the server, decoding and encoding of fr
 pipe between the two processes is outside.  Frames cross it in batches, as they wait for a busy
 server: after each change of process the caches are cold.  Client figures are medians over COLD
 clients, which are given nothing that another client of their process has already checked; the rest
-may reuse it, to save the benchmark's time.  With `--json` the last line is one JSON object.
+may reuse it, to save the benchmark's time.  With --workers, `server_cpu_s` leaves theirs out.  With
+`--json` the last line is one JSON object.
 """
 
 import argparse
@@ -14,10 +15,12 @@ import resource
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import ExitStack
 from itertools import islice
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from time import process_time
+from time import perf_counter, process_time, sleep
 from typing import TypeVar
 
 import numpy as np
@@ -66,7 +69,7 @@ def answer(client: secagg.Client, frame: bytes | None, cold: bool) -> tuple[byte
 class Session:
     """One session against clients in another process, with every cost noted."""
 
-    def __init__(self, params: secagg.Params) -> None:
+    def __init__(self, params: secagg.Params, executor: Executor | None = None) -> None:
         keys = {u: Ed25519PrivateKey.generate() for u in range(params.n)}
         directory = secagg.Pinned({u: k.public_key().public_bytes_raw() for u, k in keys.items()})
         context = get_context("spawn")
@@ -76,12 +79,13 @@ class Session:
         self.process.start()
         self.first_words: list[int] = self.pipe.recv()
         self.import_rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        self.server = secagg.Server(params, directory=directory)
+        self.server = secagg.Server(params, directory=directory, executor=executor)
         self.ids = list(keys)
         self.client_cpu: dict[int, list[float]] = defaultdict(list)
         self.up: dict[int, int] = defaultdict(int)
         self.down: dict[int, int] = defaultdict(int)
         self.server_cpu: list[float] = []
+        self.server_wall = 0.0
         largest = params.n * CIPHERTEXT_BYTES + sum(s.packed_bytes for s in params.vectors)
         self.batch = max(1, BATCH_BYTES // largest)
 
@@ -101,9 +105,10 @@ class Session:
 
     def _timed(self, work: Callable[[], T]) -> T:
         """The server's work, its CPU seconds added to the round's."""
-        start = process_time()
+        start, wall = process_time(), perf_counter()
         result = work()
         self.server_cpu[-1] += process_time() - start
+        self.server_wall += perf_counter() - wall
         return result
 
     def _receive(self, replies: dict[int, bytes]) -> None:
@@ -130,14 +135,31 @@ def parameters(n: int, d: int, bits: int, graph: str) -> secagg.Params:
     return secagg.Params.choose(n, vectors, corrupt=0.05, dropout=0.1, graph="harary")
 
 
-def measure(n: int, d: int, bits: int, drop: float, graph: str = "complete") -> dict:
+def pool_of(workers: int, stack: ExitStack) -> Executor | None:
+    """So many processes, started and with everything imported; None for none."""
+    if not workers:
+        return None
+    context = get_context("spawn")
+    pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=context))
+    list(pool.map(_import, range(8 * workers)))
+    return pool
+
+
+def _import(_: int) -> None:
+    sleep(0.05)  # long enough for every worker to take one, and so to have imported this
+
+
+def measure(
+    n: int, d: int, bits: int, drop: float, graph: str = "complete", workers: int = 0
+) -> dict:
     """The costs of one session, its sum checked."""
     params = parameters(n, d, bits, graph)
     before = floor.units()
-    session = Session(params)
     lost = set(range(round(drop * n)))
     cold = set(range(n)[-COLD:])
-    result = session.play(lost, cold)
+    with ExitStack() as stack:
+        session = Session(params, pool_of(workers, stack))
+        result = session.play(lost, cold)
     expected = sum(session.first_words[u] for u in result.survivors) % 2**bits
     if int(result.sum[0]) != expected:
         raise SystemExit(f"wrong sum: {int(result.sum[0])}, expected {expected}")
@@ -146,6 +168,8 @@ def measure(n: int, d: int, bits: int, drop: float, graph: str = "complete") -> 
     row = {
         "client_cpu_s": statistics.median(rounds.sum(axis=1).tolist()),
         "server_cpu_s": sum(session.server_cpu),
+        "server_wall_s": session.server_wall,
+        "workers": workers,
         "peak_rss_bytes": peak,
         "client_bytes_up": statistics.median(session.up[u] for u in cold - lost),
         "client_bytes_down": statistics.median(session.down[u] for u in cold - lost),
@@ -177,9 +201,12 @@ def main() -> None:
     parser.add_argument("--bits", type=int, default=32, help="bits of a word")
     parser.add_argument("--drop", type=float, default=0.0, help="fraction lost after ShareKeys")
     parser.add_argument("--graph", choices=("complete", "harary"), default="complete")
+    parser.add_argument("--workers", type=int, default=0, help="processes that unmask; 0: none")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     options = parser.parse_args()
-    costs = measure(options.n, options.d, options.bits, options.drop, options.graph)
+    costs = measure(
+        options.n, options.d, options.bits, options.drop, options.graph, options.workers
+    )
     for name, value in costs.items():
         print(f"{name:24}{value}")
     if options.json:

@@ -18,6 +18,7 @@ RESULTS = Path("docs/performance/results.json")
 SIZES = [(n, 100_000, drop) for n in (25, 50, 100, 200) for drop in (0.0, 0.1, 0.3)]
 LENGTHS = [(100, d, drop) for d in (1000, 10_000, 1_000_000) for drop in (0.0, 0.3)]
 QUICK = [["protocol", n, d, drop] for n, d, drop in SIZES + LENGTHS]
+QUICK += [["protocol", 100, 1_000_000, 0.3, 2]]
 FULL = [["protocol", n, 100_000, drop] for n in (500, 1000) for drop in (0.0, 0.1, 0.3)]
 FULL += [["protocol", 1000, 1_000_000, 0.01]]
 SPARSE = [["one_client", n] for n in (200, 500, 1000, 2000)]
@@ -27,8 +28,9 @@ SPARSE_FULL = [["one_client", n] for n in (5000, 10_000, 20_000)]
 def arguments(row: list) -> list[str]:
     """The command of a row, as anybody can type it."""
     kind, *values = row
-    names = {"protocol": ("--n", "--d", "--drop"), "one_client": ("--n",)}.get(kind, ())
-    options = [str(part) for pair in zip(names, values, strict=True) for part in pair]
+    names = {"protocol": ("--n", "--d", "--drop", "--workers"), "one_client": ("--n",)}
+    named = zip(names.get(kind, ())[: len(values)], values, strict=True)
+    options = [str(part) for pair in named for part in pair]
     json_option = ["--json"] if kind == "protocol" else []
     return ["-m", f"benchmarks.{kind}", *options, *json_option]
 
