@@ -34,10 +34,6 @@ class Neighbourhoods:
         """All-False flags [m, w], one for each (owner, holder)."""
         return np.zeros(self.rows.shape, np.bool_)
 
-    def is_self(self) -> Flags:
-        """Where the holder is the owner."""
-        return np.equal(self.rows, np.arange(len(self.rows))[:, None])
-
     def transposed(self, flags: Flags) -> Flags:
         """Flags about (i, rows[i, j]) as flags about (rows[i, j], i): the same pairs, other way."""
         return flags[self.rows, self.slots]
