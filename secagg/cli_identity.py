@@ -2,7 +2,7 @@
 
     secagg keygen client17.pem                            prints the public key
     secagg enroll clients.toml 17 <public key>            pins it
-    secagg enroll clients.toml 17 <public key> --ca ca.pem    or signs it, as an authority
+    secagg enroll clients.toml 17 <public key> --ca ca.pem    and prints an authority's certificate
     secagg directory check clients.toml                   prints what everybody must agree on
 
 `register` adds them to an application. A passphrase is asked for, or taken from SECAGG_PASSPHRASE;
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from secagg import authority, directory_file, identity
 from secagg.authority import Authority
@@ -57,18 +58,22 @@ def enroll(
     client: Annotated[int, typer.Argument(help="The client id, in [0, 2^63).")],
     key: Annotated[str, typer.Argument(help="The client's public key, in hex or base64.")],
     ca: Annotated[
-        Path | None, typer.Option(help="The authority's private key file: sign, do not pin.")
+        Path | None, typer.Option(help="An authority's private key file: print a certificate.")
     ] = None,
 ) -> None:
-    """Add a client's public key to a directory file, which is made if it does not exist."""
+    """Add a client's public key to a directory file, which is made if it does not exist.
+
+    With --ca, that file is the authority's own record of whom it has certified, and the client's
+    certificate is printed, in hex; the other parties need the authority's public key only.
+    """
     with _errors():
         raw = directory_file.decode(f"client {client}", key, 32)
-        if ca is None:
-            enrolled: Pinned | Authority = _pin(directory, client, raw)
-        else:
-            enrolled = _sign(directory, client, raw, ca)
-        enrolled.save(directory)
-        typer.echo(f"client {client} is in {directory}; {_summary(enrolled)}")
+        ca_key = None if ca is None else _ca_key(ca)
+        pinned = _pin(directory, client, raw)
+        pinned.save(directory)
+        typer.echo(f"client {client} is in {directory}; {_summary(pinned)}", err=ca_key is not None)
+        if ca_key is not None:
+            typer.echo(authority.issue(ca_key, client, raw).hex())
 
 
 def check(
@@ -84,31 +89,22 @@ def _group() -> None:
 
 
 def _pin(path: Path, client: int, key: bytes) -> Pinned:
-    pinned = authority.load(path) if path.exists() else Pinned({})
-    if isinstance(pinned, Authority):
-        raise LocalProtocolError(f"{path} is an authority's: its private key is needed, --ca")
+    pinned = Pinned.load(path) if path.exists() else Pinned({})
     if pinned.get(client, key) != key:
         raise LocalProtocolError(f"{path}: client {client} has another key already")
     return Pinned({**pinned, client: key})
 
 
-def _sign(path: Path, client: int, key: bytes, ca: Path) -> Authority:
-    ca_key = identity.load(ca, _passphrase() if identity.is_encrypted(ca) else None)
-    public = ca_key.public_key().public_bytes_raw()
-    signed = authority.load(path) if path.exists() else Authority(public)
-    if not isinstance(signed, Authority):
-        raise LocalProtocolError(f"{path} holds pinned keys, not an authority's certificates")
-    if signed.ca_public_key != public:
-        raise LocalProtocolError(f"{path} is of another authority: {signed.ca_public_key.hex()}")
-    signed.add(authority.issue(ca_key, client, key))
-    return signed
+def _ca_key(path: Path) -> Ed25519PrivateKey:
+    return identity.load(path, _passphrase() if identity.is_encrypted(path) else None)
 
 
 def _summary(directory: Pinned | Authority) -> str:
-    kind = "pinned keys"
     if isinstance(directory, Authority):
-        kind = f"certificates of {directory.ca_public_key.hex()}"
-    return f"{len(directory)} {kind}, digest {directory.digest.hex()}"
+        kind = f"the authority {directory.ca_public_key.hex()}"
+    else:
+        kind = f"{len(directory)} pinned keys"
+    return f"{kind}, digest {directory.digest.hex()}"
 
 
 def _passphrase(*, confirm: bool = False) -> bytes:

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 
 from secagg import masks, wire
 from secagg.dealing import open_shares, seal_shares
-from secagg.directory import Directory, as_directory
+from secagg.directory import Directory, as_directory, check_id
 from secagg.errors import LocalProtocolError, RemoteProtocolError
 from secagg.inputs import with_tallies
 from secagg.keys import Buffer, commitment, sign
@@ -69,14 +69,15 @@ class Client:
         params: the session's parameters, from this host's own configuration.
         vectors: the input, by vector name; or one array where the session has one vector. Shape
             (length,) and dtype `spec.dtype`; only the low `spec.bits` bits count. It is copied.
-        signing_key: the Ed25519 identity key whose public half the directory holds for u.
-        directory: id → raw Ed25519 public key, the same for all parties.
+        signing_key: the Ed25519 identity key whose public half is u's by the directory.
+        directory: id → raw Ed25519 public key, the same for all parties; or an `Authority`.
+        certificate: the authority's certificate of that key; none where keys are pinned.
         rand: returns that many uniform random bytes.
         store: where the host keeps snapshots, each written before the reply that it records leaves;
             then the last request may be repeated and is given the same reply. Default: nowhere.
 
     Raises:
-        LocalProtocolError: for an input or a key that does not fit.
+        LocalProtocolError: for an input, a key or a certificate that does not fit.
     """
 
     _state: State
@@ -90,10 +91,11 @@ class Client:
         *,
         signing_key: Ed25519PrivateKey,
         directory: Directory | Mapping[int, bytes],
+        certificate: bytes = b"",
         rand: Rand = token_bytes,
         store: SnapshotStore | None = None,
     ) -> None:
-        self._join(u, params, signing_key, directory, rand)
+        self._join(u, params, signing_key, directory, certificate, rand)
         if store is not None:
             self._snapshots = Snapshots(store, self._params_digest, u)
         self._state = Created(with_tallies(params.vectors, vectors))
@@ -104,20 +106,28 @@ class Client:
         params: Params,
         signing_key: Ed25519PrivateKey,
         directory: Directory | Mapping[int, bytes],
+        certificate: bytes,
         rand: Rand,
     ) -> None:
+        check_id(u)
         self.u = u
         self._params = params
         self._directory = as_directory(directory)
-        if type(u) is not int or u not in self._directory:
-            raise LocalProtocolError(f"client {u!r} is not in the directory")
         if not isinstance(signing_key, Ed25519PrivateKey):
             raise LocalProtocolError(
                 f"the signing key is a {type(signing_key).__name__}, expected an Ed25519PrivateKey"
             )
-        if signing_key.public_key().public_bytes_raw() != self._directory[u]:
+        if type(certificate) is not bytes:
+            raise LocalProtocolError(
+                f"a certificate is bytes, this is {type(certificate).__name__}"
+            )
+        try:
+            identity = self._directory.identity(u, certificate)
+        except RemoteProtocolError as error:
+            raise LocalProtocolError(str(error)) from None
+        if signing_key.public_key().public_bytes_raw() != identity:
             raise LocalProtocolError(f"the signing key is not the one the directory has for {u}")
-        self._signing_key = signing_key
+        self._signing_key, self._certificate = signing_key, certificate
         self._rand = rand
         self._params_digest = params.digest(self._directory.digest)
         self._snapshots = NoSnapshots()
@@ -132,6 +142,7 @@ class Client:
         *,
         signing_key: Ed25519PrivateKey,
         directory: Directory | Mapping[int, bytes],
+        certificate: bytes = b"",
         store: SnapshotStore,
         rand: Rand = token_bytes,
     ) -> Self:
@@ -146,7 +157,7 @@ class Client:
                 that was changed; for a signing key that does not fit.
         """
         client = cls.__new__(cls)
-        client._join(u, params, signing_key, directory, rand)
+        client._join(u, params, signing_key, directory, certificate, rand)
         client._snapshots = snapshots = Snapshots(store, client._params_digest, u)
         client._state = snapshots.restore(blob, generation, client._directory)
         return client
@@ -168,6 +179,7 @@ class Client:
             _public(c_sk),
             _public(s_sk),
             commitment(self._params_digest, self.u, b_u),
+            self._certificate,
             UNSIGNED,
         )
         hello = msgspec.structs.replace(hello, signature=self._sign(0, b"", hello.body()))

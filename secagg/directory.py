@@ -5,6 +5,7 @@
 Every client of a session computes the digest from its own copy and puts it into the params digest,
 so two clients that disagree about one key share no session. A directory does not say who is honest,
 and it does not take a key back: leave the client out of the next session's directory instead.
+`authority` is the other kind, in which clients bring certificates.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,7 +22,7 @@ class UnknownClient(RemoteProtocolError, KeyError):
     """A client id that the directory does not hold; a KeyError too, so that `get` and `in` work."""
 
     def __init__(self, u: int) -> None:
-        super().__init__(f"client {u} is not in the directory")
+        super().__init__(f"client {u} is not in the directory", clients=(u,))
 
     def __str__(self) -> str:  # KeyError would print the repr
         return str(self.args[0])
@@ -29,24 +30,21 @@ class UnknownClient(RemoteProtocolError, KeyError):
 
 @runtime_checkable
 class Directory(Protocol):
-    """The lookup that `Client` and `Server` need: a read-only mapping of ids to keys, and a digest.
+    """What `Client` and `Server` need: whose key is whose, and a digest of whom to believe.
 
-    One of your own must return canonical keys of large order, distinct for distinct ids, and never
-    another key for the same id; `Pinned` and `Authority` check that.
+    The key must follow from the digest, u and the certificate alone: the params digest binds the
+    one, the roster digest the others. One of your own must return canonical keys of large order.
     """
 
     @property
     def digest(self) -> bytes:
-        """32 bytes that two parties share if and only if they trust the same keys."""
+        """32 bytes that two parties share if and only if they find the same keys."""
 
-    def __getitem__(self, u: int, /) -> bytes:
-        """The raw 32-byte Ed25519 public key of client u; KeyError if there is none."""
+    def identity(self, u: int, certificate: bytes, /) -> bytes:
+        """The raw 32-byte Ed25519 public key of u, which advertised this certificate or b"".
 
-    def __contains__(self, u: object, /) -> bool: ...
-
-    def __len__(self) -> int: ...
-
-    def __iter__(self) -> Iterator[int]: ...
+        Raises RemoteProtocolError if u is unknown, or the certificate is not to be believed.
+        """
 
 
 class Pinned(Mapping[int, bytes]):
@@ -69,6 +67,15 @@ class Pinned(Mapping[int, bytes]):
     @property
     def digest(self) -> bytes:
         return self._digest
+
+    def identity(self, u: int, certificate: bytes, /) -> bytes:
+        """The key of u; RemoteProtocolError if there is none, or for a certificate beside it."""
+        if certificate:
+            raise RemoteProtocolError(
+                f"client {u}: a certificate of {len(certificate)} bytes, but keys are pinned",
+                clients=(u,),
+            )
+        return self[u]
 
     def __getitem__(self, u: int, /) -> bytes:
         try:
@@ -110,15 +117,20 @@ def as_directory(directory: Mapping[int, bytes] | Directory) -> Directory:
     if isinstance(directory, Mapping):
         return Pinned(directory)
     raise LocalProtocolError(
-        f"a directory is a mapping of client ids to keys, or has `digest` and the same lookup; "
+        f"a directory is a mapping of client ids to keys, or has `digest` and `identity`; "
         f"this is {type(directory).__name__}"
     )
 
 
-def check_entry(u: int, key: bytes) -> None:
-    """Raise LocalProtocolError, naming the client, unless `key` may speak for a client id `u`."""
+def check_id(u: int) -> None:
+    """Raise LocalProtocolError unless `u` may be a client id."""
     if type(u) is not int or not 0 <= u < 2**63:
         raise LocalProtocolError(f"client {u!r}: an id is an int in [0, 2^63)")
+
+
+def check_entry(u: int, key: bytes) -> None:
+    """Raise LocalProtocolError, naming the client, unless `key` may speak for a client id `u`."""
+    check_id(u)
     if type(key) is not bytes:
         raise LocalProtocolError(f"client {u}: a key is 32 bytes, this is {type(key).__name__}")
     try:

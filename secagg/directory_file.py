@@ -1,6 +1,6 @@
 """The text form of a directory: TOML or JSON, as the suffix of the file says.
 
-    {"clients": {"17": "<key>"}}        keys and certificates in hex, or base64 with its padding
+    {"clients": {"17": "<key>"}}  or  {"authority": "<key>"}     in hex, or base64 with its padding
 
 Reading is strict, because what can be read in two ways can be checked in one and used in the other:
 no name twice, ids in plain decimal, no unknown names. Nothing here knows what a good key is, and

@@ -22,6 +22,7 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
+from secagg.authority import CERTIFICATE_BYTES
 from secagg.keys import Buffer, body_digest, id_bytes
 from secagg.parameters import MAX_CLIENTS
 from secagg.params import MAX_VECTORS
@@ -31,6 +32,8 @@ ClientId = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 PublicKey = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 Digest = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 Signature = Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
+Certificate = Annotated[bytes, msgspec.Meta(max_length=CERTIFICATE_BYTES)]
+"""Whole or empty: which of the two, the directory decides."""
 
 # Lists are bounded: an empty field costs two bytes on the wire and a hundred in memory.
 Ids = Annotated[tuple[ClientId, ...], msgspec.Meta(max_length=MAX_CLIENTS)]
@@ -58,17 +61,21 @@ class Authored(Message, frozen=True):
 
 
 class AdvertiseKeys(Authored, frozen=True, tag=0):
-    """Round 0: u's public keys and the commitment to its self-mask seed b_u."""
+    """Round 0: u's public keys and the commitment to its self-mask seed b_u.
+
+    The certificate says which identity key is u's; it is empty where the directory pins keys.
+    """
 
     round = 0
     c_pk: PublicKey
     s_pk: PublicKey
     commitment: Digest
+    certificate: Certificate
     signature: Signature
 
     def body(self) -> bytes:
         """What is signed."""
-        return body_digest(self.c_pk, self.s_pk, self.commitment)
+        return body_digest(self.c_pk, self.s_pk, self.commitment, self.certificate)
 
 
 class Roster(Message, frozen=True, tag=1):

@@ -1,6 +1,9 @@
 """U1 as both sides check it: who takes part, under which keys, signed by whom.
 
-    roster digest = SHA-256(label, for each u ascending: u, c_pk, s_pk, commitment)
+    roster digest = SHA-256(label, for each u ascending: u, c_pk, s_pk, commitment, certificate)
+
+Which identity key speaks for u follows from the directory's digest, which is in the params digest,
+and from u and its certificate, which are in this one.
 
 Client and server run the same checks, so an honest server never forwards a roster that makes an
 honest client abort; and every client judges the whole roster, not only its neighbours.
@@ -32,8 +35,8 @@ class CheckedRoster:
     @classmethod
     def again(cls, entries: tuple[AdvertiseKeys, ...], directory: Directory) -> Self:
         """A roster that has passed every check before, from its entries."""
-        keys = (Ed25519PublicKey.from_public_bytes(directory[entry.u]) for entry in entries)
-        return cls(entries, tuple(keys))
+        keys = identity_keys(entries, directory)
+        return cls(entries, tuple(map(Ed25519PublicKey.from_public_bytes, keys)))
 
     @cached_property
     def ids(self) -> tuple[int, ...]:
@@ -48,35 +51,30 @@ class CheckedRoster:
     @cached_property
     def digest(self) -> bytes:
         """What later signatures, derivations and the graph bind to."""
-        return sha256(
-            ROSTER,
-            *(f for e in self.entries for f in (id_bytes(e.u), e.c_pk, e.s_pk, e.commitment)),
+        fields = (
+            field
+            for e in self.entries
+            for field in (id_bytes(e.u), e.c_pk, e.s_pk, e.commitment, e.certificate)
         )
+        return sha256(ROSTER, *fields)
 
     def binding(self, params_digest: bytes) -> Binding:
         """The derivations of this session."""
         return Binding(params_digest, self.digest)
 
 
-def check_advertisement(
-    entry: AdvertiseKeys, params_digest: bytes, directory: Directory
-) -> Ed25519PublicKey:
-    """The author's identity key, if both public keys are acceptable and it signed them.
+def identity_keys(entries: Sequence[AdvertiseKeys], directory: Directory) -> tuple[bytes, ...]:
+    """Whose signatures these have to be; RemoteProtocolError if the directory does not know one."""
+    return tuple(directory.identity(entry.u, entry.certificate) for entry in entries)
+
+
+def check_advertisement(entry: AdvertiseKeys, key: bytes, params_digest: bytes) -> Ed25519PublicKey:
+    """The author's identity key `key`, parsed, if it signed two acceptable public keys.
 
     Raises:
-        RemoteProtocolError: for an id that the directory does not hold, a key that is not canonical
-            or of low order, a signature by another key or under other parameters.
+        RemoteProtocolError: for a key that is not canonical or of low order, a signature by another
+            key or under other parameters.
     """
-    return _check_entry(entry, _identity(entry.u, directory), params_digest)
-
-
-def _identity(u: int, directory: Directory) -> bytes:
-    if u not in directory:
-        raise RemoteProtocolError(f"client {u} is not in the directory")
-    return directory[u]
-
-
-def _check_entry(entry: AdvertiseKeys, key: bytes, params_digest: bytes) -> Ed25519PublicKey:
     check_x25519(entry.c_pk)
     check_x25519(entry.s_pk)
     identity = Ed25519PublicKey.from_public_bytes(key)
@@ -96,6 +94,14 @@ def check_distinct_keys(entries: Sequence[AdvertiseKeys]) -> None:
             seen[key] = entry.u
 
 
+def check_distinct_identities(entries: Sequence[AdvertiseKeys], keys: Sequence[bytes]) -> None:
+    """RemoteProtocolError if one identity key speaks for two clients: one thief is one client."""
+    owners: dict[bytes, int] = {}
+    for entry, key in zip(entries, keys, strict=True):
+        if (v := owners.setdefault(key, entry.u)) != entry.u:
+            raise RemoteProtocolError(f"clients {v} and {entry.u} have the same identity key")
+
+
 def check_roster(
     message: Roster, own: AdvertiseKeys, params: Params, params_digest: bytes, directory: Directory
 ) -> CheckedRoster:
@@ -110,8 +116,7 @@ def check_roster(
         )
     if own not in entries:
         raise RemoteProtocolError(f"the roster does not hold what client {own.u} advertised")
-    keys = tuple(_identity(u, directory) for u in ids)
-    return _verified(entries, keys, params_digest)
+    return _verified(entries, identity_keys(entries, directory), params_digest)
 
 
 @lru_cache(maxsize=1)
@@ -124,7 +129,8 @@ def _verified(
     last answer is kept because in `run` all clients of one process ask the same.
     """
     check_distinct_keys(entries)
-    identities = tuple(map(_check_entry, entries, keys, repeat(params_digest)))
+    check_distinct_identities(entries, keys)
+    identities = tuple(map(check_advertisement, entries, keys, repeat(params_digest)))
     return CheckedRoster(entries, identities)
 
 

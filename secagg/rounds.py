@@ -45,18 +45,23 @@ class Advertising:
     session: Session
     answered: dict[int, AdvertiseKeys] = field(default_factory=dict)
     identities: dict[int, Ed25519PublicKey] = field(default_factory=dict)
+    identity_keys: set[bytes] = field(default_factory=set)
     public_keys: set[bytes] = field(default_factory=set)
 
     def receive(self, message: AdvertiseKeys) -> None:
-        """Keep one advertisement whose keys and signature are good and whose keys are new."""
+        """Keep one advertisement whose keys and signatures are good and whose keys are new."""
         session, n = self.session, self.session.params.n
         if len(self.answered) == n:
             raise RemoteProtocolError(f"client {message.u} is one more than n={n}")
         new = {message.c_pk, message.s_pk}
         if len(new) < 2 or new & self.public_keys:
             raise RemoteProtocolError(f"client {message.u} advertises a public key a second time")
-        identity = check_advertisement(message, session.params_digest, session.directory)
+        key = session.directory.identity(message.u, message.certificate)
+        if key in self.identity_keys:
+            raise RemoteProtocolError(f"client {message.u} has the identity key of another client")
+        identity = check_advertisement(message, key, session.params_digest)
         self.answered[message.u], self.identities[message.u] = message, identity
+        self.identity_keys.add(key)
         self.public_keys |= new
 
     def close(self) -> tuple["Sharing", Outbox]:

@@ -36,7 +36,7 @@ class Server:
 
     Args:
         params: the session's parameters.
-        directory: id → raw Ed25519 public key, the same for all parties.
+        directory: id → raw Ed25519 public key, the same for all parties; or an `Authority`.
         executor: where the masks are expanded that the last `close_round` removes, for example a
             `ProcessPoolExecutor`; default here. Its workers see the reconstructed s_sk of clients
             outside U3 and the mask seeds of the others: they must be as trusted as this process.

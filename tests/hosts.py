@@ -74,6 +74,7 @@ class Host:
             replace(party.params, **changes),
             signing_key=party.keys[u],
             directory=party.directory,
+            certificate=party.certificates[u],
             store=store,
         )
 

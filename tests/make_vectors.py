@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 import secagg
 from secagg import Harary, Params, Pinned, VectorSpec, keys, masks, shamir, wire
 from secagg import messages as m
+from secagg.authority import Authority, issue
 from secagg.packing import pack
 from secagg.roster import CheckedRoster
 from tests.strategies import CounterRand
@@ -47,8 +48,12 @@ def derivations() -> Json:
     directory = {U: identity.public_key().public_bytes_raw()}
     directory[V] = Ed25519PrivateKey.from_private_bytes(pattern(32, 8)).public_key()
     directory[V] = directory[V].public_bytes_raw()
-    entry = m.AdvertiseKeys(U, pattern(32, 1), pattern(32, 2), pattern(32, 3), bytes(64))
-    other = m.AdvertiseKeys(V, pattern(32, 4), pattern(32, 5), pattern(32, 6), bytes(64))
+    ca = Ed25519PrivateKey.from_private_bytes(pattern(32, 9))
+    ca_public_key, certificate = ca.public_key().public_bytes_raw(), issue(ca, U, directory[U])
+    entry = m.AdvertiseKeys(
+        U, pattern(32, 1), pattern(32, 2), pattern(32, 3), certificate, bytes(64)
+    )
+    other = m.AdvertiseKeys(V, pattern(32, 4), pattern(32, 5), pattern(32, 6), b"", bytes(64))
     labels = [value for value in vars(keys).values() if type(value) is bytes]
     return {
         "labels": [label.decode() for label in labels],
@@ -91,10 +96,21 @@ def derivations() -> Json:
             "keys": {str(u): key.hex() for u, key in directory.items()},
             "digest": Pinned(directory).digest.hex(),
         },
+        "authority": {
+            "signing_key": pattern(32, 9).hex(),
+            "ca_public_key": ca_public_key.hex(),
+            "digest": Authority(ca_public_key).digest.hex(),
+            "u": U,
+            "key": directory[U].hex(),
+            "certificate": certificate.hex(),
+        },
         "roster": {
             "entries": [
                 {"u": e.u}
-                | {name: getattr(e, name).hex() for name in ("c_pk", "s_pk", "commitment")}
+                | {
+                    name: getattr(e, name).hex()
+                    for name in ("c_pk", "s_pk", "commitment", "certificate")
+                }
                 for e in (entry, other)
             ],
             "digest": CheckedRoster((entry, other), ()).digest.hex(),
@@ -212,10 +228,12 @@ def graphs() -> Json:
 def frames() -> Json:
     """One frame of each message, and frames that are none."""
     key, signature = pattern(32), pattern(64)
-    hello = m.AdvertiseKeys(U, key, pattern(32, 32), pattern(32, 64), signature)
+    hello = m.AdvertiseKeys(U, key, pattern(32, 32), pattern(32, 64), b"", signature)
+    certified = m.AdvertiseKeys(V, key, key, key, pattern(96), signature)
     good: list[m.AnyMessage] = [
         hello,
-        m.Roster((hello,)),
+        certified,
+        m.Roster((hello, certified)),
         m.ShareKeys(300, memoryview(pattern(112)), signature),
         m.Ciphertexts((0, 127, 128, 65536, V), memoryview(b"sealed")),
         m.MaskedInput(U, (memoryview(pattern(7)), memoryview(b"")), (1, 2), signature),
@@ -224,7 +242,7 @@ def frames() -> Json:
         m.Signatures((1, 2), (signature, bytes(64))),
         m.Unmasking(U, memoryview(pattern(34)), signature),
     ]
-    sign = "c440" + signature.hex()
+    sign, bin32 = "c440" + signature.hex(), "c420" + key.hex()
     bad = [
         ("empty", ""),
         ("no message behind the version", "01"),
@@ -247,6 +265,7 @@ def frames() -> Json:
         ("an id that is true", "01920591" + "c3"),
         ("the length of bytes in two bytes", "01930607" + "c50040" + signature.hex()),
         ("bytes as a string", "01930607" + "d940" + bytes(64).hex()),
+        ("a certificate of 97 bytes", "019700" + "05" + 3 * bin32 + "c461" + "00" * 97 + sign),
         ("a signature of 63 bytes", "01930607" + "c43f" + signature[1:].hex()),
         ("nil for an id", "019306c0" + sign),
         ("a map", "018105" + "90"),

@@ -10,6 +10,7 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import secagg
+from secagg.authority import issue
 from secagg.keys import sign
 from secagg.messages import AdvertiseKeys, ClientMessage, ServerMessage
 
@@ -22,18 +23,30 @@ def identity(seed: int) -> Ed25519PrivateKey:
 
 
 class Party:
-    """n clients with ids 10, 20, ... and an honest server; `outsiders` are enrolled but absent."""
+    """n clients with ids 10, 20, ... and an honest server; `outsiders` are enrolled but absent.
+
+    Keys are pinned; with `ca` they are certified by it instead.
+    """
 
     def __init__(
-        self, n: int = 5, *, outsiders: int = 0, executor: Executor | None = None, **params: Any
+        self,
+        n: int = 5,
+        *,
+        outsiders: int = 0,
+        ca: Ed25519PrivateKey | None = None,
+        executor: Executor | None = None,
+        **params: Any,
     ) -> None:
         params.setdefault("session", b"a party")
         self.ids = [10 * (i + 1) for i in range(n)]
         everybody = [10 * (i + 1) for i in range(n + outsiders)]
         self.keys = {u: identity(u) for u in everybody}
-        self.directory = secagg.Pinned(
-            {u: key.public_key().public_bytes_raw() for u, key in self.keys.items()}
-        )
+        public = {u: key.public_key().public_bytes_raw() for u, key in self.keys.items()}
+        self.directory: Any = secagg.Pinned(public)
+        self.certificates = dict.fromkeys(everybody, b"")
+        if ca is not None:
+            self.directory = secagg.Authority(ca.public_key().public_bytes_raw())
+            self.certificates = {u: issue(ca, u, key) for u, key in public.items()}
         self.params = secagg.Params(params.pop("most", n), SPECS, **params)
         self.server = secagg.Server(self.params, directory=self.directory, executor=executor)
         self.inputs = {u: np.array([u, u + 1, 2**16 - u], "<u2") for u in self.ids}
@@ -52,6 +65,7 @@ class Party:
             self.inputs[u],
             signing_key=self.keys[u],
             directory=self.directory,
+            certificate=self.certificates[u],
             store=store,
         )
 
@@ -89,7 +103,9 @@ class Party:
 
     def advertisement(self, u: int, c_pk: bytes, s_pk: bytes, commitment: bytes) -> AdvertiseKeys:
         """What a corrupt client u can sign: any keys it likes."""
-        return self.signed(AdvertiseKeys(u, c_pk, s_pk, commitment, bytes(64)))
+        return self.signed(
+            AdvertiseKeys(u, c_pk, s_pk, commitment, self.certificates[u], bytes(64))
+        )
 
     def signed(self, message: Any, **changes: Any) -> Any:
         """The message with some fields changed, signed again by its author."""

@@ -84,7 +84,11 @@ _signatures = st.binary(min_size=64, max_size=64)
 _digests = st.binary(min_size=32, max_size=32)
 _id_tuples = st.lists(ids, max_size=6).map(tuple)
 
-advertisements = st.builds(AdvertiseKeys, ids, _digests, _digests, _digests, _signatures)
+_certificates = st.one_of(st.just(b""), st.binary(max_size=96))
+
+advertisements = st.builds(
+    AdvertiseKeys, ids, _digests, _digests, _digests, _certificates, _signatures
+)
 
 messages: st.SearchStrategy[AnyMessage] = st.one_of(
     advertisements,

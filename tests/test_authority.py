@@ -1,18 +1,21 @@
-"""An authority's directory holds what the authority signed, and nothing that it did not."""
+"""An authority believes the certificates that it signed, and nothing that it did not."""
 
 import hashlib
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secagg.authority import Authority, Certificate, issue, load
-from secagg.directory import Pinned, as_directory
+import secagg
+from secagg.authority import CERTIFICATE_BYTES, Authority, issue, load
+from secagg.directory import Directory, Pinned, as_directory
 from secagg.errors import LocalProtocolError, RemoteProtocolError
 from secagg.keys import framed
+from tests.hosts import KEY, Host, restored
+from tests.party import Party
 
 
 def private(seed: int) -> Ed25519PrivateKey:
@@ -24,18 +27,19 @@ def public(seed: int) -> bytes:
 
 
 CA, OTHER_CA = private(1000), private(1001)
-CA_KEY = public(1000)
 KEYS = [public(seed) for seed in range(8)]
+AUTHORITY = Authority(public(1000))
 ALICE = issue(CA, 17, KEYS[0])
 
 
-@given(st.lists(st.integers(0, 2**63 - 1), unique=True, max_size=len(KEYS)))
-def test_what_was_signed_is_in_the_directory(ids: list[int]) -> None:
-    keys = dict(zip(ids, KEYS, strict=False))
-    authority = Authority(CA_KEY, [issue(CA, u, key) for u, key in keys.items()])
-    assert dict(authority) == keys
-    assert list(authority) == sorted(ids)
-    assert as_directory(authority) is authority
+@given(st.integers(0, 2**63 - 1), st.sampled_from(KEYS))
+def test_what_was_certified_is_believed_of_this_client_alone(u: int, key: bytes) -> None:
+    certificate = issue(CA, u, key)
+    assert len(certificate) == CERTIFICATE_BYTES
+    assert AUTHORITY.identity(u, certificate) == key
+    assert issue(CA, u, key) == certificate
+    with pytest.raises(RemoteProtocolError, match=f"client {u ^ 1}: .* not signed by"):
+        AUTHORITY.identity(u ^ 1, certificate)
 
 
 def test_the_certificate_is_the_formula_of_the_module() -> None:
@@ -44,85 +48,152 @@ def test_the_certificate_is_the_formula_of_the_module() -> None:
         + b"\x08" + bytes(7) + b"\x11" + bytes(7)
         + b"\x20" + bytes(7) + KEYS[0]
     )  # fmt: skip
-    assert Certificate(17, KEYS[0], CA.sign(statement)) == ALICE
+    assert KEYS[0] + CA.sign(statement) == ALICE
 
 
-def test_the_digest_names_the_authority_and_every_key_that_it_vouches_for() -> None:
-    one = Authority(CA_KEY, [ALICE])
-    seventeen = (17).to_bytes(8, "little")
-    statement = framed(b"secagg/v1/authority", CA_KEY, seventeen, KEYS[0])
-    assert one.digest == hashlib.sha256(statement).digest()
-    assert Authority(CA_KEY).digest != one.digest
-    assert Authority(public(1001)).digest != one.digest
-    assert Pinned({17: KEYS[0]}).digest != one.digest
+def test_the_digest_names_the_authority() -> None:
+    statement = framed(b"secagg/v1/authority", public(1000))
+    assert AUTHORITY.digest == hashlib.sha256(statement).digest()
+    assert Authority(public(1001)).digest != AUTHORITY.digest
+    assert Pinned({}).digest != AUTHORITY.digest
 
 
-def test_a_client_may_come_later() -> None:
-    authority = Authority(CA_KEY)
-    assert 17 not in authority
-    with pytest.raises(KeyError, match="client 17 is not in the directory"):
-        authority[17]
-    authority.add(ALICE)
-    authority.add(ALICE)
-    assert dict(authority) == {17: KEYS[0]}
+def test_it_is_a_directory() -> None:
+    own: Directory = AUTHORITY
+    assert as_directory(own) is own
 
 
-@pytest.mark.parametrize(
-    "forged",
-    [
-        issue(OTHER_CA, 17, KEYS[0]),
-        replace(ALICE, client=18),
-        replace(ALICE, key=KEYS[1]),
-        replace(ALICE, signature=bytes(64)),
-        replace(ALICE, signature=ALICE.signature[:-1]),
-        replace(ALICE, signature=CA.sign(bytes(8) + KEYS[0])),
-    ],
-)
-def test_a_forged_certificate_is_refused_and_does_not_stand_in_the_way(forged: Certificate) -> None:
-    authority = Authority(CA_KEY)
-    with pytest.raises(RemoteProtocolError, match=f"client {forged.client}: .* not signed by"):
-        authority.add(forged)
-    assert len(authority) == 0
-    authority.add(ALICE)
-    assert authority[17] == KEYS[0]
+@given(st.integers(0, 8 * CERTIFICATE_BYTES - 1))
+def test_a_certificate_with_one_bit_flipped_is_refused(bit: int) -> None:
+    forged = bytearray(ALICE)
+    forged[bit // 8] ^= 1 << bit % 8
+    with pytest.raises(RemoteProtocolError, match=r"client 17: .* not signed by") as error:
+        AUTHORITY.identity(17, bytes(forged))
+    assert error.value.clients == (17,)
 
 
 @pytest.mark.parametrize(
-    ("second", "seen"),
+    ("certificate", "seen"),
     [
-        (issue(CA, 17, KEYS[1]), "client 17 has a certificate for another key"),
-        (issue(CA, 18, KEYS[0]), "clients 17 and 18 have the same key"),
+        (issue(OTHER_CA, 17, KEYS[0]), f"not signed by {public(1000).hex()}"),
+        (issue(CA, 18, KEYS[0]), "not signed by"),
+        (KEYS[1] + ALICE[32:], "not signed by"),
+        (KEYS[0] + bytes(64), "not signed by"),
+        (KEYS[0] + CA.sign(bytes(8) + KEYS[0]), "not signed by"),
+        (b"", "a certificate of 0 bytes, expected 96"),
+        (ALICE[:-1], "95 bytes"),
+        (ALICE + b"\0", "97 bytes"),
+        (KEYS[0], "32 bytes"),
     ],
 )
-def test_even_the_authority_gives_one_client_one_key(second: Certificate, seen: str) -> None:
-    authority = Authority(CA_KEY, [ALICE])
-    with pytest.raises(RemoteProtocolError, match=seen):
-        authority.add(second)
-    assert dict(authority) == {17: KEYS[0]}
+def test_a_forged_certificate_is_refused(certificate: bytes, seen: str) -> None:
+    with pytest.raises(RemoteProtocolError, match=f"client 17: .*{seen}") as error:
+        AUTHORITY.identity(17, certificate)
+    assert error.value.clients == (17,)
 
 
 @pytest.mark.parametrize(
     ("client", "key", "seen"),
     [
-        (-1, KEYS[0], "client -1: an id"),
         (2**63, KEYS[0], "an id"),
         (17, bytes(32), "client 17: .* small order"),
-        (17, bytes(31), "client 17: .* 31 bytes"),
+        (17, (2).to_bytes(32, "little"), "client 17: .* no point"),
     ],
 )
-def test_what_no_directory_may_hold_is_neither_signed_nor_added(
+def test_what_no_directory_may_hold_is_neither_certified_nor_believed(
     client: int, key: bytes, seen: str
 ) -> None:
     with pytest.raises(LocalProtocolError, match=seen):
         issue(CA, client, key)
-    statement = framed(b"secagg/v1/enrolment", (client % 2**64).to_bytes(8, "little"), key)
+    statement = framed(b"secagg/v1/enrolment", client.to_bytes(8, "little"), key)
     with pytest.raises(RemoteProtocolError, match=seen):
-        Authority(CA_KEY).add(Certificate(client, key, CA.sign(statement)))
+        AUTHORITY.identity(client, key + CA.sign(statement))
 
 
-def test_an_authority_whose_key_signs_everything_is_refused() -> None:
-    with pytest.raises(LocalProtocolError, match=r"the authority's key: .* small order"):
-        Authority((1).to_bytes(32, "little"))
+@pytest.mark.parametrize(("client", "key"), [(-1, KEYS[0]), (True, KEYS[0]), (17, bytes(31))])
+def test_what_has_no_bytes_is_not_certified(client: int, key: bytes) -> None:
+    with pytest.raises(LocalProtocolError):
+        issue(CA, client, key)
+
+
+@pytest.mark.parametrize("key", [(1).to_bytes(32, "little"), bytes(31)])
+def test_an_authority_whose_key_is_none_is_refused(key: bytes) -> None:
+    with pytest.raises(LocalProtocolError, match=r"the authority's key: "):
+        Authority(key)
+
+
+# Sessions.
+
+
+@pytest.mark.parametrize("absent", [{}, {10: 0}, {20: 1}, {30: 2}, {40: 3}, {50: 4}])
+def test_a_session_of_certified_clients_ends_in_the_sum_of_one_of_pinned_ones(
+    absent: dict[int, int],
+) -> None:
+    certified, pinned = Party(5, ca=CA), Party(5)
+    for party in (certified, pinned):
+        party.after(4, absent=absent)
+    result = certified.server.result
+    assert result.sum.tolist() == certified.expected(result.survivors)
+    assert (result.survivors, result.dropped) == (
+        pinned.server.result.survivors,
+        pinned.server.result.dropped,
+    )
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.sets(st.integers(0, 11), min_size=4, max_size=5))
+def test_nobody_needs_to_know_beforehand_who_takes_part(who: set[int]) -> None:
+    party = Party(5, ca=CA, outsiders=7, t=4)
+    party.ids = [10 * (i + 1) for i in sorted(who)]
+    party.inputs = dict.fromkeys(party.ids, party.inputs[10])
+    party.clients = {u: party.client(u) for u in party.ids}
+    assert party.finish().sum.tolist() == party.expected(tuple(party.ids))
+
+
+def test_hosts_that_believe_another_authority_share_no_session() -> None:
+    party = Party(5, ca=CA)
+    theirs = secagg.Server(party.params, directory=Authority(public(1001)))
+    with pytest.raises(RemoteProtocolError, match=r"client 10: .* not signed by"):
+        theirs.receive(10, party.clients[10].start())
+
+
+def test_a_certified_client_and_its_server_come_back_from_their_snapshots() -> None:
+    party = Party(5, ca=CA)
+    hosts = {u: Host(party, u) for u in party.ids}
+    for round in range(5):
+        party.clients = {u: host.client for u, host in hosts.items()}
+        party.after(round)
+        for host in hosts.values():
+            host.restart()
+        party.server = restored(party, party.server.snapshot(KEY))
+    assert party.server.result.sum.tolist() == party.expected(tuple(party.ids))
+
+
+@pytest.mark.parametrize(
+    ("changes", "seen"),
+    [
+        ({"certificate": b""}, "client 10: a certificate of 0 bytes, expected 96"),
+        ({"certificate": issue(OTHER_CA, 10, KEYS[0])}, "client 10: .* not signed by"),
+        ({"certificate": issue(CA, 10, KEYS[0])}, "the signing key is not the one"),
+        ({"certificate": bytearray(issue(CA, 10, KEYS[0]))}, "is bytes, this is bytearray"),
+        ({"certificate": None}, "is bytes, this is NoneType"),
+        ({"u": 2**63}, "an id is an int"),
+        ({"directory": {10: KEYS[0]}}, "client 10: a certificate of 96 bytes, but keys are pinned"),
+    ],
+)
+def test_a_client_that_nobody_would_believe_is_not_made(changes: dict[str, Any], seen: str) -> None:
+    party = Party(5, ca=CA)
+    given = {
+        "u": 10,
+        "params": party.params,
+        "vectors": party.inputs[10],
+        "signing_key": party.keys[10],
+        "directory": party.directory,
+        "certificate": party.certificates[10],
+    }
+    secagg.Client(**given)
+    with pytest.raises(LocalProtocolError, match=seen):
+        secagg.Client(**(given | changes))
 
 
 # Files.
@@ -130,12 +201,8 @@ def test_an_authority_whose_key_signs_everything_is_refused() -> None:
 
 @pytest.mark.parametrize("name", ["d.toml", "d.json"])
 def test_a_saved_authority_is_loaded_again(tmp_path: Path, name: str) -> None:
-    authority = Authority(CA_KEY, [ALICE, issue(CA, 3, KEYS[3])])
-    authority.save(tmp_path / name)
-    for loaded in (Authority.load(tmp_path / name), load(tmp_path / name)):
-        assert isinstance(loaded, Authority)
-        assert dict(loaded) == {3: KEYS[3], 17: KEYS[0]}
-        assert loaded.digest == authority.digest
+    AUTHORITY.save(tmp_path / name)
+    assert Authority.load(tmp_path / name) == load(tmp_path / name) == AUTHORITY
 
 
 def test_load_takes_either_kind_and_nothing_else(tmp_path: Path) -> None:
@@ -144,27 +211,20 @@ def test_load_takes_either_kind_and_nothing_else(tmp_path: Path) -> None:
     loaded = load(tmp_path / "pinned.toml")
     assert isinstance(loaded, Pinned)
     assert loaded.digest == pinned.digest
-    (tmp_path / "both.toml").write_text('authority = ""\n[clients]\n[certificates]\n')
-    with pytest.raises(
-        LocalProtocolError, match=r"\['clients'\] or \['authority', 'certificates'\] and nothing"
-    ):
+    (tmp_path / "both.toml").write_text('authority = ""\n[clients]\n')
+    with pytest.raises(LocalProtocolError, match=r"\['clients'\] or \['authority'\] and nothing"):
         load(tmp_path / "both.toml")
 
 
 @pytest.mark.parametrize(
-    ("ca", "certificate", "seen"),
+    ("ca", "seen"),
     [
-        ("00", ALICE, "authority: expected 32 bytes"),
-        (bytes(32).hex(), ALICE, "the authority's key: .* small order"),
-        (CA_KEY.hex(), replace(ALICE, signature=b""), "client 17: expected 96 bytes"),
-        (CA_KEY.hex(), issue(OTHER_CA, 17, KEYS[0]), "client 17: .* not signed by"),
+        ("00", "authority: expected 32 bytes"),
+        (bytes(32).hex(), "the authority's key: .* small order"),
     ],
 )
-def test_a_file_that_is_wrong_is_refused_by_name_and_entry(
-    tmp_path: Path, ca: str, certificate: Certificate, seen: str
-) -> None:
-    entry = (certificate.key + certificate.signature).hex()
+def test_a_file_that_is_wrong_is_refused_by_name(tmp_path: Path, ca: str, seen: str) -> None:
     path = tmp_path / "d.toml"
-    path.write_text(f'authority = "{ca}"\n[certificates]\n17 = "{entry}"\n')
+    path.write_text(f'authority = "{ca}"\n')
     with pytest.raises(LocalProtocolError, match=f"d.toml: {seen}"):
         Authority.load(path)

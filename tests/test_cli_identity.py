@@ -55,16 +55,19 @@ def test_two_clients_are_pinned_and_the_directory_checked() -> None:
     assert said("directory", "check", "clients.toml") == summary
 
 
-def test_an_authority_signs_two_clients() -> None:
+def test_an_authority_certifies_two_clients() -> None:
     ca = said("keygen", "ca.pem")
+    Path("authority.toml").write_text(f'authority = "{ca}"\n')
     for u in ("17", "18"):
-        said("enroll", "clients.json", u, said("keygen", f"{u}.pem"), "--ca", "ca.pem")
-    directory = authority.load("clients.json")
-    assert isinstance(directory, Authority)
-    assert directory.ca_public_key.hex() == ca
-    assert [directory[u].hex() for u in (17, 18)] == [public("17.pem"), public("18.pem")]
-    checked = said("directory", "check", "clients.json")
-    assert checked.endswith(f"2 certificates of {ca}, digest {directory.digest.hex()}")
+        key = said("keygen", f"{u}.pem")
+        result = secagg("enroll", "certified.json", u, key, "--ca", "ca.pem")
+        certificate = bytes.fromhex(result.stdout)
+        assert authority.load("authority.toml").identity(int(u), certificate).hex() == key
+        assert f"client {u} is in certified.json; {int(u) - 16} pinned keys" in result.stderr
+    assert [key.hex() for key in Pinned.load("certified.json").values()] == [public("17.pem"), key]
+    expected = f"authority.toml: the authority {ca}, digest "
+    expected += Authority(bytes.fromhex(ca)).digest.hex()
+    assert said("directory", "check", "authority.toml") == expected
 
 
 def test_a_passphrase_is_asked_for_twice_and_not_shown() -> None:
@@ -103,28 +106,24 @@ def test_a_passphrase_is_no_option_s_value() -> None:
     assert secagg("keygen", "17.pem", "--passphrase=open").exit_code == 2
 
 
-def test_enrolling_again_changes_nothing_and_another_key_is_refused() -> None:
+def test_enrolling_again_says_the_same_and_another_key_is_refused() -> None:
     said("keygen", "ca.pem")
     keys = [said("keygen", f"{name}.pem") for name in "ab"]
-    for directory, ca in (("pinned.toml", ()), ("signed.toml", ("--ca", "ca.pem"))):
-        said("enroll", directory, "17", keys[0], *ca)
+    for directory, ca in (("pinned.toml", ()), ("certified.toml", ("--ca", "ca.pem"))):
+        words = said("enroll", directory, "17", keys[0], *ca)
         before = Path(directory).read_bytes()
-        said("enroll", directory, "17", keys[0], *ca)
+        assert said("enroll", directory, "17", keys[0], *ca) == words
         assert "another key" in refused("enroll", directory, "17", keys[1], *ca)
         assert "17 and 18 have the same key" in refused("enroll", directory, "18", keys[0], *ca)
         assert Path(directory).read_bytes() == before
 
 
-def test_the_two_kinds_of_directory_are_not_mixed() -> None:
-    for name in ("ca", "other"):
-        said("keygen", f"{name}.pem")
-    keys = [said("keygen", f"{name}.pem") for name in "ab"]
-    said("enroll", "pinned.toml", "17", keys[0])
-    said("enroll", "signed.toml", "17", keys[0], "--ca", "ca.pem")
-    assert "--ca" in refused("enroll", "signed.toml", "18", keys[1])
-    assert "pinned" in refused("enroll", "pinned.toml", "18", keys[1], "--ca", "ca.pem")
-    other = refused("enroll", "signed.toml", "18", keys[1], "--ca", "other.pem")
-    assert f"another authority: {public('ca.pem')}" in other
+def test_an_authority_s_own_file_is_no_place_for_keys() -> None:
+    Path("authority.toml").write_text(f'authority = "{said("keygen", "ca.pem")}"\n')
+    key = said("keygen", "17.pem")
+    for ca in ((), ("--ca", "ca.pem")):
+        seen = refused("enroll", "authority.toml", "17", key, *ca)
+        assert "authority.toml: expected ['clients'] and nothing else" in seen
 
 
 def test_mistakes_are_one_line_on_stderr(here: Path) -> None:

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 import secagg
-from secagg import client, keys, masks, recovery, roster, unmasking
+from secagg import authority, client, keys, masks, recovery, roster, unmasking
+from tests.party import Party, identity
 
 
 class CountedIdentity:
@@ -133,6 +134,18 @@ def test_sparse_graph(counts: Counter[str], dropped: int) -> None:
     n, k = 20, 8
     params = play(n, dropped, graph=secagg.Harary(k), t=6, corrupt=0)
     assert counts == expected(n, k, dropped, dropped * k, params)
+
+
+@pytest.mark.usefixtures("alone")
+def test_an_authority_costs_one_signature_more_for_each_entry_and_reader(
+    counts: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authority, "Ed25519PublicKey", CountedIdentity)
+    Party(5).finish()
+    pinned = counts.pop("signatures checked")
+    Party(5, ca=identity(1000)).finish()
+    # by the server; by each client when it is made, its own, and in round 1 everybody's
+    assert counts["signatures checked"] == pinned + 5 + 5 + 5 * 5
 
 
 def test_in_one_process_the_roster_and_the_quorum_are_checked_once(counts: Counter[str]) -> None:

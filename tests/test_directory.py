@@ -52,6 +52,17 @@ def test_an_unknown_client_is_a_peer_s_error_and_a_key_error() -> None:
         with pytest.raises(kind) as error:
             Pinned({1: KEYS[1]})[17]
         assert str(error.value) == "client 17 is not in the directory"
+    assert error.value.clients == (17,)
+
+
+def test_a_pinned_key_is_found_without_a_certificate_and_not_beside_one() -> None:
+    pinned = Pinned({1: KEYS[1]})
+    assert pinned.identity(1, b"") == KEYS[1]
+    with pytest.raises(RemoteProtocolError, match="client 17 is not in the directory"):
+        pinned.identity(17, b"")
+    for certificate in (b"\0", KEYS[1], bytes(96)):
+        with pytest.raises(RemoteProtocolError, match=r"client 1: .* but keys are pinned"):
+            pinned.identity(1, certificate)
 
 
 def raw(number: int) -> bytes:
@@ -115,24 +126,15 @@ def test_two_digests_are_equal_iff_the_directories_are(
 
 
 class Borrowed:
-    """Somebody's own directory: the lookup and a digest, and no base class of ours."""
+    """Somebody's own directory: a lookup and a digest, and no base class of ours."""
 
     digest = bytes(32)
 
     def __init__(self, keys: Mapping[int, bytes]) -> None:
         self.keys_by_client = keys
 
-    def __getitem__(self, u: int, /) -> bytes:
+    def identity(self, u: int, certificate: bytes, /) -> bytes:
         return self.keys_by_client[u]
-
-    def __contains__(self, u: object, /) -> bool:
-        return u in self.keys_by_client
-
-    def __len__(self) -> int:
-        return len(self.keys_by_client)
-
-    def __iter__(self):
-        return iter(self.keys_by_client)
 
 
 def test_a_mapping_is_pinned_and_a_directory_is_taken_as_it_is() -> None:

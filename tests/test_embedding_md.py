@@ -11,4 +11,4 @@ def test_the_snippets_run() -> None:
     names: dict[str, object] = {}
     for snippet in snippets:
         exec(compile(snippet, "embedding.md", "exec"), names)
-    assert len(snippets) == 3
+    assert len(snippets) == 4

@@ -346,7 +346,7 @@ def test_states_have_the_fields_that_layout_1_was_written_with() -> None:
         "Checked": ["roster", "U3", "held", "own_share"],
         "Done": [],
         "Aborted": [],
-        "Advertising": ["session", "answered", "identities", "public_keys"],
+        "Advertising": ["session", "answered", "identities", "identity_keys", "public_keys"],
         "Sharing": [*rostered, "relay", "answered"],
         "Collecting": [*rostered, "in_U2", "held", "accumulator", "answered"],
         "Checking": [*rostered, *summing, "answered"],

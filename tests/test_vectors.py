@@ -115,12 +115,16 @@ def test_derivations() -> None:
     case = known["directory"]
     assert directory_digest({int(u): raw(key) for u, key in case["keys"].items()}) == case["digest"]
 
+    case = known["authority"]
+    ca = Ed25519PrivateKey.from_private_bytes(raw(case["signing_key"]))
+    assert ca.public_key().public_bytes_raw().hex() == case["ca_public_key"]
+    assert labelled("authority", raw(case["ca_public_key"])) == case["digest"]
+    statement = framed(b"secagg/v1/enrolment", le(case["u"]), raw(case["key"]))
+    assert case["certificate"] == case["key"] + ca.sign(statement).hex()
+
     case = known["roster"]
-    fields = [
-        field
-        for e in case["entries"]
-        for field in (le(e["u"]), raw(e["c_pk"]), raw(e["s_pk"]), raw(e["commitment"]))
-    ]
+    names = ("c_pk", "s_pk", "commitment", "certificate")
+    fields = [f for e in case["entries"] for f in (le(e["u"]), *(raw(e[name]) for name in names))]
     assert labelled("roster", *fields) == case["digest"]
 
 
@@ -303,9 +307,9 @@ def test_the_masked_inputs_of_the_session() -> None:
     }
     agreed = raw(params_digest(known["params"], raw(directory_digest(identities))))
 
-    hellos = {fields[1]: fields[2:5] for _, fields in sent if fields[0] == 0}
+    hellos = {fields[1]: fields[2:6] for _, fields in sent if fields[0] == 0}
     for u, (c_sk, s_sk, b_u) in secrets.items():
-        assert hellos[u] == [public(c_sk), public(s_sk), raw(commitment(agreed, u, b_u))]
+        assert hellos[u] == [public(c_sk), public(s_sk), raw(commitment(agreed, u, b_u)), b""]
     roster = raw(labelled("roster", *(f for u in sorted(order) for f in (le(u), *hellos[u]))))
 
     masked = {fields[1]: fields[2] for _, fields in sent if fields[0] == 4}

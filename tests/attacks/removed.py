@@ -19,11 +19,12 @@ import pytest
 
 MODULES = (
     "client", "dealing", "roster", "server", "rounds", "session", "recovery", "packing", "curve",
-    "shamir", "wire", "params", "graph", "directory", "snapshot", "server_snapshot",
+    "shamir", "wire", "params", "graph", "directory", "authority", "snapshot", "server_snapshot",
 )  # fmt: skip
 CALLS = {
     "verify", "check_x25519", "check_distinct_keys", "check_holders", "at_least", "decode_shares",
-    "_check_signatures", "_check_author", "_check", "check", "check_entry",
+    "_check_signatures", "_check_author", "_check", "check", "check_entry", "check_id",
+    "check_distinct_identities",
 }  # fmt: skip
 OURS_TO_GET_WRONG = {  # arguments of our own caller: nobody attacks with them
     "secagg.client.Client._join",
@@ -36,6 +37,7 @@ OURS_TO_GET_WRONG = {  # arguments of our own caller: nobody attacks with them
     "secagg.graph.Harary.defaults",
     "secagg.directory.Pinned.load",
     "secagg.directory.as_directory",
+    "secagg.authority.issue",
     "secagg.snapshot.seal",
 }
 """Functions whose refusals are no defence against a peer."""

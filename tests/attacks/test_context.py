@@ -62,7 +62,7 @@ def test_the_second_line_no_key_is_the_same(monkeypatch: pytest.MonkeyPatch) -> 
     remembers_nothing = roster_module._verified.__wrapped__
     unchecked = lambda entry, key, _: Ed25519PublicKey.from_public_bytes(key)  # noqa: E731
     monkeypatch.setattr(roster_module, "_verified", remembers_nothing)
-    monkeypatch.setattr(roster_module, "_check_entry", unchecked)
+    monkeypatch.setattr(roster_module, "check_advertisement", unchecked)
     party = misled(Coalition(7, bad=2), (VICTIM,), b"another model")
     roster = party.roster()
     for u in party.honest:

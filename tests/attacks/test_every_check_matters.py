@@ -25,7 +25,7 @@ from secagg import wire
 from secagg.curve import P, check_x25519
 from secagg.errors import RemoteProtocolError, SecAggError, TooFewClients
 from secagg.graph import Complete, Harary, _ring
-from secagg.keys import SHARE_ENCRYPTION, Binding, framed, id_bytes, sign
+from secagg.keys import ROSTER, SHARE_ENCRYPTION, Binding, framed, id_bytes, sha256, sign
 from secagg.messages import (
     CIPHERTEXT_BYTES,
     NONCE_BYTES,
@@ -42,11 +42,23 @@ from secagg.messages import (
     records,
 )
 from secagg.packing import unpack
+from secagg.roster import CheckedRoster
 from secagg.shamir import from_digits
 from tests.attacks.dishonest import Coalition, harm, unsigned
 from tests.attacks.removed import Check, checks, remove
 from tests.attacks.removed import replace as replace_function
 from tests.attacks.steady import Steady
+from tests.attacks.test_certificates import (
+    CA,
+    Lie,
+    anybody_signs,
+    brings,
+    one_key_for_all,
+    one_key_under_two_ids,
+    opened_by,
+    self_certified,
+    two_U3,
+)
 from tests.attacks.test_lying_client import LIAR, STORIES, flipped
 from tests.attacks.test_lying_server import LIES, VICTIM
 from tests.hosts import Host
@@ -330,17 +342,22 @@ def low_order(name: str) -> Attack:
     return attack
 
 
-class NoTypedLookup(dict[int, bytes]):
-    """A directory of one's own, that raises a plain KeyError as the protocol of it says."""
+def a_server_takes(lie: Lie) -> Attack:
+    """A corrupt client of an authority advertises this."""
 
-    digest = bytes(32)
+    def taken() -> bool:
+        party = Party(5, ca=CA)
+        party.server.receive(LIAR, lie(party, party.clients[LIAR].start()))
+        return True
+
+    return taken
 
 
-def a_stranger() -> bool:
+def a_certificate_that_nobody_reads() -> bool:
+    """Whatever stands there is relayed to everybody, and signed."""
     party = Party(5)
-    server = secagg.Server(party.params, directory=NoTypedLookup(party.directory))
-    party.keys[70] = party.keys[50]
-    server.receive(70, party.advertisement(70, bytes([9] * 32), bytes([8] * 32), bytes(32)))
+    hello = party.signed(party.clients[LIAR].start(), certificate=bytes(96))
+    party.server.receive(LIAR, hello)
     return True
 
 
@@ -634,13 +651,15 @@ ATTACKS: dict[str, Attack] = {
     ),
     "roster.check_quorum: verify(key, signature, 3, params_digest, roster.digest, v, "
     "body)": two_views(forged),
-    "roster._identity: u not in directory": a_stranger,
-    "roster._check_entry: check_x25519(entry.c_pk)": low_order("c_pk"),
-    "roster._check_entry: check_x25519(entry.s_pk)": low_order("s_pk"),
-    "roster._check_entry: verify(identity, entry.signature, entry.round, params_digest, "
+    "roster.check_advertisement: check_x25519(entry.c_pk)": low_order("c_pk"),
+    "roster.check_advertisement: check_x25519(entry.s_pk)": low_order("s_pk"),
+    "roster.check_advertisement: verify(identity, entry.signature, entry.round, params_digest, "
     "b'', entry.u, entry.body())": man_in_the_middle,
     "roster.check_distinct_keys: key in seen": client_takes(
         "roster: the victim's s_pk advertised again"
+    ),
+    "roster.check_distinct_identities: (v := owners.setdefault(key, entry.u)) != entry.u": (
+        opened_by(one_key_for_all)
     ),
     "roster.check_roster: not strictly_ascending(ids)": many_faces,
     "roster.check_roster: not params.min_roster <= len(ids)": a_small_roster,
@@ -649,6 +668,7 @@ ATTACKS: dict[str, Attack] = {
     "roster._verified: check_distinct_keys(entries)": client_takes(
         "roster: one key as c_pk and s_pk"
     ),
+    "roster._verified: check_distinct_identities(entries, keys)": opened_by(one_key_for_all),
     "server.Server.receive: not isinstance(message, ClientMessage)": takes(
         lambda: Party(5).server.receive(10, Survivors((10,)))
     ),
@@ -664,6 +684,9 @@ ATTACKS: dict[str, Attack] = {
     ),
     "rounds.Advertising.receive: new & self.public_keys": server_takes(
         "a key of somebody else", and_breaks=True
+    ),
+    "rounds.Advertising.receive: key in self.identity_keys": lambda: breaks(
+        one_key_under_two_ids()
     ),
     "rounds.Advertising.close: self.session.at_least(needed, len(self.answered), "
     "'advertised keys')": goes_on(0),
@@ -769,11 +792,20 @@ ATTACKS: dict[str, Attack] = {
     "directory.Pinned.__init__: (v := owners.setdefault(keys[u], u)) != u": enrolled(
         Party(5).directory[50]
     ),
-    "directory.check_entry: type(u) is not int": enrolled(Party(6).directory[60], u="60"),
-    "directory.check_entry: not 0 <= u < 2 ** 63": enrolled(Party(6).directory[60], u=2**63),
+    "directory.Pinned.identity: certificate": a_certificate_that_nobody_reads,
+    "directory.check_id: type(u) is not int": enrolled(Party(6).directory[60], u="60"),
+    "directory.check_id: not 0 <= u < 2 ** 63": enrolled(Party(6).directory[60], u=2**63),
+    "directory.check_entry: check_id(u)": enrolled(Party(6).directory[60], u=2**63),
     "directory.check_entry: type(key) is not bytes": takes(
         lambda: secagg.directory.check_entry(60, bytearray(Party(6).directory[60]))
     ),
+    "authority.Authority.identity: len(certificate) != CERTIFICATE_BYTES": says(
+        "a certificate of 0 bytes", a_server_takes(brings(LIAR, b""))
+    ),
+    "authority.Authority.identity: self._ca.verify(signature, _statement(u, key))": opened_by(
+        self_certified
+    ),
+    "authority.Authority.identity: check_entry(u, key)": a_server_takes(anybody_signs),
     "snapshot.check_key: len(key) not in (16, 32)": takes(
         lambda: secagg.SnapshotStore(b"short", lambda blob, generation: None)
     ),
@@ -880,9 +912,19 @@ def digest_without_context(self: secagg.Params, directory_digest: bytes) -> byte
 
 TRUE_DIGEST = secagg.Params.digest
 
+
+def digest_without_certificates(self: CheckedRoster) -> bytes:
+    fields = (f for e in self.entries for f in (id_bytes(e.u), e.c_pk, e.s_pk, e.commitment))
+    return sha256(ROSTER, *fields)
+
+
 IDS_INSIDE = Check("secagg.dealing.open_shares", "plaintext[:16] != id_bytes(u) + id_bytes(v)")
 ELSEWISE: dict[str, tuple[Attack, dict[str, Any]]] = {
     "a round is answered once": (answers_twice, {"secagg.client.Client._step": lenient_step}),
+    "the certificates are in the roster digest": (
+        two_U3,
+        {"secagg.roster.CheckedRoster.digest": property(digest_without_certificates)},
+    ),
     "the context is in the digest": (
         another_context,
         {"secagg.params.Params.digest": digest_without_context},

@@ -29,16 +29,16 @@ def ring_rows(digest: bytes) -> bytes:
 
 def roster(n: int = M) -> list[AdvertiseKeys]:
     """n clients under fresh-looking keys; which is enough to be hashed."""
-    names = (b"c_pk", b"s_pk", b"commitment")
+    names = (b"c_pk", b"s_pk", b"commitment", b"certificate")
     fields = [[hashlib.sha256(b"%d %s" % (u, name)).digest() for name in names] for u in range(n)]
-    return [AdvertiseKeys(u, *three, bytes(64)) for u, three in enumerate(fields)]
+    return [AdvertiseKeys(u, *four, bytes(64)) for u, four in enumerate(fields)]
 
 
 def digest(entries: list[AdvertiseKeys]) -> bytes:
     return CheckedRoster(tuple(entries), ()).digest
 
 
-@pytest.mark.parametrize("field", ["u", "c_pk", "s_pk", "commitment"])
+@pytest.mark.parametrize("field", ["u", "c_pk", "s_pk", "commitment", "certificate"])
 @pytest.mark.parametrize("client", [0, M // 2, M - 1])
 def test_the_ring_depends_on_every_field_of_every_client(field: str, client: int) -> None:
     entries = roster()

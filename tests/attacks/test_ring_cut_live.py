@@ -42,9 +42,9 @@ from tests.attacks.test_ring_cut import (
 from tests.party import SPECS
 
 OPENED = {
-    (36, 24): [(23, 6)],
-    (78, 52): [(57, 14)],
-    (32, 23): [(22, 8)],
+    (36, 24): [(18, 6)],
+    (78, 52): [(47, 13)],
+    (32, 23): [(21, 8)],
     (156, 118): [],
 }
 """(k, t) → inputs summed alone, and clients dropped, where only neighbours sign.
