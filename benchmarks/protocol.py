@@ -99,17 +99,26 @@ class Session:
         return waited
 
 
-def parameters(n: int, d: int, bits: int, graph: str) -> secagg.Params:
+def parameters(
+    n: int, d: int, bits: int, graph: str, suite: secagg.Suite = "aes128-ctr"
+) -> secagg.Params:
     """The complete graph, or the sparse one for 5 % corrupt clients and 10 % drop-outs."""
     vectors = [secagg.VectorSpec("update", d, bits)]
     if graph == "complete":
-        return secagg.Params(n, vectors)
-    return secagg.Params.choose(n, vectors, corrupt=0.05, dropout=0.1, graph="harary")
+        return secagg.Params(n, vectors, suite=suite)
+    return secagg.Params.choose(n, vectors, corrupt=0.05, dropout=0.1, graph="harary", suite=suite)
 
 
-def measure(n: int, d: int, bits: int, drop: float, graph: str = "complete") -> dict:
+def measure(
+    n: int,
+    d: int,
+    bits: int,
+    drop: float,
+    graph: str = "complete",
+    suite: secagg.Suite = "aes128-ctr",
+) -> dict:
     """The costs of one session, its sum checked."""
-    params = parameters(n, d, bits, graph)
+    params = parameters(n, d, bits, graph, suite)
     before = floor.units()
     session = Session(params)
     lost = set(range(round(drop * n)))
@@ -154,9 +163,10 @@ def main() -> None:
     parser.add_argument("--bits", type=int, default=32, help="bits of a word")
     parser.add_argument("--drop", type=float, default=0.0, help="fraction lost after ShareKeys")
     parser.add_argument("--graph", choices=("complete", "harary"), default="complete")
+    parser.add_argument("--suite", default="aes128-ctr", help="what the masks are made of")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     options = parser.parse_args()
-    costs = measure(options.n, options.d, options.bits, options.drop, options.graph)
+    costs = measure(options.n, options.d, options.bits, options.drop, options.graph, options.suite)
     for name, value in costs.items():
         print(f"{name:24}{value}")
     if options.json:
