@@ -163,7 +163,9 @@ def main() -> None:
     parser.add_argument("--bits", type=int, default=32, help="bits of a word")
     parser.add_argument("--drop", type=float, default=0.0, help="fraction lost after ShareKeys")
     parser.add_argument("--graph", choices=("complete", "harary"), default="complete")
-    parser.add_argument("--suite", default="aes128-ctr", help="what the masks are made of")
+    parser.add_argument(
+        "--suite", default="aes128-ctr", help="of the masks; floors are aes128-ctr's"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     options = parser.parse_args()
     costs = measure(options.n, options.d, options.bits, options.drop, options.graph, options.suite)
