@@ -11,8 +11,10 @@ demo: $(VENV)/.fl
 test: $(VENV)/.fl-dev lint
 	$(BIN)/python -m pytest $(ARGS)
 
-test-slow: $(VENV)/.fl-dev
+# With the extra `aegis` too, which needs a C compiler: the tests of it that `make test` skips.
+test-slow: $(VENV)/.aegis
 	$(BIN)/python -m pytest -m slow $(ARGS)
+	$(BIN)/python -m pytest tests/test_aegis.py tests/test_suites.py
 
 # The suite with `assert` switched off in the packages: no check of theirs is one. pytest rewrites the
 # asserts of test_*.py into ifs, so these do run; tests/test_optimised.py sees to both.
@@ -40,6 +42,10 @@ $(VENV)/.fl: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.fl-dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[fl,dev]'
+	@touch $@
+
+$(VENV)/.aegis: $(VENV)/.fl-dev
+	$(BIN)/python -m pip install --quiet --editable '.[aegis]'
 	@touch $@
 
 $(VENV)/.bench: pyproject.toml | $(VENV)/bin/python

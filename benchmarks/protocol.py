@@ -127,12 +127,14 @@ class Session:
         return replies
 
 
-def parameters(n: int, d: int, bits: int, graph: str) -> secagg.Params:
+def parameters(
+    n: int, d: int, bits: int, graph: str, suite: secagg.Suite = "aes128-ctr"
+) -> secagg.Params:
     """The complete graph, or the sparse one for 5 % corrupt clients and 10 % drop-outs."""
     vectors = [secagg.VectorSpec("update", d, bits)]
     if graph == "complete":
-        return secagg.Params(n, vectors)
-    return secagg.Params.choose(n, vectors, corrupt=0.05, dropout=0.1, graph="harary")
+        return secagg.Params(n, vectors, suite=suite)
+    return secagg.Params.choose(n, vectors, corrupt=0.05, dropout=0.1, graph="harary", suite=suite)
 
 
 def pool_of(workers: int, stack: ExitStack) -> Executor | None:
@@ -149,18 +151,16 @@ def _import(_: int) -> None:
     sleep(0.05)  # long enough for every worker to take one, and so to have imported this
 
 
-def measure(
-    n: int, d: int, bits: int, drop: float, graph: str = "complete", workers: int = 0
-) -> dict:
+def measure(params: secagg.Params, drop: float, workers: int = 0) -> dict:
     """The costs of one session, its sum checked."""
-    params = parameters(n, d, bits, graph)
+    n, spec = params.n, params.vectors[0]
     before = floor.units()
     lost = set(range(round(drop * n)))
     cold = set(range(n)[-COLD:])
     with ExitStack() as stack:
         session = Session(params, pool_of(workers, stack))
         result = session.play(lost, cold)
-    expected = sum(session.first_words[u] for u in result.survivors) % 2**bits
+    expected = sum(session.first_words[u] for u in result.survivors) % 2**spec.bits
     if int(result.sum[0]) != expected:
         raise SystemExit(f"wrong sum: {int(result.sum[0])}, expected {expected}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -177,8 +177,8 @@ def measure(
         "client_cpu_s_by_round": dict(zip(ROUNDS, np.median(rounds, axis=0).tolist(), strict=True)),
         "server_cpu_s_by_round": dict(zip(ROUNDS, session.server_cpu, strict=True)),
         "n": n,
-        "d": d,
-        "bits": bits,
+        "d": spec.length,
+        "bits": spec.bits,
         "dropped": len(lost),
         "neighbours": getattr(params.graph, "k", n - 1),
         "t": params.t,
@@ -201,12 +201,14 @@ def main() -> None:
     parser.add_argument("--bits", type=int, default=32, help="bits of a word")
     parser.add_argument("--drop", type=float, default=0.0, help="fraction lost after ShareKeys")
     parser.add_argument("--graph", choices=("complete", "harary"), default="complete")
+    parser.add_argument(
+        "--suite", default="aes128-ctr", help="of the masks; floors are aes128-ctr's"
+    )
     parser.add_argument("--workers", type=int, default=0, help="processes that unmask; 0: none")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     options = parser.parse_args()
-    costs = measure(
-        options.n, options.d, options.bits, options.drop, options.graph, options.workers
-    )
+    params = parameters(options.n, options.d, options.bits, options.graph, options.suite)
+    costs = measure(params, options.drop, options.workers)
     for name, value in costs.items():
         print(f"{name:24}{value}")
     if options.json:

@@ -46,7 +46,7 @@ def units() -> dict[str, float]:
 def beyond() -> dict[str, float]:
     """CPU seconds beyond the floor for each client of a session: of the client, of the server."""
     n, d = CALIBRATION
-    row = protocol.measure(n, d, 32, 0.0)
+    row = protocol.measure(protocol.parameters(n, d, 32, "complete"), 0.0)
     return {
         side: (row[f"{side}_cpu_s"] - row[f"{side}_floor_s"]) / n for side in ("client", "server")
     }

@@ -37,7 +37,7 @@ def work(survivors: int, dropped: int) -> Work:
         for i in range(dropped)
     )
     seeds = tuple(os.urandom(24) for _ in range(survivors))
-    return Work(Binding(bytes(32), bytes(32)), seeds, tuple(gone))
+    return Work(Binding(bytes(32), bytes(32)), seeds, tuple(gone), "aes128-ctr")
 
 
 def removal(d: int, todo: Work, workers: int, calls: int) -> dict[str, float]:

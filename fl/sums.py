@@ -108,6 +108,7 @@ class SecureSum:
     bits: the width of the update on the wire. The quantisation step follows from n, bits, clip
         and max_weight, as fine as cannot wrap.
     max_weight: the largest weight (number of examples) of one client.
+    suite: what masks are made of, a suite of `secagg.Params`.
     observer: in simulation, sees every frame as (sender, receiver, bytes); None is the server.
 
     Raises AggregationError for numbers out of range, and for a dropout without corrupt, or besides
@@ -121,6 +122,7 @@ class SecureSum:
     graph: Any = None
     corrupt: int | float | None = None
     dropout: float | None = None
+    suite: secagg.Suite = "aes128-ctr"
     observer: Observer | None = None
 
     def __post_init__(self) -> None:
@@ -182,10 +184,23 @@ class SecureSum:
         bound = terms.bind(context)
         if self.corrupt is not None and self.dropout is not None:
             return secagg.Params.choose(
-                n, vectors, corrupt=self.corrupt, dropout=self.dropout, context=bound
+                n,
+                vectors,
+                corrupt=self.corrupt,
+                dropout=self.dropout,
+                context=bound,
+                suite=self.suite,
             )
         t, corrupt = resolve_threshold(self.threshold, n), _resolve_corrupt(self.corrupt, n)
-        return secagg.Params(n, vectors, t=t, corrupt=corrupt, graph=self.graph, context=bound)
+        return secagg.Params(
+            n,
+            vectors,
+            t=t,
+            corrupt=corrupt,
+            graph=self.graph,
+            context=bound,
+            suite=self.suite,
+        )
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from secagg.run import run
 from secagg.server import Server
 from secagg.session import Aggregate
 from secagg.snapshot import SnapshotStore
+from secagg.suites import Suite
 
 __all__ = [
     "Aggregate",
@@ -52,6 +53,7 @@ __all__ = [
     "SecAggError",
     "Server",
     "SnapshotStore",
+    "Suite",
     "TooFewClients",
     "VectorSpec",
     "identity",

@@ -17,6 +17,7 @@ from secagg import costs
 from secagg.errors import LocalProtocolError
 from secagg.parameters import Choice, choose
 from secagg.params import VectorSpec
+from secagg.suites import DEFAULT, Suite
 
 ESTIMATE = "estimated from a calibration of this machine, one core, without network and sharing"
 
@@ -33,9 +34,9 @@ class Report:
     server_dropped: float
 
     @classmethod
-    def of(cls, choice: Choice, vector: VectorSpec) -> "Report":
+    def of(cls, choice: Choice, vector: VectorSpec, suite: Suite) -> "Report":
         """Calibrates, which takes a fifth of a second."""
-        unit = costs.calibrate()
+        unit = costs.calibrate(suite)
         return cls(
             choice,
             vector,
@@ -63,6 +64,7 @@ def params(
     min_roster: Annotated[int | None, typer.Option(help="The fewest clients of U1.")] = None,
     adversary: Annotated[str, typer.Option(help="The server: active or curious.")] = "active",
     graph: Annotated[str, typer.Option(help="auto, complete or harary.")] = "auto",
+    suite: Annotated[str, typer.Option(help="Of the masks, for the costs.")] = DEFAULT,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Choose the graph, k and t for n clients; print what they meet and what a session costs."""
@@ -77,7 +79,8 @@ def params(
         min_roster=min_roster,
         graph=graph,  # type: ignore[arg-type]
     )
-    report = Report.of(choice, VectorSpec("vector", length, bits))
+    vector = VectorSpec("vector", length, bits)
+    report = Report.of(choice, vector, suite)  # type: ignore[arg-type]
     if as_json:
         typer.echo(json.dumps(_as_json(report), indent=2))
     else:

@@ -59,6 +59,7 @@ from secagg.states import (
     State,
     released_share,
 )
+from secagg.suites import prg_of
 
 
 class Client:
@@ -282,7 +283,7 @@ class Client:
                 senders, records(message.ciphertexts, CIPHERTEXT_BYTES), strict=True
             )
         }
-        masks.add_masks(state.vectors, self._streams(state, senders))
+        masks.add_masks(state.vectors, self._streams(state, senders), prg_of(self._params.suite))
         reply = MaskedInput(
             u,
             tuple(map(pack, self._params.vectors, state.vectors)),

@@ -24,6 +24,7 @@ from secagg.messages import CIPHERTEXT_BYTES
 from secagg.parameters import Choice
 from secagg.params import VectorSpec
 from secagg.shamir import SHARE_BYTES
+from secagg.suites import DEFAULT, Suite, prg_of
 
 ID_BYTES = 8
 SIGNATURE_BYTES = 64
@@ -90,19 +91,19 @@ def _mask(vector: VectorSpec, unit: UnitCosts) -> float:
     return (vector.length + 1) * vector.dtype.itemsize * unit.mask_byte
 
 
-def calibrate() -> UnitCosts:
+def calibrate(suite: Suite = DEFAULT) -> UnitCosts:
     """Measure the primitives, the way the protocol calls them."""
     mine, peer = X25519PrivateKey.generate(), X25519PrivateKey.generate().public_key()
     signer = Ed25519PrivateKey.generate()
     verifier, signature = signer.public_key(), signer.sign(bytes(32))
     binding = Binding(bytes(32), bytes(32))
     words = np.zeros(2**18, np.dtype("<u4"))
-    seed = bytes(SEED_BYTES)
+    seed, prg = bytes(SEED_BYTES), prg_of(suite)
     return UnitCosts(
         agree=_seconds(lambda: mine.exchange(peer)),
         verify=_seconds(lambda: verifier.verify(signature, bytes(32))),
         derive=_seconds(lambda: binding.pairwise_seed(bytes(32), 0, 1)),
-        mask_byte=_seconds(lambda: add_masks([words], [(seed, 1)])) / words.nbytes,
+        mask_byte=_seconds(lambda: add_masks([words], [(seed, 1)], prg)) / words.nbytes,
     )
 
 

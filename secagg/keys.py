@@ -39,7 +39,7 @@ SERVER_SNAPSHOT = b"secagg/v1/server-snapshot"
 REQUEST = b"secagg/v1/request"
 
 SEED_BYTES = 24
-"""A mask's seed: a 16-byte AES key and an 8-byte nonce."""
+"""A mask's seed: a 16-byte key of the stream cipher and an 8-byte nonce."""
 
 Buffer = bytes | bytearray | memoryview
 

@@ -3,6 +3,7 @@
 The PRG is the keystream of AES-128-CTR read as little-endian words.  A seed is 24 bytes, key ‖
 nonce; the first counter block is nonce ‖ 24-bit vector index ‖ 40-bit block number 0, so no two
 vectors and no two seeds share a block.  The ring is the numpy dtype: words wrap by themselves.
+Another stream cipher is another `Prg` (`aegis`).
 
 This module can be used alone.  Two clients that share a seed hide their vectors from everybody
 else, and the sum is what it was:
@@ -21,6 +22,7 @@ A seed used for two different vectors reveals their difference: it serves one se
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -31,14 +33,48 @@ from numpy.typing import DTypeLike, NDArray
 from secagg.errors import LocalProtocolError
 from secagg.keys import SEED_BYTES
 
-__all__ = ["SEED_BYTES", "add_masks", "add_pairwise_masks", "expand", "sign"]
+__all__ = ["SEED_BYTES", "AesCtr", "Prg", "add_masks", "add_pairwise_masks", "expand", "sign"]
 
 RingVector = NDArray[np.unsignedinteger]
 
-_CHUNK = 256 * 1024  # bytes: the keystream and the words it is added to stay in L2
-_ZEROS = memoryview(bytes(_CHUNK))
+CHUNK_BYTES = 256 * 1024
+"""Of keystream made and added at a time: it stays in L2, and so do the words it is added to."""
+
+_ZEROS = memoryview(bytes(CHUNK_BYTES))
 _MAX_BYTES = 2**40 * 16
 _MAX_VECTORS = 2**24
+
+
+class Prg(Protocol):
+    """A stream cipher that makes masks of seeds. One object serves one thread at a time."""
+
+    def add(self, vectors: Sequence[RingVector], seed: bytes, direction: int) -> None:
+        """Add (+1) or subtract (−1) the mask of `seed` to all vectors, in place.
+
+        What `add_masks` has checked may be relied on: the seed's length, contiguous little-endian
+        words, less than 2^24 vectors, none of more than 2^44 bytes.
+        """
+
+
+class AesCtr:
+    """AES-128-CTR, the PRG of every session that does not choose another."""
+
+    def __init__(self) -> None:
+        self._keystream = np.empty(CHUNK_BYTES, np.uint8)
+
+    def add(self, vectors: Sequence[RingVector], seed: bytes, direction: int) -> None:
+        """One keystream for each vector: it is made and added chunk by chunk."""
+        key, nonce, keystream = seed[:16], seed[16:], self._keystream
+        encryptor = Cipher(AES(key), CTR(nonce + bytes(8))).encryptor()
+        add = np.add if direction == 1 else np.subtract
+        for index, vector in enumerate(vectors):
+            if index:  # the first begins where the encryptor does
+                encryptor.reset_nonce(nonce + index.to_bytes(3, "big") + bytes(5))
+            step = CHUNK_BYTES // vector.itemsize
+            for start in range(0, len(vector), step):
+                chunk = vector[start : start + step]
+                encryptor.update_into(_ZEROS[: chunk.nbytes], keystream[: chunk.nbytes].data)
+                add(chunk, keystream[: chunk.nbytes].view(vector.dtype), out=chunk)
 
 
 def sign(u: int, v: int) -> int:
@@ -48,7 +84,9 @@ def sign(u: int, v: int) -> int:
     return 1 if v < u else -1
 
 
-def add_pairwise_masks(vectors: Sequence[RingVector], u: int, seeds: Mapping[int, bytes]) -> None:
+def add_pairwise_masks(
+    vectors: Sequence[RingVector], u: int, seeds: Mapping[int, bytes], prg: Prg | None = None
+) -> None:
     """Add to u's vectors, in place, the mask of every v in `seeds` with u's sign.
 
     Over any set of clients in which each pair added its mask, the sum is unchanged.
@@ -57,50 +95,39 @@ def add_pairwise_masks(vectors: Sequence[RingVector], u: int, seeds: Mapping[int
         vectors: contiguous arrays of numpy's unsigned dtypes, little-endian, any lengths.
         u: this client's id.
         seeds: for each other client its 24-byte seed, the same on both sides.
+        prg: the stream cipher, the same on both sides. Default: AES-128-CTR.
     """
     streams = [(_checked_seed(seed), sign(u, v)) for v, seed in seeds.items()]
-    add_masks(vectors, streams)
+    add_masks(vectors, streams, prg)
 
 
-def add_masks(vectors: Sequence[RingVector], streams: Iterable[tuple[bytes, int]]) -> None:
+def add_masks(
+    vectors: Sequence[RingVector], streams: Iterable[tuple[bytes, int]], prg: Prg | None = None
+) -> None:
     """Add (+1) or subtract (−1) the mask of each (seed, sign) to all vectors, in place.
 
-    The keystream is made and added chunk by chunk: memory does not grow with the vectors.
+    Memory does not grow with the vectors. `prg` makes the masks; None is AES-128-CTR.
     """
     words = [_checked(vector) for vector in vectors]
     if len(words) >= _MAX_VECTORS:
         raise LocalProtocolError(f"{len(words)} vectors, expected less than 2^24")
-    keystream = np.empty(_CHUNK, np.uint8)
+    prg = AesCtr() if prg is None else prg
     for seed, direction in streams:
         if direction not in (1, -1):
             raise LocalProtocolError(f"a mask with the sign {direction}, expected +1 or -1")
-        _add_mask(words, _checked_seed(seed), direction, keystream)
+        prg.add(words, _checked_seed(seed), direction)
 
 
-def expand(seed: bytes, length: int, dtype: DTypeLike, *, index: int = 0) -> RingVector:
+def expand(
+    seed: bytes, length: int, dtype: DTypeLike, *, index: int = 0, prg: Prg | None = None
+) -> RingVector:
     """The whole mask of one vector: `length` words. For tests and readers; `add_masks` is lean."""
     if index < 0:
         raise LocalProtocolError(f"index={index} is negative")
     vectors = [np.zeros(0, np.uint8) for _ in range(index)]
     mask: RingVector = np.zeros(length, dtype)
-    add_masks([*vectors, mask], [(seed, 1)])
+    add_masks([*vectors, mask], [(seed, 1)], prg)
     return mask
-
-
-def _add_mask(
-    vectors: Sequence[RingVector], seed: bytes, direction: int, keystream: NDArray[np.uint8]
-) -> None:
-    key, nonce = seed[:16], seed[16:]
-    encryptor = Cipher(AES(key), CTR(nonce + bytes(8))).encryptor()
-    add = np.add if direction == 1 else np.subtract
-    for index, vector in enumerate(vectors):
-        if index:  # the first begins where the encryptor does
-            encryptor.reset_nonce(nonce + index.to_bytes(3, "big") + bytes(5))
-        step = _CHUNK // vector.itemsize
-        for start in range(0, len(vector), step):
-            chunk = vector[start : start + step]
-            encryptor.update_into(_ZEROS[: chunk.nbytes], keystream[: chunk.nbytes].data)
-            add(chunk, keystream[: chunk.nbytes].view(vector.dtype), out=chunk)
 
 
 def _checked_seed(seed: bytes) -> bytes:

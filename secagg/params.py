@@ -16,14 +16,13 @@ from secagg.errors import LocalProtocolError
 from secagg.graph import Complete, Graph, graph_of
 from secagg.keys import PARAMS, VERSION, framed, sha256
 from secagg.parameters import MAX_CLIENTS, Adversary, GraphChoice, choose
+from secagg.suites import DEFAULT, Suite, prg_of, suite_id
 
 MAX_LENGTH = 2**40
 """Words of a vector; the mask's counter block numbers 2^40 blocks of 16 bytes."""
 
 MAX_VECTORS = 256
 """Vectors of one session: an empty field costs two bytes on the wire and a hundred in memory."""
-
-SUITE = b"X25519 HKDF-SHA256 AES128-GCM Ed25519 AES128-CTR"
 
 
 @dataclass(frozen=True)
@@ -78,6 +77,8 @@ class Params:
             is another session, and gives the server another sum.
         context: digest of everything that influences a client's input (model, hyper-parameters...),
             computed by each client over the bytes it received.
+        suite: what the masks are made of: "aes128-ctr", or "aegis128x2", which needs the extra
+            `aegis` and rests on more (docs/security.md).
 
     Raises:
         LocalProtocolError: for values with which the guarantees of docs/security.md do not hold.
@@ -92,6 +93,7 @@ class Params:
     graph: Graph
     session: bytes
     context: bytes
+    suite: Suite
 
     def __init__(
         self,
@@ -105,6 +107,7 @@ class Params:
         graph: Graph | None = None,
         session: bytes | None = None,
         context: bytes = b"",
+        suite: Suite = DEFAULT,
     ) -> None:
         _check_ints(n=n, t=t, corrupt=corrupt, min_roster=min_roster, min_survivors=min_survivors)
         graph = Complete() if graph is None else graph
@@ -121,6 +124,7 @@ class Params:
             "graph": graph,
             "session": secrets.token_bytes(16) if session is None else session,
             "context": context,
+            "suite": suite,
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -142,6 +146,7 @@ class Params:
         graph: GraphChoice = "auto",
         session: bytes | None = None,
         context: bytes = b"",
+        suite: Suite = DEFAULT,
     ) -> "Params":
         """The cheapest parameters with which n clients keep their inputs private and get their sum.
 
@@ -172,6 +177,7 @@ class Params:
             graph=graph_of(choice),
             session=session,
             context=context,
+            suite=suite,
         )
 
     def _check(self, quorum: int) -> None:
@@ -197,6 +203,7 @@ class Params:
             )
         if type(self.session) is not bytes or type(self.context) is not bytes:
             raise LocalProtocolError("session and context are bytes")
+        prg_of(self.suite)  # or LocalProtocolError now: not in round 2, with keys already dealt
 
     def digest(self, directory_digest: bytes) -> bytes:
         """SHA-256 of every field and of the directory: what signatures and derivations bind to."""
@@ -208,7 +215,7 @@ class Params:
         return sha256(
             PARAMS,
             bytes([VERSION]),
-            SUITE,
+            suite_id(self.suite),
             self.session,
             *(number.to_bytes(8, "little") for number in numbers),
             self.graph.describe(),

@@ -291,6 +291,7 @@ class Opening(Rostered):
             self.binding,
             tuple(self.binding.self_seed(b_u, roster.ids[i]) for i, b_u in b.items()),
             orphaned(roster, self.hoods, self.owners.in_U3, s_sk),
+            params.suite,
         )
         remove_masks(self.accumulator, work, session.executor)
         return self._aggregate(), {}

@@ -20,6 +20,7 @@ from secagg import masks
 from secagg.keys import Binding
 from secagg.packing import RingVector
 from secagg.roster import CheckedRoster
+from secagg.suites import Suite, prg_of
 from secagg.tables import Flags, Neighbourhoods
 
 _LEAST_MASKS = 256  # of a job: the partial sum that it sends back is cheap beside them
@@ -42,6 +43,7 @@ class Work:
     binding: Binding
     self_seeds: tuple[bytes, ...] = field(repr=False)
     orphaned: tuple[Orphaned, ...]
+    suite: Suite
 
     def streams(self) -> Iterator[tuple[bytes, int]]:
         """(seed, sign) of each mask, as `masks.add_masks` takes them."""
@@ -69,6 +71,7 @@ class Work:
                 self.binding,
                 seeds,
                 tuple(Orphaned(v, s_sk, tuple(p for _, p in ps)) for (v, s_sk), ps in by_owner),
+                self.suite,
             )
 
 
@@ -96,7 +99,7 @@ def remove_masks(
     """Remove all masks of `work`, in place; what the executor raises goes through."""
     jobs = min(len(work) // _LEAST_MASKS, _MOST_JOBS)
     if executor is None or jobs < 2:
-        masks.add_masks(accumulator, work.streams())
+        masks.add_masks(accumulator, work.streams(), prg_of(work.suite))
         return
     shapes = tuple((vector.dtype.str, len(vector)) for vector in accumulator)
     # No name keeps a future alive: what it returned is freed once it is added.
@@ -108,5 +111,5 @@ def remove_masks(
 def _masks(work: Work, shapes: tuple[tuple[str, int], ...]) -> list[RingVector]:
     """The sum of all masks of one job, with the signs that remove them."""
     vectors: list[RingVector] = [np.zeros(length, dtype) for dtype, length in shapes]
-    masks.add_masks(vectors, work.streams())
+    masks.add_masks(vectors, work.streams(), prg_of(work.suite))
     return vectors

@@ -19,9 +19,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 import secagg
 from secagg import Harary, Params, Pinned, VectorSpec, keys, masks, shamir, wire
 from secagg import messages as m
+from secagg.aegis import Aegis128X2
 from secagg.authority import Authority, issue
 from secagg.packing import pack
 from secagg.roster import CheckedRoster
+from tests import aegis
 from tests.strategies import CounterRand
 
 FOLDER = Path(__file__).parent / "vectors"
@@ -165,6 +167,29 @@ def masking() -> Json:
         ],
         "long": {"index": 0, "bytes": len(long), "last_block": long[-16:].hex()},
     }
+
+
+def aegis128x2() -> Json:
+    """The suite aegis128x2: its params digest, its masks, and where the second chunk begins."""
+    with aegis.stand_in():  # `test_aegis` compares with the package
+        agreed = Params(10, [VectorSpec("update", 1000, 24)], session=b"", suite="aegis128x2")
+        seed, prg = pattern(masks.SEED_BYTES), Aegis128X2()
+        long = masks.expand(seed, masks.CHUNK_BYTES + 32, "<u1", index=1, prg=prg)
+        return {
+            "params": {**describe(agreed), "digest": agreed.digest(pattern(32, 9)).hex()},
+            "directory_digest": pattern(32, 9).hex(),
+            "seed": seed.hex(),
+            "cases": [
+                {
+                    "bits": 8 * np.dtype(dtype).itemsize,
+                    "index": index,
+                    "words": masks.expand(seed, 20, dtype, index=index, prg=prg).tolist(),
+                }
+                for dtype in ("<u1", "<u2", "<u4", "<u8")
+                for index in (0, 1, 70000)
+            ],
+            "long": {"index": 1, "bytes": len(long), "last_64_bytes": long[-64:].tobytes().hex()},
+        }
 
 
 def shares() -> Json:
@@ -337,6 +362,7 @@ FILES: dict[str, Callable[[], Json]] = {
     "derivations": derivations,
     "params": params,
     "masks": masking,
+    "aegis128x2": aegis128x2,
     "shares": shares,
     "packing": packing,
     "graphs": graphs,

@@ -107,6 +107,7 @@ def test_json_writes_never_as_null(said: Said) -> None:
         ((*THOUSAND, "--adversary", "nice"), "'nice' is neither"),
         ((*THOUSAND, "--graph", "star"), "'star' is none of"),
         ((*THOUSAND, "--bits", "65"), "65 bits are not in 1..64"),
+        ((*THOUSAND, "--suite", "aegis"), "'aegis' is none of aes128-ctr, aegis128x2"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(said: Said, words: tuple[str, ...], line: str) -> None:

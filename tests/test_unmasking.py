@@ -84,11 +84,12 @@ def test_a_split_is_the_same_masks_in_pieces_of_one_size(jobs: int) -> None:
     binding = keys.Binding(bytes(32), bytes(32))
     peers = tuple((u, np.random.default_rng(u).bytes(32)) for u in range(10, 14))
     gone = tuple(Orphaned(v, bytes([v + 8]) * 32, peers) for v in (1, 2, 3))
-    work = Work(binding, tuple(bytes([i]) * 24 for i in range(5)), gone)
+    work = Work(binding, tuple(bytes([i]) * 24 for i in range(5)), gone, "aes128-ctr")
     pieces = list(work.split(jobs))
     assert [m for piece in pieces for m in piece.streams()] == list(work.streams())
     assert len(pieces) <= jobs
     assert {len(piece) for piece in pieces[:-1]} <= {-(-17 // jobs)}
+    assert {piece.suite for piece in pieces} == {"aes128-ctr"}
 
 
 @pytest.mark.slow

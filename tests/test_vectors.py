@@ -23,6 +23,7 @@ import secagg
 from secagg import DecodeError, Params, RemoteProtocolError, VectorSpec, wire
 from secagg.packing import unpack
 from secagg.shamir import combine, decode_shares
+from tests.aegis import encrypted
 from tests.make_vectors import FILES, FOLDER, text
 
 
@@ -139,11 +140,13 @@ def graph_part(graph: dict[str, Any]) -> bytes:
     return framed(b"harary", *numbers, graph["adversary"].encode())
 
 
-def params_digest(case: dict[str, Any], directory_digest: bytes) -> str:
+def params_digest(
+    case: dict[str, Any], directory_digest: bytes, stream: bytes = b"AES128-CTR"
+) -> str:
     return labelled(
         "params",
         b"\x01",
-        b"X25519 HKDF-SHA256 AES128-GCM Ed25519 AES128-CTR",
+        b"X25519 HKDF-SHA256 AES128-GCM Ed25519 " + stream,
         raw(case["session"]),
         *(le(case[name]) for name in ("n", "t", "corrupt", "min_roster", "min_survivors")),
         graph_part(case["graph"]),
@@ -175,6 +178,27 @@ def test_masks() -> None:
         assert words == case["words"]
     long = known["long"]
     assert mask_block(seed, long["index"], long["bytes"] // 16 - 1).hex() == long["last_block"]
+
+
+def test_the_suite_aegis128x2() -> None:
+    known = load("aegis128x2")
+    digest = params_digest(known["params"], raw(known["directory_digest"]), b"AEGIS128X2")
+    assert digest == known["params"]["digest"]
+    key, nonce = raw(known["seed"])[:16], raw(known["seed"])[16:]
+
+    def chunk(index: int, number: int, size: int) -> bytes:
+        whole = nonce + index.to_bytes(3, "big") + number.to_bytes(5, "big")
+        return encrypted(key, whole, bytes(size))
+
+    for case in known["cases"]:
+        size = case["bits"] // 8
+        stream = chunk(case["index"], 0, 20 * size)
+        words = [int.from_bytes(stream[i * size :][:size], "little") for i in range(20)]
+        assert words == case["words"]
+    long = known["long"]
+    assert long["bytes"] == 2**18 + 32
+    ends = chunk(long["index"], 0, 2**18)[-32:] + chunk(long["index"], 1, 32)
+    assert ends.hex() == long["last_64_bytes"]
 
 
 def test_shares() -> None:

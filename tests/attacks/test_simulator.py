@@ -257,11 +257,11 @@ def test_released_shares_are_uniform(kind: str) -> None:
 # The sanity check: what these tests are worth.
 
 
-def without_masks(vectors: Any, streams: Any) -> None:
+def without_masks(vectors: Any, streams: Any, prg: masks.Prg) -> None:
     list(streams)
 
 
-def half_masked(vectors: Any, streams: Any) -> None:
+def half_masked(vectors: Any, streams: Any, prg: masks.Prg) -> None:
     """Masks of 32 bits in a ring of 64: the fault that was seen in other systems, twice as wide."""
     for seed, direction in streams:
         for i, vector in enumerate(vectors):

@@ -9,6 +9,7 @@ import fl
 from fl.contribution import Contribution, Session, metric_limit
 from fl.sums import resolve_threshold
 from secagg import Harary, LocalProtocolError, TooFewClients
+from tests import aegis
 
 CONTEXT = bytes(32)
 
@@ -47,6 +48,16 @@ def test_secure_equals_plain_within_the_bound_whoever_drops(data):
     rounding = 1e-14 * np.abs(plain.mean)
     assert (np.abs(secure.mean - plain.mean) <= secure.error_bound + rounding).all()
     np.testing.assert_allclose(secure.metrics, plain.metrics, atol=n * 2**-25, rtol=0)
+
+
+def test_a_sum_of_another_suite_is_the_same_sum():
+    contributions = random_contributions(3, 0)
+    one = fl.SecureSum().aggregate(contributions, session(3))
+    with aegis.stand_in():
+        other = fl.SecureSum(suite="aegis128x2").aggregate(contributions, session(3))
+    np.testing.assert_array_equal(one.mean, other.mean)
+    with pytest.raises(LocalProtocolError, match="'aegis' is none of"):
+        fl.SecureSum(suite="aegis").check(3)
 
 
 def test_clipped_coordinates_are_counted_and_only_then_do_the_sums_differ():
