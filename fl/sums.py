@@ -14,7 +14,8 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass, field
 from typing import Any, SupportsFloat
 
 import numpy as np
@@ -91,6 +92,7 @@ class PlainSum:
 
 
 Observer = Callable[[int | None, int | None, bytes], None]
+Progress = Callable[[int, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +111,9 @@ class SecureSum:
         and max_weight, as fine as cannot wrap.
     max_weight: the largest weight (number of examples) of one client.
     observer: in simulation, sees every frame as (sender, receiver, bytes); None is the server.
+    executor: in simulation, where clients and the server mask, if they are many enough; the sum is
+        the same bit for bit, wherever. Its workers see everything.
+    progress: in simulation, called with (protocol round, clients done, clients of that round).
 
     Raises AggregationError for numbers out of range, and for a dropout without corrupt, or besides
     a threshold or a graph.
@@ -122,6 +127,8 @@ class SecureSum:
     corrupt: int | float | None = None
     dropout: float | None = None
     observer: Observer | None = None
+    executor: Executor | None = field(default=None, compare=False, repr=False)
+    progress: Progress | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         _check_threshold(self.threshold)
@@ -164,6 +171,8 @@ class SecureSum:
             inputs,
             drop=dict(session.dropouts),
             link=traffic.carry,
+            executor=self.executor,
+            progress=self.progress,
             contexts={u: terms.bind(context) for u, context in enumerate(session.contexts)},
         )
         return terms.decode(
