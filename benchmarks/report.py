@@ -96,21 +96,29 @@ def rates(results: dict[str, dict]) -> str:
 
 
 def workers(results: dict[str, dict]) -> str:
-    """What two processes bring."""
+    """What two processes bring, to the server and to a simulation."""
     if "workers" not in results:
         return ""
-    row = results["workers"]
-    names = ("wall_s", "server_cpu_s", "workers_cpu_s")
-    rows = [
-        ["none" if name == "0" else name, *(seconds(costs[key]) for key in names)]
-        for name, costs in row["workers"].items()
-    ]
-    return (
-        table(["workers", "wall, s", "CPU of the server, s", "CPU of the workers, s"], rows)
-        + f"\n\n{row['masks']} masks of d = {row['d']:,}. Wall time: two workers are "
-        f"{row['speed_up']:.2f} times as fast as none, at a load of {row['load']:.1f} on the two "
-        f"cores. By CPU seconds, on idle cores: {row['speed_up_on_idle_cores']:.2f} times."
-    )
+    rows, notes = [], []
+    for name, row in ((name, results["workers"][name]) for name in ("unmasking", "simulation")):
+        of = f"{row['masks']} masks" if "masks" in row else f"n = {row['n']}"
+        what = f"{name}, {of}, d = {row['d']:,}"
+        rows += [
+            [what, "none" if count == "0" else count, *map(seconds, ordered(costs))]
+            for count, costs in row["workers"].items()
+        ]
+        notes.append(
+            f"{name.capitalize()}: two workers are {row['speed_up']:.2f} times as fast as none by "
+            f"wall time, at a load of {row['load']:.1f} on the two cores; by CPU seconds, on idle "
+            f"cores, {row['speed_up_on_idle_cores']:.2f} times."
+        )
+    head = ["what", "workers", "wall, s", "CPU of the parent, s", "CPU of the workers, s"]
+    return "\n\n".join([table(head, rows), *notes])
+
+
+def ordered(costs: dict[str, float]) -> list[float]:
+    """Wall seconds, and the CPU seconds of both sides."""
+    return [costs[name] for name in ("wall_s", "parent_cpu_s", "workers_cpu_s")]
 
 
 def paper(results: dict[str, dict]) -> str:

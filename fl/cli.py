@@ -16,10 +16,11 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 
 from fl import quiet, render, train_command
+from fl.bars import Bars
 from fl.errors import FLError
 from fl.sums import SecAggError
 
@@ -35,8 +36,8 @@ app = typer.Typer(
 
 INTERRUPTED = 130
 USER_ERROR = 2
-_TABLE_LINES = 8
-"""Lines of a terminal that are not rows of the live table: its title, its head, the prompt."""
+_TABLE_LINES = 10
+"""Lines of a terminal that are no rows of the live table: its title, head, bars, the prompt."""
 
 # What a wrong command line raises; its module has moved from release to release.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -66,8 +67,9 @@ def demo(
         from fl.demo import Demo, Settings
 
         settings = Settings(seed, rounds, clients, dropouts)
-        demonstration = Demo(settings)
-    _play(console, settings, demonstration)
+        bars = Bars(console)
+        demonstration = Demo(settings, bars.trained, bars.summed)
+    _play(console, settings, demonstration, bars)
     console.print(render.comparison(demonstration.comparison))
     if as_json:
         print(json.dumps(demonstration.comparison.as_json()))
@@ -77,15 +79,16 @@ app.command()(train_command.train)
 app.command()(train_command.evaluate)
 
 
-def _play(console: Console, settings: Settings, rows: Iterable[Row]) -> None:
+def _play(console: Console, settings: Settings, rows: Iterable[Row], bars: Bars) -> None:
     """Run all rounds under a live table; whatever happens, the rounds done stay on the screen."""
     done: list[Row] = []
     try:
-        with Live(console=console, transient=True, auto_refresh=False) as live:
+        with Live(bars.progress, console=console, transient=True) as live:
             for row in rows:
                 done.append(row)
                 last = max(1, console.height - _TABLE_LINES)
-                live.update(render.rounds(settings, done, last), refresh=True)
+                table = render.rounds(settings, done, last)
+                live.update(Group(table, bars.progress), refresh=True)
     finally:
         console.print(render.rounds(settings, done))
 

@@ -15,13 +15,14 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from fl.cohort import Cohort, OnClient
 from fl.contribution import Aggregated, Contribution, Session
 from fl.data import digits, partition
 from fl.errors import AggregationError
 from fl.evaluation import FedEval, build_fed_eval
 from fl.fedavg import FedAvg, build_weighted_fed_avg
 from fl.server import ServerState
-from fl.sums import PlainSum, SecureSum, masked_update, resolve_threshold
+from fl.sums import PlainSum, Progress, SecureSum, masked_update, resolve_threshold
 
 SERVER_LEARNING_RATE = 1.0
 
@@ -89,11 +90,11 @@ class Comparison:
 class WatchedSum:
     """The secure sum, with an ear on one client's line during the first session."""
 
-    def __init__(self, client: int) -> None:
+    def __init__(self, client: int, progress: Progress | None) -> None:
         self.client = client
         self.true_update: NDArray[np.float32] | None = None
         self.masked: NDArray[Any] | None = None
-        self.secure = SecureSum(observer=self._hear)
+        self.secure = SecureSum(observer=self._hear, progress=progress)
 
     def aggregate(self, contributions: list[Contribution], session: Session) -> Aggregated:
         """As `SecureSum.aggregate`."""
@@ -107,16 +108,25 @@ class WatchedSum:
 
 
 class Demo:
-    """Iterate over it for the rounds; `comparison` is complete after the last."""
+    """Iterate over it for the rounds; `comparison` is complete after the last.
 
-    def __init__(self, settings: Settings) -> None:
+    on_client, progress: as in `Cohort` and `SecureSum`, for both sides and for the secure one.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        on_client: OnClient = lambda done, total: None,
+        progress: Progress | None = None,
+    ) -> None:
         self._settings = settings
+        self._on_client = on_client
         self.comparison = Comparison()
         train, self._test = digits.load(settings.seed)
         self._clients = _split(train, settings)
         self._drops = list(_dropouts(settings))
         watched = next(u for u in range(settings.clients) if self._drops[0].get(u, 5) > 2)
-        self._watch = WatchedSum(watched)
+        self._watch = WatchedSum(watched, progress)
         self._secure, self._plain = (
             _process(settings.seed, aggregator) for aggregator in (self._watch, PlainSum())
         )
@@ -125,11 +135,15 @@ class Demo:
     def __iter__(self) -> Iterator[Row]:
         secure = plain = start = self._secure.initialize()
         for dropouts in self._drops:
-            secure, metrics = self._secure.next(secure, self._clients, dropouts=dropouts)
-            plain = self._plain.next(plain, self._clients, dropouts=dropouts).state
+            secure, metrics = self._secure.next(secure, self._cohort(), dropouts=dropouts)
+            plain = self._plain.next(plain, self._cohort(), dropouts=dropouts).state
             row = Row(metrics, self._accuracy(secure), self._accuracy(plain))
             self._compare(start, secure, plain, row)
             yield row
+
+    def _cohort(self) -> Cohort:
+        clients = range(len(self._clients))
+        return Cohort(self._clients.__getitem__, clients, self._on_client)
 
     def _accuracy(self, state: ServerState) -> float:
         metrics = self._evaluate(state.weights, [self._test])

@@ -6,6 +6,7 @@ The record is what a run directory remembers: the same settings give the same we
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ from fl.data.shakespeare import SYMBOLS
 from fl.devices import CONDITIONS, Condition, at_least
 from fl.errors import AggregationError
 from fl.fedavg import FedAvg
-from fl.sums import PlainSum, SecAggError, SecureSum
+from fl.sums import PlainSum, Progress, SecAggError, SecureSum
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +60,18 @@ class Settings:
         return {**settings, "conditions": list(self.conditions)}
 
 
+@dataclass(frozen=True)
+class Simulation:
+    """How the secure sum is simulated, on which no result depends; as for `SecureSum`."""
+
+    executor: Executor | None = None
+    progress: Progress | None = None
+
+
+HERE = Simulation()
+"""In this process, unwatched."""
+
+
 def division(settings: Settings) -> Division:
     """How the data set is divided."""
     return Division(
@@ -95,7 +108,10 @@ def model_of(settings: Settings, data: Federated) -> Callable[[], Any]:
 
 
 def process_of(
-    settings: Settings, model_fn: Callable[[], Any], examples: Mapping[str, int]
+    settings: Settings,
+    model_fn: Callable[[], Any],
+    examples: Mapping[str, int],
+    simulation: Simulation,
 ) -> FedAvg:
     """The algorithm's process. Raises FLError."""
     return algorithms.build(
@@ -104,16 +120,18 @@ def process_of(
         client_rate=settings.client_lr,
         server_rate=settings.server_lr,
         extra={"proximal_strength": settings.proximal_strength},
-        aggregator=aggregator(settings, examples),
+        aggregator=aggregator(settings, examples, simulation),
         batch_size=settings.batch_size,
         epochs=settings.epochs,
         seed=settings.seed,
     )
 
 
-def aggregator(settings: Settings, examples: Mapping[str, int]) -> Aggregator:
+def aggregator(
+    settings: Settings, examples: Mapping[str, int], simulation: Simulation
+) -> Aggregator:
     """The sum. Weights up to the largest client's size are allowed for. Raises AggregationError."""
-    summed = _sum(settings, max(examples.values()))
+    summed = _sum(settings, max(examples.values()), simulation)
     if settings.clip_quantile is not None:
         initial = 1.0 if settings.clip_norm is None else settings.clip_norm
         return AdaptiveNorm(summed, initial=initial, quantile=settings.clip_quantile)
@@ -126,15 +144,21 @@ def check_sum(settings: Settings, examples: Mapping[str, int]) -> None:
     if n < 2:
         raise AggregationError(f"{n} client: at least 2 expected, or its update would be the sum")
     try:
-        _sum(settings, max(examples.values())).check(n)
+        _sum(settings, max(examples.values()), HERE).check(n)
     except (AggregationError, SecAggError) as error:
         given = "" if settings.threshold is None else f"--threshold {settings.threshold}: "
         raise AggregationError(f"{given}{error}") from error
 
 
-def _sum(settings: Settings, largest: int) -> PlainSum | SecureSum:
+def _sum(settings: Settings, largest: int, simulation: Simulation) -> PlainSum | SecureSum:
     if settings.aggregator == "plain":
         return PlainSum(threshold=settings.threshold)
     if settings.aggregator != "secure":
         raise AggregationError(f"aggregator {settings.aggregator!r}: secure or plain expected")
-    return SecureSum(threshold=settings.threshold, clip=settings.clip, max_weight=largest)
+    return SecureSum(
+        threshold=settings.threshold,
+        clip=settings.clip,
+        max_weight=largest,
+        executor=simulation.executor,
+        progress=simulation.progress,
+    )

@@ -14,7 +14,8 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass, field
 from typing import Any, SupportsFloat
 
 import numpy as np
@@ -91,6 +92,7 @@ class PlainSum:
 
 
 Observer = Callable[[int | None, int | None, bytes], None]
+Progress = Callable[[int, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +112,9 @@ class SecureSum:
     max_weight: the largest weight (number of examples) of one client.
     suite: what masks are made of, a suite of `secagg.Params`.
     observer: in simulation, sees every frame as (sender, receiver, bytes); None is the server.
+    executor: in simulation, where clients and the server mask, if they are many enough; the sum is
+        the same bit for bit, wherever. Its workers see everything.
+    progress: in simulation, called with (protocol round, clients done, clients of that round).
 
     Raises AggregationError for numbers out of range, and for a dropout without corrupt, or besides
     a threshold or a graph.
@@ -124,6 +129,8 @@ class SecureSum:
     dropout: float | None = None
     suite: secagg.Suite = "aes128-ctr"
     observer: Observer | None = None
+    executor: Executor | None = field(default=None, compare=False, repr=False)
+    progress: Progress | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         _check_threshold(self.threshold)
@@ -166,6 +173,8 @@ class SecureSum:
             inputs,
             drop=dict(session.dropouts),
             link=traffic.carry,
+            executor=self.executor,
+            progress=self.progress,
             contexts={u: terms.bind(context) for u, context in enumerate(session.contexts)},
         )
         return terms.decode(

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from fl import quiet
 from fl.algorithms import ALGORITHMS
+from fl.bars import Bars
 from fl.data.catalogue import NAMES
 from fl.errors import AggregationError, FLError
+from fl.pool import masking_pool
 
 if TYPE_CHECKING:
     from fl.settings import Settings
@@ -111,7 +113,9 @@ def train(
     run_dir: Annotated[
         Path | None, _option(_RUN, "Where results go; default: under runs/, by the settings.")
     ] = None,
-    workers: Annotated[int, _option(_RUN, "Clients trained at a time.", min=1)] = 1,
+    workers: Annotated[
+        int, _option(_RUN, "Clients trained, and then masked, at a time.", min=1)
+    ] = 1,
     checkpoint_every: Annotated[int, _option(_RUN, "Rounds from one to the next.", min=1)] = 1,
     keep: Annotated[int, _option(_RUN, "Checkpoints that stay.", min=1)] = 3,
     evaluate_every: Annotated[int, _option(_RUN, "Rounds from one to the next.", min=1)] = 1,
@@ -125,7 +129,7 @@ def train(
     with console.status("starting TensorFlow"):
         _start(workers)
         from fl.rundir import RunDir
-        from fl.settings import Settings
+        from fl.settings import Settings, Simulation
         from fl.training import Training
 
     settings = Settings(
@@ -155,8 +159,8 @@ def train(
         seed=seed,
     )
     directory = RunDir(run_dir or default_run_dir(settings), settings.as_json(), keep)
-    with _bars(console) as bars:
-        each = bars.add_task("clients", total=None)
+    bars = Bars(console)
+    with masking_pool(workers) as pool, bars.progress:
         training = Training(
             settings,
             directory,
@@ -164,12 +168,13 @@ def train(
             workers=workers,
             checkpoint_every=checkpoint_every,
             evaluate_every=evaluate_every,
-            on_client=lambda begun, total: bars.update(each, completed=begun, total=total),
+            on_client=bars.trained,
+            simulation=Simulation(pool, bars.summed),
         )
         done = training.state.round
         _announce(console, training, directory.path, rounds)
         if done < rounds:
-            _play(console, bars, training, rounds)
+            _play(console, bars.progress, training, rounds)
         failure = directory.failure()
         if failure is not None:
             raise AggregationError(f"no round succeeded: {failure}")
@@ -191,11 +196,21 @@ def evaluate(
     console = Console()
     with console.status("starting TensorFlow"):
         _start()
+        from fl.settings import Simulation
         from fl.training import evaluate_model
 
-    metrics = evaluate_model(
-        model, dataset, data_dir, clients=clients, aggregator=aggregator, seed=seed
-    )
+    bars = Bars(console)
+    with bars.progress:
+        metrics = evaluate_model(
+            model,
+            dataset,
+            data_dir,
+            clients=clients,
+            aggregator=aggregator,
+            seed=seed,
+            on_client=bars.trained,
+            simulation=Simulation(progress=bars.summed),
+        )
     if as_json:
         print(json.dumps(metrics))
         return
@@ -277,12 +292,6 @@ def _play(console: Console, bars: Progress, training: Training, rounds: int) -> 
         done = training.state.round
         console.print(f"interrupted in round {done + 1}: the same command goes on", highlight=False)
         raise
-
-
-def _bars(console: Console) -> Progress:
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    text = TextColumn("{task.description:8}")
-    return Progress(text, *columns, console=console, transient=True)
 
 
 def _start(workers: int = 1) -> None:

@@ -12,14 +12,14 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from fl import settings as told
 from fl import zoo
-from fl.data.clients import Arrays, ClientData
+from fl.cohort import Cohort, OnClient
 from fl.data.federated import Division, federated
 from fl.devices import Fleet, Selection, select
 from fl.evaluation import build_fed_eval
@@ -27,12 +27,9 @@ from fl.parallel import with_workers
 from fl.rundir import RunDir
 from fl.sampling import Dropout, Uniform, round_rng
 from fl.server import ServerState
-from fl.settings import Settings
+from fl.settings import Settings, Simulation
 from fl.sums import PlainSum, TooFewClients
 from fl.vector import ModelWeights
-
-OnClient = Callable[[int, int], None]
-"""Called with (how many clients of the round have begun, how many there are)."""
 
 
 class Training:
@@ -51,6 +48,7 @@ class Training:
         checkpoint_every: int = 1,
         evaluate_every: int = 1,
         on_client: OnClient = lambda done, total: None,
+        simulation: Simulation = told.HERE,
     ) -> None:
         self.settings = settings
         self._run_dir = run_dir
@@ -68,7 +66,7 @@ class Training:
         self._dropout = Dropout.in_session(settings.dropout)
         model_fn = told.model_of(settings, self._data)
         self._process = with_workers(
-            lambda: told.process_of(settings, model_fn, self._sizes), workers
+            lambda: told.process_of(settings, model_fn, self._sizes, simulation), workers
         )
         self._evaluate = build_fed_eval(model_fn, aggregator=PlainSum())
         initial = self._process.initialize()
@@ -119,7 +117,7 @@ class Training:
             if len(selection.cohort) < 2:
                 raise TooFewClients("one client alone: its update would be the sum")
             drops = self._dropout.draw(selection.cohort, round_rng(seed, number, "dropout"))
-            cohort = Cohort(self._data.train, selection.cohort, self._on_client)
+            cohort = Cohort(self._data.train.arrays, selection.cohort, self._on_client)
             self.state, metrics = self._process.next(self.state, cohort, dropouts=drops)
         except TooFewClients as error:
             self.state = replace(self.state, round=number + 1)
@@ -128,25 +126,6 @@ class Training:
             metrics["selection"] = asdict(selection)
         metrics["seconds"]["round"] = time.perf_counter() - started
         return metrics
-
-
-class Cohort(Sequence[Arrays]):
-    """The data of a round's clients, each read when its turn comes."""
-
-    def __init__(self, data: ClientData, clients: Sequence[str], on_client: OnClient) -> None:
-        self._data = data
-        self._clients = clients
-        self._on_client = on_client
-        self._begun = 0
-
-    def __len__(self) -> int:
-        return len(self._clients)
-
-    def __getitem__(self, index: Any) -> Any:
-        arrays = self._data.arrays(self._clients[index])
-        self._begun += 1
-        self._on_client(self._begun, len(self))
-        return arrays
 
 
 def write_model(model: Any, path: Path) -> None:
@@ -165,12 +144,14 @@ def evaluate_model(
     clients: int | None = None,
     aggregator: str = "secure",
     seed: int = 0,
+    on_client: OnClient = lambda done, total: None,
+    simulation: Simulation = told.HERE,
 ) -> dict[str, Any]:
     """The federated evaluation of a saved model on a data set's test clients. Raises FLError."""
     data = federated(dataset, data_dir, Division(clients=clients, seed=seed))
     settings = Settings(aggregator=aggregator)
-    summed = told.aggregator(settings, {"every client counts itself": 1})
+    summed = told.aggregator(settings, {"every client counts itself": 1}, simulation)
     model = zoo.from_file(path)
     evaluation = build_fed_eval(lambda: model, aggregator=summed)
-    cohort = Cohort(data.test, data.test.client_ids, lambda begun, total: None)
+    cohort = Cohort(data.test.arrays, data.test.client_ids, on_client)
     return evaluation(ModelWeights.from_model(model), cohort)

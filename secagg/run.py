@@ -2,12 +2,14 @@
 
 Every message crosses `link` as bytes, so nothing is skipped: replace it to count, delay, lose or
 forge what travels.  What n clients are all sent is encoded once; each distinct frame is decoded,
-and its signatures are checked, once: both are pure functions of bytes, so that what one client
-found holds for the next (`roster`).
+and its signatures are checked, once a process: both are pure functions of bytes, so that what one
+client found holds for the next (`roster`).  Link and server are here; where the clients are, and
+whether one after another, is for `batches` to say.
 """
 
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
+from contextlib import closing
 from dataclasses import replace
 from functools import lru_cache
 from secrets import token_bytes
@@ -15,10 +17,10 @@ from secrets import token_bytes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from secagg import wire
+from secagg.batches import Frames, answering
 from secagg.client import Client
 from secagg.directory import Pinned
 from secagg.errors import LocalProtocolError, RemoteProtocolError
-from secagg.messages import AnyMessage, ClientMessage
 from secagg.packing import RingVector
 from secagg.params import Params
 from secagg.server import Server
@@ -53,31 +55,39 @@ def run(
         inputs: client id → its vector, or its named vectors.
         drop: u → r: u completes the rounds before r and is gone from round r on.
         signing_keys: identity keys, the directory of this session; default fresh ones.
-        rand: the clients' randomness; default the operating system's.
+        rand: the clients' randomness, not with an executor; default the operating system's.
         link: what every frame crosses; default a perfect network.
         contexts: u → the context digest u computed, where it is not `params.context`.
-        executor: as for `Server`.
+        executor: where clients answer and masks are removed, in batches, if the session is large
+            enough; default here. Its workers see everything. The sum is the same bit for bit.
         progress: called with (round, clients done, clients of the round) after each client.
 
     Raises:
         TooFewClients: if the drops leave too few.
         LocalProtocolError: for inputs that do not fit `params`.
         RemoteProtocolError: if shares or tally do not fit (which takes a forging link).
+        Whatever the executor raises.
     """
     drop, contexts = drop or {}, contexts or {}
     for name, value in (("inputs", inputs), ("drop", drop), ("contexts", contexts)):
         if not isinstance(value, Mapping):
             seen = type(value).__name__
             raise LocalProtocolError(f"{name} is a {seen}, expected a mapping of client ids")
+    if rand is not None and executor is not None:
+        # Copies of one source would draw the same keys for several clients.
+        raise LocalProtocolError(
+            "rand with an executor: expected one of them, workers draw from the operating system"
+        )
     if signing_keys is None:
         signing_keys = {u: Ed25519PrivateKey.generate() for u in inputs}
     _check_clients(params, inputs, drop, signing_keys)
     directory = Pinned({u: key.public_key().public_bytes_raw() for u, key in signing_keys.items()})
     server = Server(params, directory=directory, executor=executor)
+    params_of = lru_cache(lambda context: replace(params, context=context))
     clients = {
         u: Client(
             u,
-            replace(params, context=contexts.get(u, params.context)),
+            params_of(contexts.get(u, params.context)),
             vectors,
             signing_key=signing_keys[u],
             directory=directory,
@@ -85,38 +95,35 @@ def run(
         )
         for u, vectors in inputs.items()
     }
-    frames: Mapping[int, bytes | None] = dict.fromkeys(clients)
+    answer, link = answering(clients, params.t, executor), link or _perfect
+    frames: Frames = dict.fromkeys(clients)
     for round in ROUNDS:
-        decode = lru_cache(maxsize=1)(wire.decode)
-        for done, (u, frame) in enumerate(frames.items(), 1):
-            if round < drop.get(u, len(ROUNDS)):
-                _exchange(clients[u], frame, server, link or _perfect, decode)
-            if progress is not None:
-                progress(round, done, len(frames))
+        there = {u: frame for u, frame in frames.items() if round < drop.get(u, len(ROUNDS))}
+        arrived = there if round == 0 else _down(link, there)
+        with closing(answer(round, arrived)) as replies:
+            for done, u in enumerate(frames, 1):
+                if u in arrived and (reply := next(replies)) is not None:
+                    _up(link, u, reply, server)
+                if progress is not None:
+                    progress(round, done, len(frames))
         frames = dict(wire.encode_all(server.close_round()))
     never = {u: 0 for u in inputs if u not in server.result.survivors}
     return replace(server.result, dropped=dict(sorted((never | server.result.dropped).items())))
 
 
-def _exchange(
-    client: Client,
-    sent: bytes | None,
-    server: Server,
-    link: Link,
-    decode: Callable[[bytes], AnyMessage],
-) -> None:
-    """One frame to a client, and its reply to the server; either may be lost or refused."""
+def _down(link: Link, sent: Frames) -> dict[int, bytes | None]:
+    """What arrives of the server's frames: all of them cross before anybody replies."""
+    crossed = ((u, link(None, u, frame)) for u, frame in sent.items() if frame is not None)
+    return {u: frame for u, frame in crossed if frame is not None}
+
+
+def _up(link: Link, u: int, reply: bytes, server: Server) -> None:
+    """A client's reply to the server; it may be lost or refused."""
     try:
-        if sent is None:
-            reply: ClientMessage = client.start()
-        elif (frame := link(None, client.u, sent)) is not None:
-            reply = client.receive(decode(frame))
-        else:
-            return
-        if (frame := link(client.u, None, wire.encode(reply))) is not None:
-            server.receive(client.u, frame)
+        if (frame := link(u, None, reply)) is not None:
+            server.receive(u, frame)
     except RemoteProtocolError:
-        return  # the one that refused is silent from here on, which is all the other sees
+        return  # its author is silent from here on
 
 
 def _perfect(sender: int | None, receiver: int | None, frame: bytes) -> bytes:

@@ -3,7 +3,7 @@
     secret = Σ_d digit_d · 65521^d,   share of x = (f_0(x), ..., f_16(x)),   f_d(0) = digit_d
 
 p = 65521 is the largest prime below 2^16, so a digit of a share is a uint16 and sums of a million
-products of two residues are exact in float64: splitting is one BLAS product, and so is combining.
+products of two residues are exact in float64: splitting and combining are BLAS products.
 Any t shares give the secret, t−1 shares are uniform whatever the secret is (Shamir 1979).  Nothing
 here authenticates a share: who reconstructs checks the result against a commitment or a public key.
 """
@@ -20,6 +20,8 @@ from secagg.field import Field, P, dot, inverse, powers, product
 DIGITS = 17
 SECRET_BYTES = 32
 SHARE_BYTES = 2 * DIGITS
+
+_ONE_THREAD = 2**18  # multiplications: OpenBLAS uses one thread for a product of no more
 
 Rand = Callable[[int], bytes]
 
@@ -79,7 +81,7 @@ def split(secrets: Sequence[bytes], t: int, xs: Field, rand: Rand) -> Field:
     _check_coordinates(xs)
     coefficients = random_residues(t * len(secrets) * DIGITS, rand).reshape(t, -1)
     coefficients[0] = [digit for secret in secrets for digit in to_digits(secret)]
-    shares = _vandermonde(xs.tobytes(), t) @ coefficients.astype(np.float64)
+    shares = _product(_vandermonde(xs.tobytes(), t), coefficients.astype(np.float64))
     return np.mod(shares, P).astype(np.int64).reshape(len(xs), len(secrets), DIGITS)
 
 
@@ -118,6 +120,16 @@ def _lagrange_at_zero(xs: bytes) -> Field:
 def _vandermonde(xs: bytes, t: int) -> NDArray[np.float64]:
     """x^j for each holder (row) and j < t: public, and the same for all owners of one clique."""
     return np.ascontiguousarray(powers(np.frombuffer(xs, np.int64), t).T.astype(np.float64))
+
+
+def _product(A: NDArray[np.float64], B: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A·B in pieces so small that BLAS starts no threads: they cost a client more than they bring,
+    and clients in several processes would fight for the cores."""
+    product = np.empty((len(A), B.shape[1]))
+    rows = max(1, _ONE_THREAD // B.size)
+    for start in range(0, len(A), rows):
+        np.matmul(A[start : start + rows], B, out=product[start : start + rows])
+    return product
 
 
 def _check_coordinates(xs: Field) -> None:

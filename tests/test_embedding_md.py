@@ -8,7 +8,7 @@ PAGE = (Path(__file__).parent.parent / "docs" / "embedding.md").read_text(encodi
 
 def test_the_snippets_run() -> None:
     snippets = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    names: dict[str, object] = {}
+    names: dict[str, object] = {"__name__": "__main__"}
     for snippet in snippets:
         exec(compile(snippet, "embedding.md", "exec"), names)
-    assert len(snippets) == 4
+    assert len(snippets) == 5

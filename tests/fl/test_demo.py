@@ -125,7 +125,7 @@ def test_ctrl_c_ends_with_130_and_keeps_the_rounds_done(monkeypatch, capfd, play
     _, rows, _ = played[0]
 
     class Interrupted:
-        def __init__(self, settings):
+        def __init__(self, *options):
             pass
 
         def __iter__(self):
