@@ -9,7 +9,6 @@ the simulation, not a server to trust.
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +23,7 @@ from fl.contribution import Aggregated, Aggregator, Contribution, Session, check
 from fl.errors import DataError
 from fl.examples import count_clients, read_examples
 from fl.local import LocalTrainer
+from fl.models import ordinary_model
 from fl.parallel import TrainerPool
 from fl.plan import Terms
 from fl.server import ServerOptimizer, ServerState
@@ -116,12 +116,13 @@ class FedAvg:
     def get_model(self, state: ServerState) -> Any:
         """An ordinary Keras model with the weights of a state, as `model_fn` compiled it.
 
-        It is the caller's own: later rounds do not change it.
+        Compiled without an optimizer, it has plain SGD now, for whoever trains it on. It is the
+        caller's own: later rounds do not change it.
         """
         self._server.check(state)
         model = self._make_model()
-        if model is self._trainer.model:  # model_fn gives the same model whenever it is called
-            model = copy.deepcopy(model)
+        # In use where model_fn gives the same model whenever it is called.
+        model = ordinary_model(model, in_use=model is self._trainer.model)
         state.weights.assign_weights_to(model)
         return model
 
