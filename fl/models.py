@@ -27,8 +27,10 @@ def from_keras_model(
 
     For those who come from TensorFlow Federated: return the result from `model_fn` and give
     `client_optimizer_fn` to the builder. `input_spec` is (x, y) in `tf.TensorSpec`s, or x alone,
-    the batch axis first; it is needed only for a model that is not built.
+    the batch axis first; it is needed only for a model that is not built. Raises ModelError.
     """
+    if any(isinstance(metric, tf.TensorSpec) for metric in keras.tree.flatten(metrics)):
+        raise ModelError("metrics are tf.TensorSpecs: metrics expected, and input_spec by its name")
     build(model, input_spec)
     # Without this, `compile` would silently pick RMSprop for the client.
     model.compile(optimizer=None, loss=loss, metrics=metrics, jit_compile=False)
