@@ -38,13 +38,14 @@ if TYPE_CHECKING:
         ModelError,
     )
     from fl.evaluation import build_fed_eval
-    from fl.fedavg import RoundResult, build_unweighted_fed_avg, build_weighted_fed_avg
+    from fl.fedavg import build_unweighted_fed_avg, build_weighted_fed_avg
     from fl.fedprox import build_unweighted_fed_prox, build_weighted_fed_prox
     from fl.fedsgd import build_fed_sgd
     from fl.kmeans import KMeansState, build_fed_kmeans
     from fl.models import from_keras_model
     from fl.parallel import with_workers
     from fl.personalization import FineTune, build_personalization_eval
+    from fl.process import RoundResult
     from fl.server import ServerState
     from fl.sums import PlainSum, SecAggError, SecureSum, TooFewClients
     from fl.vector import ModelWeights
@@ -105,13 +106,14 @@ _HOME = {
         "ModelError",
     ),
     "fl.evaluation": ("build_fed_eval",),
-    "fl.fedavg": ("RoundResult", "build_unweighted_fed_avg", "build_weighted_fed_avg"),
+    "fl.fedavg": ("build_unweighted_fed_avg", "build_weighted_fed_avg"),
     "fl.fedprox": ("build_unweighted_fed_prox", "build_weighted_fed_prox"),
     "fl.fedsgd": ("build_fed_sgd",),
     "fl.kmeans": ("KMeansState", "build_fed_kmeans"),
     "fl.models": ("from_keras_model",),
     "fl.parallel": ("with_workers",),
     "fl.personalization": ("FineTune", "build_personalization_eval"),
+    "fl.process": ("RoundResult",),
     "fl.server": ("ServerState",),
     "fl.sums": ("PlainSum", "SecAggError", "SecureSum", "TooFewClients"),
     "fl.vector": ("ModelWeights",),

@@ -13,7 +13,8 @@ import hashlib
 import json
 import os
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -26,7 +27,7 @@ from fl.errors import CheckpointError
 
 Arrays = Mapping[str, NDArray[Any]]
 
-_PART = ".part-"  # files that were being written when the process was killed
+PART = ".part-"  # files that were being written when the process was killed
 _LABEL = b"fl/checkpoint/v1"
 _UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile, zlib.error)
 
@@ -52,18 +53,20 @@ class Checkpoints:
         """Write the state after a round, then remove what is older than the last `keep`.
 
         state: dataclasses, tuples, lists, dicts, arrays, numbers, strings, None in any nesting.
+        Raises CheckpointError for a state of something else, and where nothing can be written.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        for unfinished in self._folder.glob(f"{_PART}*"):
-            unfinished.unlink()
         path = self._folder / f"round-{round_number:08}.npz"
         arrays: dict[str, NDArray[Any]] = {}
         structure = json.dumps(_encode(state, arrays))
         content = {"structure": np.frombuffer(structure.encode(), np.uint8), **arrays}
         digest = np.frombuffer(_digest(content), np.uint8)
-        write_atomically(path, lambda file: np.savez(file, digest=digest, **content))  # type: ignore[arg-type]
-        for old in self._paths()[: -self._keep]:
-            old.unlink()
+        with explained("checkpoint", path):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            for unfinished in self._folder.glob(f"{PART}*"):
+                unfinished.unlink()
+            write_atomically(path, lambda file: np.savez(file, digest=digest, **content))  # type: ignore[arg-type]
+            for old in self._paths()[: -self._keep]:
+                old.unlink()
         return path
 
     def latest(self, template: Any) -> Found | None:
@@ -89,9 +92,23 @@ class Checkpoints:
         return sorted(self._folder.glob("round-*.npz"))
 
 
+@contextmanager
+def explained(what: str, path: Path) -> Iterator[None]:
+    """CheckpointError in place of an OSError: what a run reads and writes is not to be had."""
+    try:
+        yield
+    except OSError as error:
+        file = Path(error.filename or path)
+        where = "" if file == path else f" ({file.name.removeprefix(PART)})"
+        raise CheckpointError(
+            f"{what} {path} cannot be written: {error.strerror or error}{where}: "
+            "a directory with room, that may be written, expected"
+        ) from error
+
+
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write a file that is either there in full or not there, whatever happens in between."""
-    part = path.with_name(f"{_PART}{path.name}")
+    part = path.with_name(f"{PART}{path.name}")
     try:
         with open(part, "wb") as file:
             write(file)

@@ -14,10 +14,10 @@ import numpy as np
 from fl import plan
 from fl.contribution import Aggregator, Contribution, Session, check_dropouts
 from fl.examples import count_clients, read_examples
-from fl.fedavg import for_each_client
 from fl.loop import BatchLoop
 from fl.models import ModelFn, evaluation_model
 from fl.plan import RoundPlan, Terms, seed_sequence
+from fl.process import for_each_client
 from fl.sums import chosen_sum
 from fl.vector import ModelWeights
 

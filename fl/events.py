@@ -1,33 +1,77 @@
-"""TensorBoard events of a run: the numbers of each round as scalars.
+"""TensorBoard events of a run: the numbers of each round as scalars, each round once.
 
 TensorFlow writes event files by itself; the package `tensorboard` is needed only to look at them.
+A run that goes on writes a file of its own. What older files say of the rounds that come again is
+cut off, and a TensorBoard that has read it already is told to drop it.
 """
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
+_NAME = "events.out.tfevents."
+_FRAME = 16  # bytes of a record besides the event: its length and two checksums
+
 
 class Events:
-    """The event file of one process, in a folder that TensorBoard is pointed at."""
+    """The event file of one process, in a folder that TensorBoard is pointed at.
 
-    def __init__(self, folder: Path) -> None:
-        self._writer = tf.summary.create_file_writer(str(folder))
+    first: the round that will be written first. Raises OSError where nothing can be written.
+    """
+
+    def __init__(self, folder: Path, first: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        # TensorBoard reads the files of a folder in the order of their names.
+        path = folder / f"{_NAME}{time.time_ns()}.fl"
+        with _as_os_error():
+            self._writer = tf.io.TFRecordWriter(str(path))
+        self._write(file_version="brain.Event:2")
+        started = tf.compat.v1.SessionLog(status=tf.compat.v1.SessionLog.START)
+        self._write(session_log=started, step=first)  # TensorBoard drops this round and later ones
 
     def write(self, metrics: Mapping[str, Any], parameters: int) -> None:
         """One round's metrics, at step `metrics["round"]`; `parameters` is an update's length."""
-        with self._writer.as_default(step=metrics["round"]):
-            for name, value in scalars(metrics, parameters):
-                tf.summary.write(name, tf.constant(value, tf.float32), metadata=_SCALAR)
-        self._writer.flush()
+        values = [_value(name, number) for name, number in scalars(metrics, parameters)]
+        self._write(summary=tf.compat.v1.Summary(value=values), step=metrics["round"])
 
     def close(self) -> None:
-        """Write what is left and close the file."""
+        """Close the file."""
         self._writer.close()
+
+    def _write(self, **fields: Any) -> None:
+        event = tf.compat.v1.Event(wall_time=time.time(), **fields)
+        with _as_os_error():
+            self._writer.write(event.SerializeToString())
+            self._writer.flush()
+
+
+def keep_rounds(folder: Path, rounds: int) -> None:
+    """Cut off what the event files of a folder say of later rounds. Raises OSError."""
+    for path in folder.glob(f"{_NAME}*"):
+        with _as_os_error():
+            end = _end(path, rounds)
+        if end < path.stat().st_size:
+            os.truncate(path, end)
+
+
+def _end(path: Path, rounds: int) -> int:
+    """Where the events of these rounds end: a file's steps only go up."""
+    end = 0
+    try:
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            if tf.compat.v1.Event.FromString(record).step > rounds:
+                break
+            end += _FRAME + len(record)
+    except tf.errors.DataLossError:
+        pass  # a record that was cut off when the process was killed
+    return end
 
 
 def scalars(metrics: Mapping[str, Any], parameters: int) -> Iterator[tuple[str, float]]:
@@ -46,6 +90,11 @@ def scalars(metrics: Mapping[str, Any], parameters: int) -> Iterator[tuple[str, 
         yield from ((f"{part}/{name}", value) for name, value in metrics.get(part, {}).items())
 
 
+def _value(name: str, number: float) -> Any:
+    tensor = tf.make_tensor_proto(number, tf.float32)
+    return tf.compat.v1.Summary.Value(tag=name, metadata=_SCALAR, tensor=tensor)
+
+
 def _scalar_metadata() -> Any:
     metadata = tf.compat.v1.SummaryMetadata()
     metadata.plugin_data.plugin_name = "scalars"
@@ -53,3 +102,12 @@ def _scalar_metadata() -> Any:
 
 
 _SCALAR = _scalar_metadata()
+
+
+@contextmanager
+def _as_os_error() -> Iterator[None]:
+    """TensorFlow has errors of its own for files that cannot be written."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise OSError(error.message) from error

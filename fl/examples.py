@@ -96,7 +96,8 @@ def check_against(model: Any, examples: Examples) -> None:
     wanted = tuple(inputs[0].shape[1:])
     # Keras adds a missing last axis of length one by itself.
     if not (_fits(x.shape[1:], wanted) or _fits((*x.shape[1:], 1), wanted)):
-        raise DataError(f"x has shape {x.shape}: the model expects (examples, *{wanted})")
+        expected = ", ".join(["examples", *("any" if n is None else str(n) for n in wanted)])
+        raise DataError(f"x has shape {x.shape}: the model expects ({expected})")
 
 
 def _from_batches(batches: Iterable[Any]) -> Examples:

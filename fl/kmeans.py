@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from fl.contribution import Aggregated, Aggregator, Contribution, Session, State, check_dropouts
 from fl.errors import DataError, ModelError
 from fl.examples import count_clients, read_examples
-from fl.fedavg import for_each_client
+from fl.process import for_each_client
 from fl.sums import chosen_sum
 from fl.vector import read_only
 

@@ -5,7 +5,10 @@ No method of the user's model is replaced. This module does not train.
 
 from __future__ import annotations
 
+import copy
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -24,8 +27,10 @@ def from_keras_model(
 
     For those who come from TensorFlow Federated: return the result from `model_fn` and give
     `client_optimizer_fn` to the builder. `input_spec` is (x, y) in `tf.TensorSpec`s, or x alone,
-    the batch axis first; it is needed only for a model that is not built.
+    the batch axis first; it is needed only for a model that is not built. Raises ModelError.
     """
+    if any(isinstance(metric, tf.TensorSpec) for metric in keras.tree.flatten(metrics)):
+        raise ModelError("metrics are tf.TensorSpecs: metrics expected, and input_spec by its name")
     build(model, input_spec)
     # Without this, `compile` would silently pick RMSprop for the client.
     model.compile(optimizer=None, loss=loss, metrics=metrics, jit_compile=False)
@@ -73,6 +78,25 @@ def evaluation_model(model_fn: ModelFn, input_spec: Any = None) -> keras.Model:
     return model
 
 
+def ordinary_model(model: Any, in_use: bool) -> keras.Model:
+    """A compiled model that can be saved, loaded, evaluated and trained on by Keras alone.
+
+    One that was compiled without an optimizer gets plain SGD: what was saved without one, Keras
+    cannot load. in_use: a copy is made, compiled as the model was, and the model is left alone.
+    Raises ModelError where Keras cannot copy it.
+    """
+    told = dict(model._compile_config.config)  # what `compile` was given
+    optimizer = told.pop("optimizer")
+    if in_use:
+        model, told = _copied(model), copy.deepcopy(told)
+    if in_use or optimizer is None:
+        new = keras.optimizers.SGD() if optimizer is None else _unused(optimizer)
+        model.compile(optimizer=new, **told)
+    # Saved before, it would lack the variables that Keras misses when it loads the file.
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
 def new_optimizer(optimizer_fn: OptimizerFn, name: str) -> Any:
     """Call an optimizer function; a fresh Keras optimizer comes back. Raises ModelError."""
     if not callable(optimizer_fn):
@@ -97,6 +121,29 @@ def _client_optimizer(optimizer_fn: OptimizerFn, model: Any) -> Any:
     if model.dtype_policy.name == "mixed_float16":
         return keras.optimizers.LossScaleOptimizer(optimizer)
     return optimizer
+
+
+def _copied(model: Any) -> keras.Model:
+    """The same layers and weights, not compiled.
+
+    `copy.deepcopy` would give it the variables of the optimizer that it has now, which need not be
+    the one that it was compiled with.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        try:  # whatever is in it: it was written one line above
+            return keras.saving.load_model(path, compile=False, safe_mode=False)
+        except (TypeError, ValueError) as error:
+            raise ModelError(
+                f"model_fn returns one model {model.name!r} again and again, which Keras cannot "
+                "copy: a function that returns a new one each time expected"
+            ) from error
+
+
+def _unused(optimizer: Any) -> Any:
+    """A new optimizer of the same configuration."""
+    return type(optimizer).from_config(optimizer.get_config())
 
 
 def _zeros(spec: Any) -> Any:

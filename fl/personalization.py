@@ -21,12 +21,12 @@ from fl import plan
 from fl.contribution import Aggregator, Contribution, Session, check_dropouts
 from fl.errors import DataError, ModelError
 from fl.examples import Examples, count_clients, read_examples
-from fl.fedavg import for_each_client
 from fl.local import LocalTrainer
 from fl.loop import BatchLoop
 from fl.metrics import Numbers
 from fl.models import ModelFn, OptimizerFn, client_model, evaluation_model
 from fl.plan import RoundPlan, Terms, seed_sequence
+from fl.process import for_each_client
 from fl.sums import chosen_sum
 from fl.vector import ModelWeights, Vector
 

@@ -3,27 +3,32 @@
     settings.json    metrics.jsonl    checkpoints/    events/    model.keras
 
 After each round the line of metrics is written first and the checkpoint last. Going on from a
-checkpoint cuts the lines of later rounds off, so each round has one line in the end.
+checkpoint cuts the lines and events of later rounds off, so each round has one in the end. Where
+something cannot be written, the run ends with one line and goes on from the last checkpoint later.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from fl.checkpoint import Checkpoints, Found, write_atomically
+from fl.checkpoint import PART, Checkpoints, Found, explained, write_atomically
 from fl.errors import CheckpointError
-from fl.events import Events
+from fl.events import Events, keep_rounds
 
 
 class RunDir:
     """The directory of a run, made and written to only when the run begins, with `resume`.
 
-    settings: what the result follows from; a directory of a run with other settings is refused
-    with CheckpointError. keep: how many checkpoints stay.
+    settings: what the result follows from; a directory of a run with other settings is refused.
+    keep: how many checkpoints stay.
+
+    All methods raise CheckpointError where something cannot be read or written.
     """
 
     def __init__(self, path: str | Path, settings: Mapping[str, Any], keep: int = 3) -> None:
@@ -32,8 +37,9 @@ class RunDir:
         self._checkpoints = Checkpoints(self.path / "checkpoints", keep)
         self._metrics = self.path / "metrics.jsonl"
         self._events: Events | None = None
-        if self._begun():
-            self._check()
+        with self._explained():
+            if self._begun():
+                self._check()
 
     @property
     def model(self) -> Path:
@@ -45,22 +51,24 @@ class RunDir:
 
         template: a state of its kind.
         """
-        self._make()
-        if not self._begun():
-            self._write_settings()
-        found = self._checkpoints.latest(template)
-        self._keep_lines(found.round if found else 0)
+        with self._explained():
+            self._make()
+            if not self._begun():
+                self._write_settings()
+            found = self._checkpoints.latest(template)
+            self._keep_rounds(found.round if found else 0)
         return found
 
     def record(self, metrics: Mapping[str, Any], parameters: int) -> None:
         """Add one round's metrics to the lines and to the events."""
-        with open(self._metrics, "a", encoding="utf-8") as file:
-            file.write(json.dumps(metrics) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        if self._events is None:
-            self._events = Events(self.path / "events")
-        self._events.write(metrics, parameters)
+        with self._explained():
+            with open(self._metrics, "a", encoding="utf-8") as file:
+                file.write(json.dumps(metrics) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            if self._events is None:
+                self._events = Events(self.path / "events", metrics["round"])
+            self._events.write(metrics, parameters)
 
     def save(self, state: Any, round_number: int) -> None:
         """Write a checkpoint."""
@@ -68,7 +76,8 @@ class RunDir:
 
     def failure(self) -> str | None:
         """Why the last round gave nothing, where no round did; None where one gave something."""
-        lines = self._metrics.read_bytes().splitlines() if self._metrics.exists() else []
+        with self._explained():
+            lines = self._metrics.read_bytes().splitlines() if self._metrics.exists() else []
         reasons = [_failure(json.loads(line)) for line in lines]
         return reasons[-1] if reasons and all(reasons) else None
 
@@ -77,11 +86,15 @@ class RunDir:
         if self._events is not None:
             self._events.close()
 
+    def _explained(self) -> AbstractContextManager[None]:
+        return explained("run directory", self.path)
+
     def _make(self) -> None:
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise CheckpointError(f"no run directory {self.path}: {error.strerror}") from error
+        """Make the folders, so that what stands in their way is known before the first round."""
+        for folder in (self.path, self.path / "checkpoints", self.path / "events"):
+            folder.mkdir(parents=True, exist_ok=True)
+        for unfinished in self.path.glob(f"{PART}*"):  # a model, when the process was killed
+            shutil.rmtree(unfinished)
 
     def _begun(self) -> bool:
         """Whether a round of a run was recorded here: until then, its settings bind nobody."""
@@ -106,7 +119,8 @@ class RunDir:
                 "use the same, or another --run-dir"
             )
 
-    def _keep_lines(self, rounds: int) -> None:
+    def _keep_rounds(self, rounds: int) -> None:
+        keep_rounds(self.path / "events", rounds)
         if not self._metrics.exists():
             return
         kept = [line for line in self._metrics.read_bytes().splitlines() if _round(line) <= rounds]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +24,7 @@ from fl.bars import Bars
 from fl.data.catalogue import NAMES
 from fl.errors import AggregationError, FLError
 from fl.pool import masking_pool
+from fl.rows import HEAD, line, number
 
 if TYPE_CHECKING:
     from fl.settings import Settings
@@ -35,8 +37,8 @@ _RUN = "The run"
 
 
 def _above_zero(value: float | None) -> float | None:
-    if value is not None and not value > 0:
-        raise typer.BadParameter(f"{value} is not above 0")
+    if value is not None and not 0 < value < math.inf:
+        raise typer.BadParameter(f"{value} is not a finite number above 0")
     return value
 
 
@@ -216,7 +218,7 @@ def evaluate(
         return
     seen = metrics["aggregator"]
     for name, value in metrics["client_work"]["eval"].items():
-        console.print(f"{name:14}{_number(value)}", highlight=False)
+        console.print(f"{name:14}{number(value)}", highlight=False)
     console.print(
         f"{seen['kind']} sum over {len(seen['survivors'])} clients, "
         f"{seen['bytes_up'] / 1000:.1f} kB up each",
@@ -230,40 +232,6 @@ def default_run_dir(settings: Settings) -> Path:
     model = Path(settings.model).stem
     name = f"{settings.dataset}-{model}-{settings.algorithm}-{hashlib.sha256(told).hexdigest()[:8]}"
     return Path("runs") / name
-
-
-def line(metrics: dict[str, Any]) -> str:
-    """One round in one line."""
-    if "failed" in metrics:
-        return f"{metrics['round']:5}  failed: {metrics['failed']}"
-    train, tested = metrics["client_work"]["train"], metrics.get("eval", {})
-    seen, seconds = metrics["aggregator"], metrics["seconds"]
-    cells = [
-        metrics["round"],
-        *(_number(train.get(name, "")) for name in ("loss", "accuracy")),
-        *(_number(tested.get(name, "")) for name in ("loss", "accuracy")),
-        f"{len(seen['survivors'])}/{len(seen['clients'])}",
-        f"{seen['bytes_up'] / 1000:.1f}",
-        f"{seconds['train']:.2f}",
-        f"{seconds['protocol']:.2f}",
-    ]
-    row = "  ".join(f"{c:>{width}}" for c, width in zip(cells, _COLUMNS.values(), strict=True))
-    broken = metrics["finalizer"]["update_non_finite"]
-    return f"{row}  {broken} not finite" if broken else row
-
-
-_COLUMNS = {
-    "round": 5,
-    "loss": 8,
-    "accuracy": 8,
-    "tested: loss": 12,
-    "accuracy ": 8,
-    "summed": 7,
-    "kB up": 8,
-    "train s": 7,
-    "protocol s": 10,
-}
-HEAD = "  ".join(f"{name.strip():>{width}}" for name, width in _COLUMNS.items())
 
 
 def _announce(console: Console, training: Training, path: Path, rounds: int) -> None:
@@ -304,7 +272,3 @@ def _start(workers: int = 1) -> None:
         # The command is run by a program that has used TensorFlow: it keeps that program's threads.
         if "after initialization" not in str(error):
             raise FLError(str(error)) from error
-
-
-def _number(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -19,6 +19,7 @@ from typing import Any
 
 from fl import settings as told
 from fl import zoo
+from fl.checkpoint import PART, explained
 from fl.cohort import Cohort, OnClient
 from fl.data.federated import Division, federated
 from fl.devices import Fleet, Selection, select
@@ -102,10 +103,10 @@ class Training:
         return result
 
     def save_model(self) -> Path:
-        """Write the model with the present weights; its file."""
-        model = self._process.get_model(self.state)
+        """Write the model with the present weights; its file. Raises CheckpointError."""
         path = self._run_dir.model
-        write_model(model, path)
+        with explained("model", path):
+            write_model(self._process.get_model(self.state), path)
         return path
 
     def _round(self) -> dict[str, Any]:
@@ -130,7 +131,7 @@ class Training:
 
 def write_model(model: Any, path: Path) -> None:
     """Save a Keras model, in full or not at all."""
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".part-") as folder:
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=PART) as folder:
         saved = Path(folder) / path.name
         model.save(saved)
         os.replace(saved, path)

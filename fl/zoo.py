@@ -42,7 +42,10 @@ def model_fn(name: str, example: Arrays, classes: int, seed: int) -> Callable[[]
         raise ModelError(f"unknown model {name!r}: {', '.join(NAMES)} or a .keras file expected")
     text = example[0].dtype.kind == "i"
     if text != (name == TEXT):
-        raise ModelError(f"model {name!r} does not take x of {example[0].dtype}")
+        fitting = TEXT if text else ", ".join(NAMES[:-1])
+        raise ModelError(
+            f"model {name!r} does not take x of {example[0].dtype}: {fitting} expected"
+        )
     return lambda: _build(name, example[0].shape[1:], classes, seed)
 
 
@@ -51,6 +54,10 @@ def from_file(path: Path) -> Any:
 
     Raises ModelError for a file that is none, or that wants to run code of its own.
     """
+    if path.is_dir():
+        raise ModelError(
+            f"{path} is a directory: a .keras file expected, such as {path}/model.keras"
+        )
     try:
         model = _load(path)
     except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:

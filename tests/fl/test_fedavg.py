@@ -318,6 +318,13 @@ def test_from_keras_model_with_an_input_spec_and_a_client_optimizer():
     assert metrics["client_work"]["train"]["mae"] == 2.0
 
 
+def test_an_input_spec_where_tff_has_it_is_not_taken_for_metrics():
+    model = keras.Sequential([keras.layers.Dense(1)])
+    spec = (tf.TensorSpec((None, 1), tf.float32), tf.TensorSpec((None, 1), tf.float32))
+    with pytest.raises(fl.ModelError, match="input_spec by its name"):
+        fl.from_keras_model(model, "mse", spec)
+
+
 def test_one_optimizer_cannot_be_used_twice():
     used = keras.optimizers.SGD(0.1)
     fl.build_weighted_fed_avg(one_weight, lambda: used)

@@ -133,6 +133,88 @@ def test_a_model_fn_that_gives_one_model_again_and_again():
     np.testing.assert_array_equal(ModelWeights.from_model(mine).to_vector(), vector(state))
 
 
+def body_and_head(normalize, frozen):
+    keras.utils.set_random_seed(3)
+    body = [keras.layers.Dense(5, name="body")]
+    body += [keras.layers.BatchNormalization(momentum=0.5)] * normalize
+    model = keras.Sequential([keras.Input((4,)), *body, keras.layers.Dense(3)])
+    model.get_layer("body").trainable = not frozen
+    return model
+
+
+LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def from_keras_model(model):
+    return fl.from_keras_model(model, LOSS, ["accuracy"])
+
+
+def by_hand(model):
+    model.compile(optimizer=None, loss=LOSS, metrics=["accuracy"], jit_compile=False)
+    return model
+
+
+def with_adam(model):
+    return compiled(model, keras.optimizers.Adam(0.01))
+
+
+def fed_prox(model_fn, client_optimizer_fn, **options):
+    return fl.build_weighted_fed_prox(model_fn, 0.1, client_optimizer_fn, **options)
+
+
+def fed_sgd(model_fn, client_optimizer_fn, **options):
+    return fl.build_fed_sgd(model_fn, **options)
+
+
+NEW_MODEL, ONE_MODEL = False, True  # whether model_fn gives the same model every time
+MODELS_OUT = [
+    (from_keras_model, NEW_MODEL, fl.build_weighted_fed_avg, False, False),
+    (from_keras_model, NEW_MODEL, fl.build_weighted_fed_avg, True, True),
+    (from_keras_model, ONE_MODEL, fl.build_weighted_fed_avg, True, False),
+    (by_hand, NEW_MODEL, fl.build_weighted_fed_avg, True, False),
+    (by_hand, ONE_MODEL, fed_prox, False, True),
+    (by_hand, ONE_MODEL, fed_sgd, False, False),
+    (with_adam, NEW_MODEL, fl.build_weighted_fed_avg, False, True),
+    (with_adam, ONE_MODEL, fl.build_weighted_fed_avg, False, False),
+    (with_adam, ONE_MODEL, fed_prox, True, True),
+]
+
+
+@pytest.mark.parametrize(("how", "one", "algorithm", "normalize", "frozen"), MODELS_OUT)
+def test_a_model_that_comes_out_is_one_for_keras_alone(
+    tmp_path, how, one, algorithm, normalize, frozen
+):
+    kept = how(body_and_head(normalize, frozen))
+
+    def model_fn():
+        return kept if one else how(body_and_head(normalize, frozen))
+
+    process = algorithm(model_fn, lambda: keras.optimizers.SGD(0.2), aggregator=fl.PlainSum())
+    state = process.next(process.initialize(), [arrays(20, seed=1)]).state
+    model = process.get_model(state)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")  # a warning would be an error here
+    x, y = arrays(30, seed=3)
+    np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
+    assert loaded.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
+    assert loaded.get_layer("body").trainable is not frozen
+    before = loaded.get_weights()
+    loaded.fit(x, y, verbose=0)
+    moved = [not np.array_equal(a, b) for a, b in zip(before, loaded.get_weights(), strict=True)]
+    assert moved == [not frozen] * 2 + [True] * (len(moved) - 2)
+    np.testing.assert_array_equal(ModelWeights.from_model(model).to_vector(), vector(state))
+
+
+def test_one_model_that_keras_cannot_copy():
+    class Unknown(keras.layers.Dense):  # Keras finds no class that is made inside a function
+        pass
+
+    model = compiled(keras.Sequential([keras.Input((4,)), Unknown(3)]))
+    process = fl.build_weighted_fed_avg(lambda: model, aggregator=fl.PlainSum())
+    with pytest.raises(fl.ModelError, match="a new one each time expected"):
+        process.get_model(process.initialize())
+
+
 def test_training_goes_on_from_a_saved_model(trained, tmp_path):
     process, state = trained
     path = tmp_path / "pretrained.keras"

@@ -1,5 +1,6 @@
 """`fl train` and `fl evaluate`: what a run leaves, how it goes on, what is refused."""
 
+import errno
 import json
 import os
 import random
@@ -7,7 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import chain
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -40,6 +43,24 @@ def lines(folder):
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
+def event_files(folder):
+    """For each event file, in the order of their names, its events."""
+    files = [str(path) for path in sorted((folder / "events").iterdir())]
+    parse = tf.compat.v1.Event.FromString
+    return [[parse(r.numpy()) for r in tf.data.TFRecordDataset(file)] for file in files]
+
+
+def curves(folder):
+    """What TensorBoard has to show: name -> [(round, value)]."""
+    points = {}
+    for event in chain.from_iterable(event_files(folder)):
+        for value in event.summary.value:
+            assert value.metadata.plugin_data.plugin_name == "scalars"
+            point = event.step, tf.make_ndarray(value.tensor)
+            points.setdefault(value.tag, []).append(point)
+    return points
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """Four rounds without an interruption: (folder, weights, metrics)."""
@@ -56,12 +77,7 @@ def test_a_run_leaves_a_line_and_an_event_for_each_round(whole):
         assert len(line["selection"]["cohort"]) == 3
         assert line["eval"]["num_examples"] == 359
         assert line["aggregator"]["kind"] == "secure"
-    steps = {}
-    for record in tf.data.TFRecordDataset([str(f) for f in (folder / "events").iterdir()]):
-        event = tf.compat.v1.Event.FromString(record.numpy())
-        for value in event.summary.value:
-            assert value.metadata.plugin_data.plugin_name == "scalars"
-            steps.setdefault(value.tag, []).append((event.step, tf.make_ndarray(value.tensor)))
+    steps = curves(folder)
     for name in (
         "train/loss", "train/accuracy", "eval/accuracy", "aggregator/bytes_up",
         "aggregator/survivors", "aggregator/clipped_fraction", "finalizer/update_norm",
@@ -85,6 +101,35 @@ def test_a_run_goes_on_where_it_was(whole, tmp_path):
     assert [line["round"] for line in lines(tmp_path)] == [1, 2, 3, 4]
     assert [line["eval"] for line in lines(tmp_path)] == [m["eval"] for m in metrics]
     assert list(training(tmp_path, rounds=4, **options)) == []
+
+
+def test_killed_between_a_rounds_line_and_its_checkpoint_each_round_is_there_once(
+    whole, tmp_path, monkeypatch
+):
+    def killed(self, state, round_number):
+        raise KeyboardInterrupt
+
+    options = {"dropout": 0.2, "algorithm": "fedadam"}
+    finished(tmp_path, rounds=2, **options)
+    with monkeypatch.context() as patched:
+        patched.setattr(RunDir, "save", killed)
+        with pytest.raises(KeyboardInterrupt):
+            list(training(tmp_path, rounds=4, **options))
+    assert len(lines(tmp_path)) == 3
+    newest = max((tmp_path / "events").iterdir())
+    newest.write_bytes(newest.read_bytes() + b"a record that was cut o")
+    finished(tmp_path, rounds=4, **options)
+    assert [line["round"] for line in lines(tmp_path)] == [1, 2, 3, 4]
+    expected = curves(whole[0])
+    seen = curves(tmp_path)
+    assert {name: [step for step, _ in points] for name, points in seen.items()} == {
+        name: [1, 2, 3, 4] for name in expected
+    }
+    assert seen["eval/loss"] == expected["eval/loss"]
+    # To a TensorBoard that has seen the third round already, the first event says: from 3 anew.
+    _, started, *_ = event_files(tmp_path)[-1]
+    assert started.session_log.status == tf.compat.v1.SessionLog.START
+    assert started.step == 3
 
 
 def test_two_workers_end_with_the_same_weights(whole, tmp_path):
@@ -199,18 +244,25 @@ MISTAKES = {
     "writers": (["--partition", "writer"], "the writers of digits are not known"),
     "model": (["--model", "transformer"], "unknown model 'transformer': softmax, mlp, cnn"),
     "model file": (["--model", "no.keras"], "no.keras is not a model"),
-    "text model": (["--model", "lstm"], "'lstm' does not take x of float32"),
+    "text model": (
+        ["--model", "lstm"],
+        "'lstm' does not take x of float32: softmax, mlp, cnn expected",
+    ),
     "algorithm": (["--algorithm", "fedmagic"], "unknown algorithm 'fedmagic': fedavg, "),
     "aggregator": (["--aggregator", "open"], "aggregator 'open': secure or plain expected"),
     "condition": (["--require", "sunny"], "unknown condition 'sunny': charging, unmetered, idle"),
     "one client": (["--clients", "1"], "Invalid value for '--clients'"),
-    "learning rate": (["--client-lr", "0"], "'--client-lr': 0.0 is not above 0"),
+    "learning rate": (["--client-lr", "0"], "'--client-lr': 0.0 is not a finite number above 0"),
+    "infinite rate": (["--client-lr", "inf"], "'--client-lr': inf is not a finite number above 0"),
     "no threshold": (["--threshold", "0"], "--threshold 0.0: threshold=0.0: "),
     "no majority": (["--threshold", "0.3"], "--threshold 0.3: t=3 does not satisfy"),
     "clients": (["--clients", "2000"], "1438 examples for 2000 clients"),
     "dropout": (["--dropout", "1.5"], "--dropout"),
     "threshold": (["--threshold", "1.5"], "Invalid value for '--threshold'"),
-    "run directory": (["--run-dir", "/dev/null/x"], "no run directory /dev/null/x"),
+    "run directory": (
+        ["--run-dir", "/dev/null/x"],
+        "run directory /dev/null/x cannot be written: Not a directory",
+    ),
 }
 
 
@@ -224,6 +276,82 @@ def test_a_mistake_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capfd, arg
     assert message in seen
     assert "weights" not in shown
     assert not list(tmp_path.iterdir())  # nothing that stands in the corrected command's way
+
+
+IN_THE_WAY = {
+    "of the directory": ("run", "File exists"),
+    "of a directory above": ("", "Not a directory"),
+    "of the checkpoints": ("run/checkpoints", "File exists (checkpoints)"),
+    "of the events": ("run/events", "File exists (events)"),
+}
+ROOM = "a directory with room, that may be written, expected\n"
+
+
+@pytest.mark.parametrize(("file", "seen"), IN_THE_WAY.values(), ids=IN_THE_WAY)
+def test_a_file_in_the_way_is_one_line_before_the_first_round(tmp_path, capfd, file, seen):
+    place = tmp_path / "place"
+    (place / file).parent.mkdir(parents=True, exist_ok=True)
+    (place / file).write_text("mine")
+    assert cli.run(["train", "--model", "softmax", "--run-dir", f"{place}/run"]) == 2
+    shown, error = capfd.readouterr()
+    assert error == f"fl: run directory {place}/run cannot be written: {seen}: {ROOM}"
+    assert "weights" not in shown
+    assert (place / file).read_text() == "mine"
+    assert sum(path.is_file() for path in tmp_path.rglob("*")) == 1
+
+
+def test_a_directory_that_may_not_be_written(tmp_path, monkeypatch, capfd):
+    def denied(source, target):
+        raise PermissionError(errno.EACCES, "Permission denied", str(source))
+
+    monkeypatch.setattr(os, "replace", denied)
+    assert cli.run(["train", "--model", "softmax", "--run-dir", str(tmp_path)]) == 2
+    seen = "Permission denied (settings.json)"
+    error = f"fl: run directory {tmp_path} cannot be written: {seen}: {ROOM}"
+    assert capfd.readouterr().err == error
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+NO_ROOM = "No space left on device"
+FULL = OSError(errno.ENOSPC, NO_ROOM)
+FULL_TO_TENSORFLOW = tf.errors.ResourceExhaustedError(None, None, NO_ROOM)
+WRITES = {  # what writes, and how often it can before the disk is full
+    "a line": (os, "fsync", 5, FULL),
+    "an event": (tf.io.TFRecordWriter, "flush", 3, FULL_TO_TENSORFLOW),
+    "a checkpoint": (np, "savez", 1, FULL),
+    "the model": (keras.Model, "save", 0, FULL),
+}
+
+
+@pytest.mark.parametrize(("owner", "name", "calls", "full"), WRITES.values(), ids=WRITES)
+def test_a_full_disk_ends_the_run_in_one_line_and_it_goes_on_later(
+    whole, tmp_path, monkeypatch, capfd, owner, name, calls, full
+):
+    write, left = getattr(owner, name), iter(range(calls))
+
+    def until_full(*arguments, **named):
+        if next(left, None) is None:
+            raise full
+        return write(*arguments, **named)
+
+    monkeypatch.setattr(owner, name, until_full)
+    command = ["train", "--clients", "4", "--clients-per-round", "3", "--model", "softmax"]
+    command += ["--batch-size", "100", "--dropout", "0.2", "--algorithm", "fedadam"]
+    assert cli.run([*command, "--rounds", "2", "--run-dir", str(tmp_path)]) == 2
+    seen = capfd.readouterr().err
+    assert f"cannot be written: {NO_ROOM}: {ROOM}" in seen
+    assert seen.startswith("fl: ")
+    assert seen.count("\n") == 1
+    assert not list(tmp_path.rglob(".part-*"))
+    assert not (tmp_path / "model.keras").exists()
+    monkeypatch.undo()
+    assert cli.run([*command, "--rounds", "4", "--run-dir", str(tmp_path)]) == 0
+    assert (tmp_path / "model.keras").exists()
+    later = training(tmp_path, rounds=4, dropout=0.2, algorithm="fedadam")
+    np.testing.assert_array_equal(later.state.weights.to_vector(), whole[1])
+    assert {tuple(step for step, _ in points) for points in curves(tmp_path).values()} == {
+        (1, 2, 3, 4)
+    }
 
 
 def test_settings_without_a_round_are_replaced(tmp_path):
@@ -309,6 +437,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_weights(tmp_path, kills):
     for name, array in expected.items():
         np.testing.assert_array_equal(seen[name], array, strict=True)
     assert [line["round"] for line in lines(killed)] == list(range(1, ROUNDS + 1))
+    assert [step for step, _ in curves(killed)["train/loss"]] == list(range(1, ROUNDS + 1))
 
 
 def test_ctrl_c_says_that_it_can_go_on(tmp_path, monkeypatch, capsys):

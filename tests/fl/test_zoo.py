@@ -72,6 +72,13 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
     (tmp_path / "model.keras").write_bytes(b"PK")
     with pytest.raises(fl.ModelError, match=r"model\.keras is not a model"):
         zoo.from_file(tmp_path / "model.keras")
+    with pytest.raises(fl.ModelError, match=r"a directory: a \.keras file expected, such as .*/m"):
+        zoo.from_file(tmp_path)  # the directory of a run
+
+
+def test_a_model_of_pictures_is_refused_for_text():
+    with pytest.raises(fl.ModelError, match="'mlp' does not take x of int32: lstm expected"):
+        zoo.model_fn("mlp", TEXT, SYMBOLS, 0)
 
 
 @pytest.fixture

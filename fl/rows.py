@@ -1,0 +1,46 @@
+"""The rows that `fl train` prints, one a round, under one head.
+
+It knows the metrics of a round and widths of columns; it prints nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_COLUMNS = {
+    "round": 5,
+    "loss": 8,
+    "accuracy": 8,
+    "tested: loss": 12,
+    "accuracy ": 8,
+    "summed": 7,
+    "kB up": 8,
+    "train s": 7,
+    "protocol s": 10,
+}
+HEAD = "  ".join(f"{name.strip():>{width}}" for name, width in _COLUMNS.items())
+
+
+def line(metrics: dict[str, Any]) -> str:
+    """One round in one line."""
+    if "failed" in metrics:
+        return f"{metrics['round']:5}  failed: {metrics['failed']}"
+    train, tested = metrics["client_work"]["train"], metrics.get("eval", {})
+    seen, seconds = metrics["aggregator"], metrics["seconds"]
+    cells = [
+        metrics["round"],
+        *(number(train.get(name, "")) for name in ("loss", "accuracy")),
+        *(number(tested.get(name, "")) for name in ("loss", "accuracy")),
+        f"{len(seen['survivors'])}/{len(seen['clients'])}",
+        f"{seen['bytes_up'] / 1000:.1f}",
+        f"{seconds['train']:.2f}",
+        f"{seconds['protocol']:.2f}",
+    ]
+    row = "  ".join(f"{c:>{width}}" for c, width in zip(cells, _COLUMNS.values(), strict=True))
+    broken = metrics["finalizer"]["update_non_finite"]
+    return f"{row}  {broken} not finite" if broken else row
+
+
+def number(value: Any) -> str:
+    """Four places of a float; anything else as it is."""
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
