@@ -11,8 +11,8 @@ demo: $(VENV)/.fl
 test: $(VENV)/.fl-dev lint
 	$(BIN)/python -m pytest $(ARGS)
 
-# With the extra `aegis` too, which needs a C compiler: the tests of it that `make test` skips.
-test-slow: $(VENV)/.aegis
+# With Dask, and with the suite of the extra `aegis`, which needs a C compiler.
+test-slow: $(VENV)/.slow
 	$(BIN)/python -m pytest -m slow $(ARGS)
 	$(BIN)/python -m pytest tests/test_aegis.py tests/test_suites.py
 
@@ -44,8 +44,8 @@ $(VENV)/.fl-dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[fl,dev]'
 	@touch $@
 
-$(VENV)/.aegis: $(VENV)/.fl-dev
-	$(BIN)/python -m pip install --quiet --editable '.[aegis]'
+$(VENV)/.slow: $(VENV)/.fl-dev
+	$(BIN)/python -m pip install --quiet --editable '.[slow]'
 	@touch $@
 
 $(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
