@@ -15,16 +15,16 @@ import os
 import statistics
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from contextlib import ExitStack
 from functools import partial
-from multiprocessing import get_context
 from resource import RUSAGE_CHILDREN, getrusage
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 import secagg
+from benchmarks.protocol import pool_of
 from secagg.keys import Binding
 from secagg.unmasking import Orphaned, Work, remove_masks
 
@@ -70,11 +70,7 @@ def timed(job: Job, workers: int, calls: int) -> dict[str, float]:
     """Wall seconds of one call with so many workers (0: no executor), CPU seconds of all."""
     before = _children()
     with ExitStack() as stack:
-        pool = None
-        if workers:
-            context = get_context("spawn")
-            pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=context))
-            list(pool.map(_import, range(8 * workers)))
+        pool = pool_of(workers, stack)
         own, walls = time.process_time(), [0.0]
         for _ in range(calls):
             start = time.perf_counter()
@@ -86,10 +82,6 @@ def timed(job: Job, workers: int, calls: int) -> dict[str, float]:
         "parent_cpu_s": own,
         "workers_cpu_s": _children() - before,
     }
-
-
-def _import(_: int) -> None:
-    time.sleep(0.05)  # long enough for every worker to take one, and so to have imported this
 
 
 def _children() -> float:
