@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from secagg.errors import LocalProtocolError
-from secagg.masks import CHUNK_BYTES, RingVector
+from secagg.masks import Adder, RingVector, cut
 
 
 class Aegis128X2:
@@ -26,20 +26,20 @@ class Aegis128X2:
                 "suite aegis128x2: pyaegis is not installed: pip install 'secagg[aegis]'"
             ) from None
         self._cipher = pyaegis.Aegis128X2(tag_size=16)
-        self._keystream = np.empty(CHUNK_BYTES, np.uint8)
 
-    def add(self, vectors: Sequence[RingVector], seed: bytes, direction: int) -> None:
-        """Add (+1) or subtract (−1) the mask of `seed` to all vectors, in place."""
-        key, nonce = seed[:16], seed[16:]
-        add = np.add if direction == 1 else np.subtract
-        for index, vector in enumerate(vectors):
-            prefix, step = nonce + index.to_bytes(3, "big"), CHUNK_BYTES // vector.itemsize
-            for number, start in enumerate(range(0, len(vector), step)):
-                chunk = vector[start : start + step]
-                keystream = self._keystream[: chunk.nbytes]
-                keystream.fill(0)
-                # In place, as with an output of its own the package also returns a copy of that.
-                self._cipher.encrypt_inplace(
-                    key, prefix + number.to_bytes(5, "big"), keystream.data
-                )
-                add(chunk, keystream.view(vector.dtype), out=chunk)
+    def adder(self, vectors: Sequence[RingVector]) -> Adder:
+        """A keystream for each chunk of each vector."""
+        pieces = cut(vectors)
+
+        def add(seed: bytes, direction: int) -> None:
+            key, nonce = seed[:16], seed[16:]
+            add_words = np.add if direction == 1 else np.subtract
+            for index, chunks in enumerate(pieces):
+                prefix = nonce + index.to_bytes(3, "big")
+                for number, (chunk, keystream, words) in enumerate(chunks):
+                    words.fill(0)
+                    # In place: the package returns a copy of an output of its own.
+                    self._cipher.encrypt_inplace(key, prefix + number.to_bytes(5, "big"), keystream)
+                    add_words(chunk, words, out=chunk)
+
+        return add

@@ -60,11 +60,16 @@ class CountedSecret:
 def counts(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """What a session does from here on."""
     seen: Counter[str] = Counter()
-    add_mask, combine, derive = masks.AesCtr.add, recovery.combine_digits, HKDF
+    adder, combine, derive = masks.AesCtr.adder, recovery.combine_digits, HKDF
 
-    def counted_mask(prg: masks.AesCtr, vectors: Any, *rest: Any) -> None:
-        seen["bytes expanded"] += sum(vector.nbytes for vector in vectors)
-        add_mask(prg, vectors, *rest)
+    def counted_adder(prg: masks.AesCtr, vectors: Any) -> Any:
+        add = adder(prg, vectors)
+
+        def counted_add(seed: bytes, direction: int) -> None:
+            seen["bytes expanded"] += sum(vector.nbytes for vector in vectors)
+            add(seed, direction)
+
+        return counted_add
 
     def counted_combine(xs: Any, shares: Any) -> Any:
         seen["shares interpolated"] += shares.shape[0] * shares.shape[1]
@@ -76,7 +81,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
     monkeypatch.setattr(CountedIdentity, "counts", seen, raising=False)
     monkeypatch.setattr(CountedSecret, "counts", seen, raising=False)
-    monkeypatch.setattr(masks.AesCtr, "add", counted_mask)
+    monkeypatch.setattr(masks.AesCtr, "adder", counted_adder)
     monkeypatch.setattr(recovery, "combine_digits", counted_combine)
     monkeypatch.setattr(keys, "HKDF", counted_derive)
     monkeypatch.setattr(roster, "Ed25519PublicKey", CountedIdentity)

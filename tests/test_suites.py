@@ -10,7 +10,7 @@ import pytest
 
 import secagg
 from secagg import LocalProtocolError, Params, RemoteProtocolError, VectorSpec, unmasking
-from secagg.masks import AesCtr, RingVector, add_pairwise_masks, expand
+from secagg.masks import Adder, AesCtr, RingVector, add_pairwise_masks, expand
 from secagg.messages import Roster
 from secagg.suites import prg_of
 from tests import aegis
@@ -32,10 +32,13 @@ def cipher() -> Iterator[None]:
 class Shake:
     """A PRG of somebody else's: SHAKE-128 of the seed and the vector's index."""
 
-    def add(self, vectors: Sequence[RingVector], seed: bytes, direction: int) -> None:
-        for index, vector in enumerate(vectors):
-            stream = hashlib.shake_128(seed + bytes([index])).digest(vector.nbytes)
-            vector += np.frombuffer(stream, vector.dtype) * vector.dtype.type(direction % 256)
+    def adder(self, vectors: Sequence[RingVector]) -> Adder:
+        def add(seed: bytes, direction: int) -> None:
+            for index, vector in enumerate(vectors):
+                stream = hashlib.shake_128(seed + bytes([index])).digest(vector.nbytes)
+                vector += np.frombuffer(stream, vector.dtype) * vector.dtype.type(direction % 256)
+
+        return add
 
 
 # The PRG
@@ -98,7 +101,7 @@ def test_a_suite_whose_package_is_missing_is_refused_before_a_session(
 
 @pytest.mark.usefixtures("cipher")
 def test_a_session_of_the_suite_uses_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(AesCtr, "add")
+    monkeypatch.delattr(AesCtr, "adder")
     party = Party(5, suite="aegis128x2").after(4, absent={20: 2})
     assert party.server.result.survivors == (10, 30, 40, 50)
     assert party.server.result.sum.tolist() == party.expected((10, 30, 40, 50))
@@ -107,7 +110,7 @@ def test_a_session_of_the_suite_uses_no_other(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.usefixtures("cipher")
 def test_jobs_use_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unmasking, "_LEAST_MASKS", 3)
-    monkeypatch.delattr(AesCtr, "add")
+    monkeypatch.delattr(AesCtr, "adder")
     elsewhere = Elsewhere()
     party = Party(5, suite="aegis128x2", executor=elsewhere).after(4, absent={20: 2})
     assert party.server.result.sum.tolist() == party.expected((10, 30, 40, 50))
