@@ -24,6 +24,7 @@ RingVector = NDArray[np.unsignedinteger]
 
 _MAX_REACH = Fraction(2) ** 1023
 _MAX_EXPONENT = 1022
+_BLOCK = 2**16  # values encoded at a time: what is between them and the words stays in cache
 """2^1022 and 2^-1022 are both normal float64 numbers: the scale and its inverse are exact."""
 
 
@@ -97,12 +98,23 @@ class Quantizer:
             raise LocalProtocolError(
                 f"weight {weight!r} is not an integer in 0..max_weight={self.max_weight}"
             )
-        wanted = np.asarray(values, np.float64)
+        is_float = isinstance(values, np.ndarray) and values.dtype.kind == "f"
+        wanted = np.asarray(values, None if is_float else np.float64)
         if wanted.ndim != 1:
             raise LocalProtocolError(f"values of shape {wanted.shape}, expected one dimension")
         finite = np.isfinite(wanted)
         if not finite.all():
             raise LocalProtocolError(f"value {int(np.argmin(finite))} is not finite")
+        words, clipped = np.empty(len(wanted), self.dtype), 0
+        for start in range(0, len(wanted), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            words[block], outside = self._encode(wanted[block].astype(np.float64), weight, rng)
+            clipped += outside
+        return words, clipped
+
+    def _encode(
+        self, wanted: NDArray[np.float64], weight: int, rng: np.random.Generator | None
+    ) -> tuple[RingVector, int]:
         clipped = np.clip(wanted, -self.clip, self.clip)
         scaled = clipped * weight * self.scale
         rounded = np.rint(scaled) if rng is None else _stochastic(scaled, rng)

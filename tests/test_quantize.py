@@ -293,3 +293,20 @@ def test_a_weight_outside_its_range_is_refused(weight: int) -> None:
     assert q.decode(q.encode([1.0], 0)[0]).tolist() == [0.0]
     with pytest.raises(LocalProtocolError, match=f"weight {weight} is not an integer in 0..max_w"):
         q.encode([1.0], weight)
+
+
+@pytest.mark.parametrize("rounding", [None, 7])
+def test_blocks_do_not_show(rounding: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same words, and as many clipped, however the values are divided; the rng draws on."""
+    quantizer = Quantizer(3, 16, 1.0)
+    values = np.linspace(-1.5, 1.5, 101)
+
+    def encoded() -> tuple[list[int], int]:
+        rng = None if rounding is None else np.random.default_rng(rounding)
+        words, clipped = quantizer.encode(values, rng=rng)
+        return words.tolist(), clipped
+
+    whole = encoded()
+    monkeypatch.setattr("secagg.quantize._BLOCK", 8)
+    assert encoded() == whole
+    assert whole[1] > 0
