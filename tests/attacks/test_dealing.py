@@ -118,9 +118,10 @@ def test_a_dealer_that_deals_another_secret_than_it_advertised(secret: str) -> N
         session.after(4, absent={} if secret == "b_u" else {DEALER: 2})
 
 
+@pytest.mark.parametrize("stays", [True, False])
 @pytest.mark.parametrize("left", range(1, 7))
-def test_ciphertexts_that_open_for_too_few_end_the_session(left: int) -> None:
-    """The dealer's y is in the sum by then, and only t = 4 holders of its b can take its mask off.
+def test_ciphertexts_that_open_for_too_few_end_the_session(left: int, stays: bool) -> None:
+    """Only t = 4 holders can take off the masks of a dealer that stays, or of the others with it.
 
     Garbage for a few costs the dealer these holders and nobody anything; garbage for more than
     n − t stops the session, before anybody signs U3, by an error that names the dealer.
@@ -133,12 +134,14 @@ def test_ciphertexts_that_open_for_too_few_end_the_session(left: int) -> None:
     garbage = good + bytes(CIPHERTEXT_BYTES * (6 - left))
     session.server.receive(DEALER, session.signed(truth, ciphertexts=memoryview(garbage)))
     session.close()
-    session.collect()
-    if left + 1 >= session.params.t:
+    session.collect(but=[] if stays else [DEALER])
+    holders = left + stays  # the dealer is one itself
+    if holders >= session.params.t:
         session.close()
-        assert session.finish().sum.tolist() == session.expected(tuple(session.ids))
+        there = tuple(u for u in session.ids if stays or u != DEALER)
+        assert session.finish().sum.tolist() == session.expected(there)
     else:
         with pytest.raises(
-            TooFewClients, match=f"{left + 1} clients are left that hold a share of client 50"
+            TooFewClients, match=f"{holders} clients are left that hold a share of client 50"
         ):
             session.close()
