@@ -95,18 +95,18 @@ class Session:
         for round in range(len(ROUNDS)):
             heard = ((u, f) for u, f in frames if round < LOST_ROUND or u not in lost)
             self.server_cpu.append(0.0)
-            while batch := self._timed(lambda heard=heard: list(islice(heard, self.batch))):
+            while batch := self._timed(list, islice(heard, self.batch)):
                 replies = self._exchange(batch, cold)
-                self._timed(lambda replies=replies: self._receive(replies))
-            frames = self._timed(lambda: wire.encode_all(self.server.close_round()))
+                self._timed(self._receive, replies)
+            frames = wire.encode_all(self._timed(self.server.close_round))
         self.pipe.send(None)
         self.process.join()
         return self.server.result
 
-    def _timed(self, work: Callable[[], T]) -> T:
+    def _timed(self, work: Callable[..., T], *args: object) -> T:
         """The server's work, its CPU seconds added to the round's."""
         start, wall = process_time(), perf_counter()
-        result = work()
+        result = work(*args)
         self.server_cpu[-1] += process_time() - start
         self.server_wall += perf_counter() - wall
         return result

@@ -82,6 +82,7 @@ class Binding:
 
     def _info(self, label: bytes, *ids: int) -> bytes:
         """framed(label, params digest, roster digest, ids), all but the ids framed once."""
+        # As `framed` writes them, by one call: there is an `info` for every mask.
         lengths_and_ids = (number for u in ids for number in (8, u))
         return self._prefixes[label] + pack(f"<{2 * len(ids)}Q", *lengths_and_ids)
 

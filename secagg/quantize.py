@@ -13,6 +13,7 @@ What it does not do: hide anything. Masks do.
 import math
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -105,21 +106,27 @@ class Quantizer:
         finite = np.isfinite(wanted)
         if not finite.all():
             raise LocalProtocolError(f"value {int(np.argmin(finite))} is not finite")
+        largest = self._largest_float()
         words, clipped = np.empty(len(wanted), self.dtype), 0
         for start in range(0, len(wanted), _BLOCK):
             block = slice(start, start + _BLOCK)
-            words[block], outside = self._encode(wanted[block].astype(np.float64), weight, rng)
+            words[block], outside = self._encode(wanted[block], weight, rng, largest)
             clipped += outside
         return words, clipped
 
     def _encode(
-        self, wanted: NDArray[np.float64], weight: int, rng: np.random.Generator | None
+        self,
+        values: NDArray[np.floating[Any]],
+        weight: int,
+        rng: np.random.Generator | None,
+        largest: float,
     ) -> tuple[RingVector, int]:
+        wanted = values.astype(np.float64)
         clipped = np.clip(wanted, -self.clip, self.clip)
         scaled = clipped * weight * self.scale
         rounded = np.rint(scaled) if rng is None else _stochastic(scaled, rng)
         # the float product may round past the bound by one unit of 2^-53; the proof needs it kept
-        words = np.clip(rounded, -self._largest_float(), self._largest_float()).astype(np.int64)
+        words = np.clip(rounded, -largest, largest).astype(np.int64)
         return words.astype(self.dtype), int(np.count_nonzero(clipped != wanted))
 
     def decode(self, total: RingVector) -> NDArray[np.float64]:
