@@ -117,7 +117,7 @@ class ShareTable:
             if found is None:
                 u = self.ids[owner]
                 raise RemoteProtocolError(
-                    f"the shares that client {u} dealt: {problem}", clients=(u,)
+                    f"the shares that client {u} dealt: {problem}", about=(u,)
                 )
             secret, wrong = found
         self.disputed.update((owner, int(holder)) for holder in holders[wrong])
