@@ -4,9 +4,10 @@
     client    (n + min_survivors)·verify + 2(|N|+1)·agree + 3|N|·derive + (|N|+1)·mask
     server    5n·verify + S·(agree + mask) + D·|N|·(S/n)·(agree + derive + mask)
 
-S survivors, D dropped, |N| the number of neighbours, `mask` the time to expand one mask over the vector and add it.
-Unit costs are measured here and now, for a fifth of a second, on one core.  Not in it: the network,
-encoding, splitting and joining shares.  Only the command line uses this; the protocol has no clock.
+S survivors, D dropped, |N| the number of neighbours, `mask` the time to expand one mask over the
+vector and add it.  Unit costs are measured here and now, for a fifth of a second, on one core.  Not
+in it: the network, encoding, splitting and joining shares.  Only the command line uses this; the
+protocol has no clock.
 """
 
 import math
