@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 
 from secagg import masks, wire
 from secagg.directory import Directory, as_directory, check_id
+from secagg.ending import check_end, end_key
 from secagg.errors import LocalProtocolError, RemoteProtocolError
 from secagg.inputs import with_tallies
 from secagg.keys import Buffer, commitment, sign
@@ -34,6 +35,7 @@ from secagg.messages import (
     ConsistencyCheck,
     MaskedInput,
     Roster,
+    SessionEnd,
     ShareKeys,
     Signatures,
     Survivors,
@@ -53,7 +55,9 @@ from secagg.states import (
     Checked,
     Created,
     Done,
+    Ended,
     Masked,
+    Running,
     SelfMaskShare,
     Shared,
     State,
@@ -73,7 +77,8 @@ class Client:
         signing_key: the Ed25519 identity key whose public half is u's by the directory.
         directory: id → raw Ed25519 public key, the same for all parties; or an `Authority`.
         certificate: the authority's certificate of that key; none where keys are pinned.
-        rand: returns that many uniform random bytes.
+        rand: returns that many uniform random bytes. A stream that is recorded, or drawn twice, is
+            for tests: after `restore` it must not begin anew, which would seal under an old key.
         store: where the host keeps snapshots, each written before the reply that it records leaves;
             then the last request may be repeated and is given the same reply. Default: nowhere.
 
@@ -166,7 +171,7 @@ class Client:
 
     @property
     def state(self) -> str:
-        """Created, Advertised, Shared, Masked, Checked, Done or Aborted."""
+        """Created, Advertised, Shared, Masked, Checked, Done, Ended or Aborted."""
         return type(self._state).__name__
 
     def start(self) -> AdvertiseKeys:
@@ -185,8 +190,34 @@ class Client:
             UNSIGNED,
         )
         hello = msgspec.structs.replace(hello, signature=self._sign(0, b"", hello.body()))
-        self._commit(Advertised(self._state.vectors, c_sk, s_sk, b_u, hello), START, hello)
+        end_key = self._end_key(c_sk, hello.c_pk)
+        self._commit(Advertised(self._state.vectors, c_sk, s_sk, b_u, hello, end_key), START, hello)
         return hello
+
+    def end(self, message: AnyMessage | Buffer) -> bool:
+        """Take the server's word that the session is over: whether there is a sum.
+
+        The client is Ended then, and holds nothing. An end that the server did not make changes
+        nothing: whoever sits on the wire cannot end a session so that a client forgets it.
+
+        Raises:
+            RemoteProtocolError: for anything but the server's SessionEnd for this client.
+            LocalProtocolError: for a client that has not begun, or is over.
+            Whatever the host's `store` raises; the client is Aborted.
+        """
+        if not isinstance(self._state, Running):
+            raise LocalProtocolError(f"no session ends for a client that is {self.state}")
+        if isinstance(message, Buffer):
+            message = wire.decode(message)
+        if not isinstance(message, SessionEnd):
+            raise RemoteProtocolError(f"a {type(message).__name__}, expected a SessionEnd")
+        check_end(self._state.end_key, message)
+        self._commit(Ended(message.summed), START, None)
+        return message.summed
+
+    def _end_key(self, c_sk: bytes, c_pk: bytes) -> bytes:
+        private, server_key = X25519PrivateKey.from_private_bytes(c_sk), self._params.server_key
+        return end_key(private, server_key, self._params_digest, self.u, c_pk)
 
     def receive(self, message: AnyMessage | Buffer) -> ClientMessage:
         """The reply to one server message: a message in, or its bytes, and a message out.
@@ -199,7 +230,7 @@ class Client:
         request = self._snapshots.request(message)
         if (again := self._again(request)) is not None:
             return again
-        if isinstance(self._state, Created | Done | Aborted):
+        if isinstance(self._state, Created | Done | Ended | Aborted):
             raise LocalProtocolError(f"no message can be received by a client that is {self.state}")
         # An exception anywhere below must find the client Aborted: it is the state until the end.
         state, self._state = self._state, Aborted()
@@ -261,7 +292,9 @@ class Client:
         reply = ShareKeys(u, memoryview(b"".join(ciphertexts)), UNSIGNED)
         signature = self._sign(1, roster.digest, reply.body())
         return (
-            Shared(state.vectors, state.s_sk, state.b_u, roster, channels, own_share),
+            Shared(
+                state.vectors, state.s_sk, state.b_u, roster, channels, own_share, state.end_key
+            ),
             msgspec.structs.replace(reply, signature=signature),
         )
 
@@ -295,7 +328,7 @@ class Client:
         held = {v: shares for v, shares in opened.items() if shares is not None}
         missing = state.channels.keys() - set(senders)
         return (
-            Masked(state.roster, frozenset(missing), held, state.own_share),
+            Masked(state.roster, frozenset(missing), held, state.own_share, state.end_key),
             msgspec.structs.replace(reply, signature=signature),
         )
 
@@ -328,7 +361,8 @@ class Client:
             )
         body = ConsistencyCheck.body(message.U3)
         reply = ConsistencyCheck(self.u, self._sign(3, state.roster.digest, body))
-        return Checked(state.roster, message.U3, state.held, state.own_share), reply
+        following = Checked(state.roster, message.U3, state.held, state.own_share, state.end_key)
+        return following, reply
 
     def _unmasking(self, state: Checked, message: Signatures) -> tuple[Done, Unmasking]:
         """Round 4: if min_survivors members of U3 signed it, one share for each owner."""
@@ -341,7 +375,7 @@ class Client:
         sealed = seal_for_server(binding, key, self.u, packed, self._rand)
         reply = Unmasking(self.u, sealed, UNSIGNED)
         signature = self._sign(4, state.roster.digest, reply.body())
-        return Done(), msgspec.structs.replace(reply, signature=signature)
+        return Done(state.end_key), msgspec.structs.replace(reply, signature=signature)
 
     def _check_signatures(self, state: Checked, message: Signatures) -> None:
         """min_survivors signatures of this U3 by distinct members of U3, of the whole roster."""

@@ -10,6 +10,7 @@
     ConsistencyCheck   ──────────────▶           round 3
                        ◀──────────────  Signatures       (U4)
     Unmasking          ──────────────▶           round 4
+                       ◀──────────────  SessionEnd       to whoever is still there, if it is sent
 
 Every client message is signed; `body` is what it says, the signature left out.  Lists that grow
 with the number of clients are packed into one field of fixed-size records, in ascending order of
@@ -173,8 +174,15 @@ class Unmasking(Authored, frozen=True, tag=8):
         return body_digest(self.sealed)
 
 
+class SessionEnd(Message, frozen=True, tag=9):
+    """The session is over, with a sum or without one; `tag` is the server's, for one client."""
+
+    summed: bool
+    tag: Digest
+
+
 ClientMessage = AdvertiseKeys | ShareKeys | MaskedInput | ConsistencyCheck | Unmasking
-ServerMessage = Roster | Ciphertexts | Survivors | Signatures
+ServerMessage = Roster | Ciphertexts | Survivors | Signatures | SessionEnd
 AnyMessage = ClientMessage | ServerMessage
 
 

@@ -60,13 +60,13 @@ class ShareTable:
             RemoteProtocolError: naming the first owner whose shares do not lead to such a secret.
         """
         secrets: dict[int, bytes] = {}
-        pending = list(owners)
-        while pending:
-            batch, pending = pending[:_BATCH], pending[_BATCH:]
-            if wrong := self._combine(batch, t, check, secrets):
-                secrets[wrong[0]] = self._correct(wrong[0], t, check)
-                # the others may do without the holders that are now in a dispute
-                pending = wrong[1:] + pending
+        for start in range(0, len(owners), _BATCH):
+            wrong = self._combine(owners[start : start + _BATCH], t, check, secrets)
+            for i, owner in enumerate(wrong):
+                # Without the holders in the disputes of those before it, it may combine. Alone: in
+                # one batch again, many bad dealers would cost the square of their number.
+                if i == 0 or self._combine([owner], t, check, secrets):
+                    secrets[owner] = self._correct(owner, t, check)
         return secrets
 
     def _combine(

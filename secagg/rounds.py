@@ -68,6 +68,7 @@ class Advertising:
             )
         self.answered[message.u], self.identities[message.u] = message, identity
         self.identity_keys.add(key)
+        session.advertised[message.u] = message.c_pk
         self.public_keys |= new
 
     def close(self) -> tuple["Sharing", Outbox]:

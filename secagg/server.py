@@ -163,6 +163,46 @@ class Server:
         return dict(self._outbox)
 
     @property
+    def waiting_for(self) -> frozenset[int]:
+        """Who may still answer this round; empty when there is nothing to wait for.
+
+        In round 0 that is everybody enrolled; LocalProtocolError with a directory that cannot be
+        listed, such as an `Authority`: there only a deadline ends round 0.
+        """
+        current = self._round
+        if isinstance(current, Aggregate | Failed):
+            return frozenset()
+        if not isinstance(current, Advertising):
+            return frozenset(self._outbox) - frozenset(current.answered)
+        if len(current.answered) == self._session.params.n:
+            return frozenset()
+        if not isinstance(directory := self._session.directory, Mapping):
+            raise LocalProtocolError(
+                f"the clients of a {type(directory).__name__} cannot be listed, "
+                "expected a deadline for round 0"
+            )
+        return frozenset(directory) - frozenset(current.answered)
+
+    def abandon(self) -> None:
+        """End the session without a sum; LocalProtocolError if it is over."""
+        if isinstance(self._round, Aggregate | Failed):
+            raise LocalProtocolError("the session is over already")
+        self._round, self._outbox = Failed(), {}
+
+    def ends(self) -> Outbox:
+        """After the last round, or a failed one: what tells everybody who began that it is over.
+
+        To be sent to whoever is still there. A client takes it by `Client.end`, and by that from
+        nobody but this server; one that never hears it keeps its state until its host drops it.
+
+        Raises:
+            LocalProtocolError: while the session goes on.
+        """
+        if not isinstance(self._round, Aggregate | Failed):
+            raise LocalProtocolError(f"the session goes on: the server is {self.state}")
+        return self._session.ends(isinstance(self._round, Aggregate))
+
+    @property
     def result(self) -> Aggregate:
         """The sum, after round 4; LocalProtocolError before, or if the session failed."""
         if not isinstance(self._round, Aggregate):

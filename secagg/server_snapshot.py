@@ -38,6 +38,7 @@ class _Kept(msgspec.Struct, frozen=True, array_like=True):
     round: str
     roster: tuple[AdvertiseKeys, ...]
     missed: dict[int, int]
+    advertised: dict[int, bytes]
     fields: list[object]
     outbox: list[tuple[tuple[int, ...], bytes]]
 
@@ -51,7 +52,7 @@ def seal_server(
     """A blob of the session in this round."""
     entries = round.roster.entries if isinstance(round, Rostered) else ()
     fields, frames = fields_of(round, _GIVEN), list(_frames(outbox))
-    kept = _Kept(type(round).__name__, entries, session.missed, fields, frames)
+    kept = _Kept(type(round).__name__, entries, session.missed, session.advertised, fields, frames)
     return seal(key, encode(kept), 0, SERVER_SNAPSHOT, session.params_digest)
 
 
@@ -62,6 +63,7 @@ def open_server(
     plaintext = unseal(key, blob, 0, SERVER_SNAPSHOT, session.params_digest)
     kept = msgspec.msgpack.decode(plaintext, type=_Kept)
     session.missed.update(kept.missed)
+    session.advertised.update(kept.advertised)
     given: dict[type, object] = {Session: session}
     if kept.roster:
         roster = CheckedRoster.again(kept.roster, session.directory)

@@ -10,6 +10,7 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from secagg.directory import Directory
+from secagg.ending import end_for, end_key
 from secagg.errors import LocalProtocolError, TooFewClients, signed_by
 from secagg.graph import Indices
 from secagg.keys import Binding, verify
@@ -56,18 +57,27 @@ class Failed:
 
 @dataclass
 class Session:
-    """What every round of one session shares."""
+    """What every round of one session shares; `advertised` has the c_pk of whoever began."""
 
     params: Params
     directory: Directory
     private_key: X25519PrivateKey = field(repr=False)
     executor: Executor | None = None
     missed: dict[int, int] = field(default_factory=dict)
+    advertised: dict[int, bytes] = field(default_factory=dict)
 
     @cached_property
     def params_digest(self) -> bytes:
         """The digest that is in every signature."""
         return self.params.digest(self.directory.digest)
+
+    def ends(self, summed: bool) -> Outbox:
+        """To everybody who began: it is over."""
+        digest, key = self.params_digest, self.private_key
+        return {
+            u: end_for(end_key(key, c_pk, digest, u, c_pk), summed)
+            for u, c_pk in sorted(self.advertised.items())
+        }
 
     def at_least(self, needed: int, seen: int, what: str, about: tuple[int, ...] = ()) -> None:
         """TooFewClients unless `seen` reaches `needed`."""

@@ -33,7 +33,7 @@ from secagg.keys import CLIENT_SNAPSHOT, REQUEST, Buffer, framed, id_bytes, sha2
 from secagg.messages import AdvertiseKeys, AnyMessage, ClientMessage
 from secagg.roster import CheckedRoster
 from secagg.state_bytes import encode, fields_of, from_fields
-from secagg.states import Aborted, Advertised, Checked, Done, Masked, Shared, State
+from secagg.states import Aborted, Advertised, Checked, Done, Ended, Masked, Shared, State
 
 LAYOUT = 2
 """Changes whenever a state's fields do: a blob of another layout is refused, not guessed at."""
@@ -129,7 +129,9 @@ class _Kept(msgspec.Struct, frozen=True, array_like=True):
         return f"_Kept({self.state})"
 
 
-_STATES = {kind.__name__: kind for kind in (Advertised, Shared, Masked, Checked, Done, Aborted)}
+_STATES = {
+    kind.__name__: kind for kind in (Advertised, Shared, Masked, Checked, Done, Ended, Aborted)
+}
 
 
 class Snapshots:

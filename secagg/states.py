@@ -1,9 +1,10 @@
 """The states of a client: each holds what later rounds need, and nothing else.
 
     Created → Advertised → Shared → Masked → Checked → Done;   anything illegal → Aborted
+    the server's SessionEnd, from Advertised to Done → Ended
 
-The input and the secret keys of u are gone when the masked input leaves (`Masked`); `Done` and
-`Aborted` hold nothing.
+The input and the secret keys of u are gone when the masked input leaves (`Masked`); `Aborted` and
+`Ended` hold nothing, and `end_key`, all that `Done` has, opens nothing.
 """
 
 from dataclasses import dataclass, field
@@ -51,6 +52,7 @@ class Advertised:
     s_sk: bytes = field(repr=False)
     b_u: bytes = field(repr=False)
     hello: AdvertiseKeys
+    end_key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Shared:
     roster: CheckedRoster = field(repr=False)
     channels: dict[int, bytes] = field(repr=False)
     own_share: SelfMaskShare = field(repr=False)
+    end_key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class Masked:
     absent: frozenset[int]
     held: dict[int, Held] = field(repr=False)
     own_share: SelfMaskShare = field(repr=False)
+    end_key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -83,11 +87,21 @@ class Checked:
     U3: tuple[int, ...]
     held: dict[int, Held] = field(repr=False)
     own_share: SelfMaskShare = field(repr=False)
+    end_key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Done:
     """Round 4 was sent; nothing is answered any more."""
+
+    end_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The server has said that the session is over: with a sum, or without one."""
+
+    summed: bool
 
 
 @dataclass(frozen=True)
@@ -98,4 +112,5 @@ class Aborted:
     """
 
 
-State = Created | Advertised | Shared | Masked | Checked | Done | Aborted
+Running = Advertised | Shared | Masked | Checked | Done
+State = Created | Running | Ended | Aborted

@@ -22,6 +22,7 @@ from secagg import Harary, Params, Pinned, VectorSpec, keys, masks, shamir, wire
 from secagg import messages as m
 from secagg.aegis import Aegis128X2
 from secagg.authority import Authority, issue
+from secagg.ending import end_for, end_key
 from secagg.packing import pack
 from secagg.roster import CheckedRoster
 from secagg.sealing import seal_for_server
@@ -98,6 +99,24 @@ def derivations() -> Json:
             "sealed": bytes(
                 seal_for_server(binding, SERVER_PUBLIC, U, plaintext, lambda _: e_sk)
             ).hex(),
+        },
+        "session_end": {
+            "u": U,
+            "server_private_key": pattern(32, 40).hex(),
+            "c_sk": e_sk.hex(),
+            "tags": {
+                str(summed).lower(): end_for(
+                    end_key(
+                        X25519PrivateKey.from_private_bytes(e_sk),
+                        SERVER_PUBLIC,
+                        PARAMS_DIGEST,
+                        U,
+                        X25519PrivateKey.from_private_bytes(e_sk).public_key().public_bytes_raw(),
+                    ),
+                    summed,
+                ).tag.hex()
+                for summed in (True, False)
+            },
         },
         "received": {
             "senders": [U, V],
@@ -285,6 +304,7 @@ def frames() -> Json:
         m.ConsistencyCheck(2**32, signature),
         m.Signatures((1, 2), (signature, bytes(64))),
         m.Unmasking(U, memoryview(pattern(82)), signature),
+        m.SessionEnd(True, pattern(32)),
     ]
     sign, bin32 = "c440" + signature.hex(), "c420" + key.hex()
     bad = [
@@ -293,7 +313,7 @@ def frames() -> Json:
         ("version 0", "009205" + "90"),
         ("version 1", "019205" + "90"),
         ("version 3", "039205" + "90"),
-        ("tag 9 is no message", "029209" + "90"),
+        ("tag 10 is no message", "02920a" + "90"),
         ("the tag in two bytes", "0292cc05" + "90"),
         ("one array element too few", "0291" + "05"),
         ("one array element too many", "029305" + "90c0"),

@@ -110,8 +110,8 @@ def expected(n: int, k: int, dropped: int, orphaned: int, params: secagg.Params)
     return {
         "bytes expanded": (survivors * (k + 1) + removed) * B,
         # each client with each neighbour by both its keys, but the dropped by one; and with the
-        # server, which does as much
-        "exchanges": n * k + survivors * k + orphaned + survivors,
+        # server, for the end of the session and to seal the shares of round 4
+        "exchanges": n * k + survivors * k + orphaned + n + survivors,
         # the keys of k ciphertexts sealed, of k opened, k pairwise seeds, one self seed; and of
         # what is sealed for the server, on both sides
         "derivations": n * k + survivors * (2 * k + 1) + removed + 2 * survivors,

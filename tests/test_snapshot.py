@@ -340,11 +340,12 @@ def test_states_have_the_fields_that_layout_2_was_written_with() -> None:
     rostered = ["session", "roster", "hoods"]
     summing = ["owners", "held", "accumulator", "U3"]
     assert layout == {
-        "Advertised": ["vectors", "c_sk", "s_sk", "b_u", "hello"],
-        "Shared": ["vectors", "s_sk", "b_u", "roster", "channels", "own_share"],
-        "Masked": ["roster", "absent", "held", "own_share"],
-        "Checked": ["roster", "U3", "held", "own_share"],
-        "Done": [],
+        "Advertised": ["vectors", "c_sk", "s_sk", "b_u", "hello", "end_key"],
+        "Shared": ["vectors", "s_sk", "b_u", "roster", "channels", "own_share", "end_key"],
+        "Masked": ["roster", "absent", "held", "own_share", "end_key"],
+        "Checked": ["roster", "U3", "held", "own_share", "end_key"],
+        "Done": ["end_key"],
+        "Ended": ["summed"],
         "Aborted": [],
         "Advertising": ["session", "answered", "identities", "identity_keys", "public_keys"],
         "Sharing": [*rostered, "relay", "answered"],

@@ -111,6 +111,14 @@ def test_derivations() -> None:
     sealed = AESGCM(derived[:16]).encrypt(derived[16:], raw(case["shares"]), None)
     assert (e_pk + sealed).hex() == case["sealed"]
 
+    case = known["session_end"]
+    c_pk = public(raw(case["c_sk"]))
+    shared = exchange(raw(case["c_sk"]), public(raw(case["server_private_key"])))
+    label = b"secagg/v1/session-end"
+    key = hkdf(shared, 32, framed(label, both[0], le(case["u"]), c_pk))
+    for summed, tag in ((b"\1", case["tags"]["true"]), (b"\0", case["tags"]["false"])):
+        assert hmac.digest(key, framed(label, summed), "sha256").hex() == tag
+
     case = known["received"]
     senders = b"".join(map(le, case["senders"]))
     assert labelled("received", senders, raw(case["ciphertexts"])) == case["digest"]

@@ -26,6 +26,7 @@ TAGS = {
     m.ConsistencyCheck: 6,
     m.Signatures: 7,
     m.Unmasking: 8,
+    m.SessionEnd: 9,
 }
 ONE_OF_EACH: list[AnyMessage] = [
     HELLO,
@@ -37,6 +38,7 @@ ONE_OF_EACH: list[AnyMessage] = [
     m.ConsistencyCheck(127, SIGNATURE),
     m.Signatures((3, 4), (SIGNATURE, bytes(64))),
     m.Unmasking(2**32, memoryview(bytes(34)), SIGNATURE),
+    m.SessionEnd(True, KEY),
 ]
 
 
@@ -73,6 +75,8 @@ def packed_list(items: list[bytes]) -> bytes:
 
 def by_hand(value: object) -> bytes:
     match value:
+        case bool():
+            return b"\xc3" if value else b"\xc2"
         case int():
             return packed_int(value)
         case bytes() | memoryview():

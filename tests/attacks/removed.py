@@ -19,8 +19,9 @@ from typing import Any
 import pytest
 
 MODULES = (
-    "client", "sealing", "roster", "server", "rounds", "session", "recovery", "packing", "curve",
-    "shamir", "wire", "params", "graph", "directory", "authority", "snapshot", "server_snapshot",
+    "client", "sealing", "ending", "roster", "server", "rounds", "session", "recovery", "packing",
+    "curve", "shamir", "wire", "params", "graph", "directory", "authority", "snapshot",
+    "server_snapshot",
 )  # fmt: skip
 GUARDED = ("errors", "keys", "run", "batches")
 """Modules with nothing that refuses by itself, but with guards."""
@@ -29,12 +30,16 @@ CALLS = {
     "verify", "check_x25519", "check_distinct_keys", "check_holders", "at_least", "decode_shares",
     "_check_signatures", "_check_author", "_check", "check", "check_entry", "check_id",
     "check_distinct_identities", "signed", "check_server_key", "need_server_key", "_check_key",
+    "check_end",
 }  # fmt: skip
 OURS_TO_GET_WRONG = {  # arguments of our own caller: nobody attacks with them
     "secagg.client.Client._join",
     "secagg.shamir._check_coordinates",
     "secagg.server.Server.close_round",
     "secagg.server.Server.result",
+    "secagg.server.Server.waiting_for",
+    "secagg.server.Server.abandon",
+    "secagg.server.Server.ends",
     "secagg.session.Aggregate.sum",
     "secagg.params.VectorSpec.__post_init__",
     "secagg.params._listed",

@@ -36,6 +36,7 @@ from secagg.messages import (
     ConsistencyCheck,
     MaskedInput,
     Roster,
+    SessionEnd,
     ShareKeys,
     Signatures,
     Survivors,
@@ -543,6 +544,11 @@ def a_message_before_the_start() -> bool:
     return client.state == "Aborted"
 
 
+def an_end_before_the_start() -> bool:
+    Party(5).clients[10].end(SessionEnd(True, bytes(32)))
+    return True
+
+
 def says(what: str, attack: Callable[[], Any]) -> Attack:
     """A later check refuses as well: then success is that the reason given is another."""
 
@@ -627,8 +633,18 @@ outsiders_key = bytes([9]) + bytes(31)
 
 ATTACKS: dict[str, Attack] = {
     "client.Client.start: not isinstance(self._state, Created)": started_twice,
-    "client.Client.receive: isinstance(self._state, Created | Done | Aborted)": (
+    "client.Client.receive: isinstance(self._state, Created | Done | Ended | Aborted)": (
         a_message_before_the_start
+    ),
+    "client.Client.end: not isinstance(self._state, Running)": an_end_before_the_start,
+    "client.Client.end: not isinstance(message, SessionEnd)": takes(
+        lambda: Party(5).after(1).clients[10].end(Survivors((10,)))
+    ),
+    "client.Client.end: check_end(self._state.end_key, message)": takes(
+        lambda: Party(5).after(1).clients[10].end(SessionEnd(True, bytes(32)))
+    ),
+    "ending.check_end: _mac(key, message.summed).verify(message.tag)": takes(
+        lambda: Party(5).after(1).clients[10].end(SessionEnd(True, bytes(32)))
     ),
     "client.Client._masked_input: not strictly_ascending(senders)": isolated(lambda p: (70,) * 4),
     "client.Client._masked_input: not state.channels.keys() >= set(senders)": client_takes(

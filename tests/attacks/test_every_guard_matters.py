@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidSignature, InvalidTag
 
 import secagg
 from secagg import LocalProtocolError, RemoteProtocolError, wire
-from secagg.messages import AdvertiseKeys, Ciphertexts, Roster
+from secagg.messages import AdvertiseKeys, Ciphertexts, Roster, SessionEnd
 from tests.attacks.dishonest import unsigned
 from tests.attacks.removed import Check, guards, unguard
 from tests.attacks.test_certificates import CA, OTHER_CA, Lie, anybody_signs, brings, issue, public
@@ -218,6 +218,9 @@ GUARDS: dict[str, Attack] = {
     ),
     "authority.Authority.identity: except LocalProtocolError": blames_the_caller(
         server_is_sent(anybody_signs, ca=CA)
+    ),
+    "ending.check_end: except InvalidSignature": dies(
+        lambda: Party(5).after(1).clients[10].end(SessionEnd(True, bytes(32)))
     ),
     "snapshot.unseal: except InvalidTag": dies(
         restored(lambda blob: blob[:-1] + bytes([blob[-1] ^ 1]))
