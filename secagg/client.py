@@ -10,6 +10,7 @@ relayed by the server, never does.
 Sans-I/O: who drives it owns sockets, clocks and retries, and calls it from one thread at a time.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from secrets import token_bytes
@@ -65,9 +66,13 @@ from secagg.states import (
 )
 from secagg.suites import prg_of
 
+_log = logging.getLogger(__name__)
+
 
 class Client:
     """One client, one session, one input.
+
+    It logs its states, and why it aborted, under the name `secagg.client`.
 
     Args:
         u: this client's id in the directory, 0 <= u < 2^63.
@@ -238,7 +243,8 @@ class Client:
             if isinstance(message, Buffer):
                 message = wire.decode(message)
             following, reply = self._step(state, message)
-        except RemoteProtocolError:
+        except RemoteProtocolError as error:
+            _log.warning("client %d: %s, Aborted: %s", self.u, type(state).__name__, error)
             self._commit(Aborted(), request, None)
             raise
         self._commit(following, request, reply)
@@ -256,6 +262,7 @@ class Client:
         self._state = Aborted()
         self._snapshots.record(state, request, reply)
         self._state = state
+        _log.debug("client %d: %s", self.u, self.state)
 
     def _step(self, state: State, message: AnyMessage) -> tuple[State, ClientMessage]:
         """The transition table: every pair that is not here is illegal."""

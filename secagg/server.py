@@ -8,6 +8,7 @@ everything that they check of relayed public data.
 Sans-I/O: who drives it decides when a round closes, and calls it from one thread at a time.
 """
 
+import logging
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from typing import Self
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from secagg import wire
 from secagg.directory import Directory, as_directory
-from secagg.errors import LocalProtocolError, RemoteProtocolError
+from secagg.errors import LocalProtocolError, RemoteProtocolError, SecAggError
 from secagg.keys import Buffer
 from secagg.messages import (
     AdvertiseKeys,
@@ -32,9 +33,13 @@ from secagg.rounds import Advertising, Checking, Collecting, Opening, Round, Sha
 from secagg.server_snapshot import open_server, seal_server
 from secagg.session import Aggregate, Failed, Outbox, Rostered, Session
 
+_log = logging.getLogger(__name__)
+
 
 class Server:
     """One session's server.
+
+    It logs what each round came to, by ids and numbers of clients, under the name `secagg.server`.
 
     Args:
         params: the session's parameters.
@@ -159,7 +164,13 @@ class Server:
         if isinstance(current, Aggregate | Failed):
             raise LocalProtocolError("the session is over: there is no round to close")
         self._round, self._outbox = Failed(), {}
-        self._round, self._outbox = current.close()
+        try:
+            self._round, self._outbox = current.close()
+        except SecAggError as error:
+            _log.warning("%s: the session ends without a sum: %s", type(current).__name__, error)
+            raise
+        answered, sent = len(current.answered), len(self._outbox)
+        _log.info("%s: %d answered, %d are sent on", type(current).__name__, answered, sent)
         return dict(self._outbox)
 
     @property
