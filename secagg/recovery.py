@@ -136,8 +136,9 @@ def _search(
         digits = combine_digits(xs[kept], shares[kept, None])[0]
         secret = confirm(digits.tolist())
         if secret is not None:
-            others = np.setdiff1d(np.arange(len(xs)), kept)
-            return secret, np.array([j for j in others if not _lies_with(xs, shares, kept, j)], int)
+            others = np.setdiff1d(np.arange(len(xs)), kept).tolist()
+            wrong = [j for j in others if not _lies_with(xs, shares, kept, j)]
+            return secret, np.array(wrong, np.int64)
     return None
 
 
