@@ -37,7 +37,7 @@ class Party:
         executor: Executor | None = None,
         **params: Any,
     ) -> None:
-        params.setdefault("session", b"a party")
+        params.setdefault("session", b"a party of tests")
         self.ids = [10 * (i + 1) for i in range(n)]
         everybody = [10 * (i + 1) for i in range(n + outsiders)]
         self.keys = {u: identity(u) for u in everybody}

@@ -75,7 +75,7 @@ def transcript(inputs: Callable[[int], Inputs], world: str, *, sound: bool = Tru
     """
     fields: dict[str, list[bytes]] = defaultdict(list)
     keys = {u: identity(u) for u in IDS}
-    params = secagg.Params(N, SPECS, t=3, corrupt=0, session=b"simulator")
+    params = secagg.Params(N, SPECS, t=3, corrupt=0, session=b"of the simulator")
 
     def link(sender: int | None, receiver: int | None, frame: bytes) -> bytes:
         if receiver is None:
