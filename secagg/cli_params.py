@@ -61,7 +61,7 @@ def params(
     bits: Annotated[int, typer.Option(help="Bits of a word, for the costs.")] = 32,
     privacy_bits: Annotated[int, typer.Option(help="Privacy fails with 2^-bits.")] = 40,
     correctness_bits: Annotated[int, typer.Option(help="A session fails with 2^-bits.")] = 20,
-    grinding_bits: Annotated[int, typer.Option(help="A server tries 2^bits rosters.")] = 64,
+    grinding_bits: Annotated[int, typer.Option(help="An active server tries 2^bits rosters.")] = 64,
     min_roster: Annotated[int | None, typer.Option(help="The fewest clients of U1.")] = None,
     curious_only: Annotated[bool, typer.Option(help=CURIOUS_ONLY)] = False,
     graph: Annotated[str, typer.Option(help="auto, complete or harary.")] = "auto",
