@@ -15,11 +15,12 @@ import typer
 
 from secagg import costs
 from secagg.errors import LocalProtocolError
-from secagg.parameters import Choice, choose
+from secagg.parameters import Choice, choose, choose_curious_only
 from secagg.params import VectorSpec
 from secagg.suites import DEFAULT, Suite
 
 ESTIMATE = "estimated from a calibration of this machine, one core, without network and sharing"
+CURIOUS_ONLY = "For a server that follows the protocol: this does not hold against any other."
 
 
 @dataclass(frozen=True)
@@ -60,25 +61,26 @@ def params(
     bits: Annotated[int, typer.Option(help="Bits of a word, for the costs.")] = 32,
     privacy_bits: Annotated[int, typer.Option(help="Privacy fails with 2^-bits.")] = 40,
     correctness_bits: Annotated[int, typer.Option(help="A session fails with 2^-bits.")] = 20,
-    grinding_bits: Annotated[int, typer.Option(help="A server tries 2^bits rosters.")] = 64,
+    grinding_bits: Annotated[int, typer.Option(help="An active server tries 2^bits rosters.")] = 64,
     min_roster: Annotated[int | None, typer.Option(help="The fewest clients of U1.")] = None,
-    adversary: Annotated[str, typer.Option(help="The server: active or curious.")] = "active",
+    curious_only: Annotated[bool, typer.Option(help=CURIOUS_ONLY)] = False,
     graph: Annotated[str, typer.Option(help="auto, complete or harary.")] = "auto",
     suite: Annotated[str, typer.Option(help="Of the masks, for the costs.")] = DEFAULT,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Choose the graph, k and t for n clients; print what they meet and what a session costs."""
-    choice = choose(
-        n,
-        corrupt=_number(corrupt),
-        dropout=dropout,
-        privacy_bits=privacy_bits,
-        correctness_bits=correctness_bits,
-        grinding_bits=grinding_bits,
-        adversary=adversary,  # type: ignore[arg-type]  # `choose` refuses any other word
-        min_roster=min_roster,
-        graph=graph,  # type: ignore[arg-type]
-    )
+    wish: dict[str, Any] = {
+        "corrupt": _number(corrupt),
+        "dropout": dropout,
+        "privacy_bits": privacy_bits,
+        "correctness_bits": correctness_bits,
+        "min_roster": min_roster,
+        "graph": graph,
+    }
+    if curious_only:
+        choice = choose_curious_only(n, **wish)
+    else:
+        choice = choose(n, **wish, grinding_bits=grinding_bits)
     vector = VectorSpec("vector", length, bits)
     report = Report.of(choice, vector, suite)  # type: ignore[arg-type]
     if as_json:

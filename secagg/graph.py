@@ -9,6 +9,7 @@ order is a hash of the whole roster: of every key, and of every commitment, whic
 over the parameters.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
@@ -18,7 +19,13 @@ from numpy.typing import NDArray
 
 from secagg.errors import LocalProtocolError
 from secagg.keys import GRAPH, framed, sha256
-from secagg.parameters import Adversary, Choice, least_ring_threshold
+from secagg.parameters import (
+    LEAST_GRINDING_BITS,
+    LEAST_PRIVACY_BITS,
+    Choice,
+    check_bits,
+    least_ring_threshold,
+)
 
 Indices = NDArray[np.int64]
 
@@ -80,21 +87,18 @@ class Complete:
 
 
 @dataclass(frozen=True)
-class Harary:
+class Ring(ABC):
     """The k nearest on a ring (k even), the ring ordered by SHA-256 of (roster digest, index).
 
-    Args:
-        k: neighbours of each client.
-        privacy_bits: a ring is drawn that leaks with at most 2^-bits.
-        grinding_bits: the server may try this many rosters, as log2, before it shows one.
-        adversary: "active", or "curious" for a rule that only holds if the server follows the
-            protocol (docs/decisions/0002-choosing-k-and-t.md).
+    What it takes of k and t to be private depends on the server: that is `Harary`, for an active
+    one, or `CuriousOnlyHarary`.
     """
 
     k: int
-    privacy_bits: int = field(default=40, kw_only=True)
-    grinding_bits: int = field(default=64, kw_only=True)
-    adversary: Adversary = field(default="active", kw_only=True)
+
+    def __post_init__(self) -> None:
+        if type(self.k) is not int:
+            raise LocalProtocolError(f"k={self.k!r} is a {type(self.k).__name__}, expected int")
 
     def defaults(self, n: int, t: int | None, corrupt: int | None) -> tuple[int, int]:
         """None: a sparse graph's t and corrupt are choices, `Params.choose` makes them."""
@@ -103,31 +107,25 @@ class Harary:
         return t, corrupt
 
     def check(self, *, n: int, t: int, corrupt: int, min_roster: int) -> None:
-        """t >= k/2+2+h, with h the corrupt among any k/2 in a row; curious: t > x, among any k."""
+        """least_threshold <= t <= k, for an even k below min_roster."""
         k = self.k
         if k < 2 or k % 2 or k >= min_roster:
             raise LocalProtocolError(f"k={k} is not even and in 2..min_roster-1={min_roster - 1}")
-        least = least_ring_threshold(
-            k,
-            n=n,
-            corrupt=corrupt,
-            min_roster=min_roster,
-            adversary=self.adversary,
-            privacy_bits=self.privacy_bits,
-            grinding_bits=self.grinding_bits,
-        )
+        least = self.least_threshold(n=n, corrupt=corrupt, min_roster=min_roster)
         if not least <= t <= k:
             raise LocalProtocolError(f"t={t} is not in {least}..k={k} for corrupt={corrupt}")
+
+    @abstractmethod
+    def least_threshold(self, *, n: int, corrupt: int, min_roster: int) -> int:
+        """The least t that keeps the inputs private."""
+
+    @abstractmethod
+    def describe(self) -> bytes:
+        """The graph's part of the params digest."""
 
     def least_survivors(self, t: int) -> int:
         """Nothing beyond the quorum."""
         return 1
-
-    def describe(self) -> bytes:
-        """The graph's part of the params digest."""
-        numbers = (self.k, self.privacy_bits, self.grinding_bits)
-        packed = (number.to_bytes(8, "little") for number in numbers)
-        return framed(b"harary", *packed, self.adversary.encode())
 
     def row(self, roster_digest: bytes, m: int, i: int) -> Indices:
         """N(i) ∪ {i} of one client among m, ascending."""
@@ -143,16 +141,92 @@ class Harary:
         return np.arange(-(self.k // 2), self.k // 2 + 1)
 
 
+@dataclass(frozen=True)
+class Harary(Ring):
+    """A ring that no part can be cut out of, whatever the server does (Bell et al. 2020).
+
+    Args:
+        k: neighbours of each client.
+        privacy_bits: a ring is drawn that leaks with at most 2^-bits; 40 at least.
+        grinding_bits: the server may try this many rosters, as log2, before it shows one; 64 at
+            least. docs/decisions/0002-choosing-k-and-t.md says why not fewer of either.
+
+    Raises:
+        LocalProtocolError: for fewer bits, or none that are an int.
+    """
+
+    privacy_bits: int = field(default=LEAST_PRIVACY_BITS, kw_only=True)
+    grinding_bits: int = field(default=LEAST_GRINDING_BITS, kw_only=True)
+
+    def __post_init__(self) -> None:
+        Ring.__post_init__(self)
+        check_bits("privacy_bits", self.privacy_bits, LEAST_PRIVACY_BITS)
+        check_bits("grinding_bits", self.grinding_bits, LEAST_GRINDING_BITS)
+
+    def least_threshold(self, *, n: int, corrupt: int, min_roster: int) -> int:
+        """k/2+2+h, with h the corrupt among any k/2 in a row."""
+        return least_ring_threshold(
+            self.k,
+            n=n,
+            corrupt=corrupt,
+            min_roster=min_roster,
+            adversary="active",
+            privacy_bits=self.privacy_bits,
+            grinding_bits=self.grinding_bits,
+        )
+
+    def describe(self) -> bytes:
+        """The graph's part of the params digest."""
+        numbers = (self.k, self.privacy_bits, self.grinding_bits)
+        return framed(b"harary", *(number.to_bytes(8, "little") for number in numbers), b"active")
+
+
+@dataclass(frozen=True)
+class CuriousOnlyHarary(Ring):
+    """A ring for a server that is known to follow the protocol, and no other (Bell et al. 2020).
+
+    An active server, which picks who drops and what it tells whom, opens parts of it alone. The
+    claim of docs/security.md does not hold for it. `secagg.parameters.choose_curious_only` chooses.
+
+    Args:
+        k: neighbours of each client.
+        privacy_bits: a ring is drawn that leaks with at most 2^-bits; 40 at least.
+
+    Raises:
+        LocalProtocolError: for fewer bits, or none that are an int.
+    """
+
+    privacy_bits: int = field(default=LEAST_PRIVACY_BITS, kw_only=True)
+
+    def __post_init__(self) -> None:
+        Ring.__post_init__(self)
+        check_bits("privacy_bits", self.privacy_bits, LEAST_PRIVACY_BITS)
+
+    def least_threshold(self, *, n: int, corrupt: int, min_roster: int) -> int:
+        """x+1, with x the corrupt among any k."""
+        return least_ring_threshold(
+            self.k,
+            n=n,
+            corrupt=corrupt,
+            min_roster=min_roster,
+            adversary="curious",
+            privacy_bits=self.privacy_bits,
+            grinding_bits=0,
+        )
+
+    def describe(self) -> bytes:
+        """The graph's part of the params digest."""
+        numbers = (self.k, self.privacy_bits, 0)
+        return framed(b"harary", *(number.to_bytes(8, "little") for number in numbers), b"curious")
+
+
 def graph_of(choice: Choice) -> Graph:
     """The graph that was chosen, with the bits it was chosen for."""
     if choice.k is None:
         return Complete()
-    return Harary(
-        choice.k,
-        privacy_bits=choice.privacy_bits,
-        grinding_bits=choice.grinding_bits,
-        adversary=choice.adversary,
-    )
+    if choice.adversary == "curious":
+        return CuriousOnlyHarary(choice.k, privacy_bits=choice.privacy_bits)
+    return Harary(choice.k, privacy_bits=choice.privacy_bits, grinding_bits=choice.grinding_bits)
 
 
 @lru_cache(maxsize=8)

@@ -16,7 +16,13 @@ from secagg.curve import check_server_key
 from secagg.errors import LocalProtocolError
 from secagg.graph import Complete, Graph, graph_of
 from secagg.keys import PARAMS, VERSION, framed, sha256
-from secagg.parameters import MAX_CLIENTS, Adversary, GraphChoice, choose
+from secagg.parameters import (
+    LEAST_GRINDING_BITS,
+    LEAST_PRIVACY_BITS,
+    MAX_CLIENTS,
+    GraphChoice,
+    choose,
+)
 from secagg.suites import DEFAULT, Suite, prg_of, suite_id
 
 MAX_LENGTH = 2**40
@@ -24,6 +30,10 @@ MAX_LENGTH = 2**40
 
 MAX_VECTORS = 256
 """Vectors of one session: an empty field costs two bytes on the wire and a hundred in memory."""
+
+
+SESSION_BYTES = 16
+"""Of a session's id, at least: 2^64 sessions may draw theirs before two are expected to agree."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +84,9 @@ class Params:
         min_survivors: the fewest clients of U3. Default: the least that lets only one U3 gather
             enough signatures, max(⌊(n+corrupt)/2⌋+1, and t on the complete graph).
         graph: `Complete()` or `Harary(k)`; the latter needs `t` and `corrupt`.
-        session: the session's id; default 16 random bytes. All parties use the same, once: a retry
-            is another session, and gives the server another sum.
+        session: the session's id, 16 bytes at least; default 16 random ones. All parties use the
+            same, once: a retry is another session, and gives the server another sum. With fewer
+            bytes, ids that are drawn at random would repeat.
         server_key: the server's X25519 public key, 32 bytes, from this host's own configuration:
             the shares of round 4 are sealed to it. `secagg.run` makes one where there is none;
             `Client` and `Server` need it.
@@ -128,7 +139,7 @@ class Params:
             "min_roster": min_survivors if min_roster is None else min_roster,
             "min_survivors": min_survivors,
             "graph": graph,
-            "session": secrets.token_bytes(16) if session is None else session,
+            "session": secrets.token_bytes(SESSION_BYTES) if session is None else session,
             "server_key": server_key,
             "context": context,
             "suite": suite,
@@ -145,10 +156,9 @@ class Params:
         *,
         corrupt: int | float,
         dropout: float,
-        privacy_bits: int = 40,
+        privacy_bits: int = LEAST_PRIVACY_BITS,
         correctness_bits: int = 20,
-        grinding_bits: int = 64,
-        adversary: Adversary = "active",
+        grinding_bits: int = LEAST_GRINDING_BITS,
         min_roster: int | None = None,
         graph: GraphChoice = "auto",
         session: bytes | None = None,
@@ -171,7 +181,6 @@ class Params:
             privacy_bits=privacy_bits,
             correctness_bits=correctness_bits,
             grinding_bits=grinding_bits,
-            adversary=adversary,
             min_roster=min_roster,
             graph=graph,
         )
@@ -212,6 +221,10 @@ class Params:
             )
         if type(self.session) is not bytes or type(self.context) is not bytes:
             raise LocalProtocolError("session and context are bytes")
+        if len(self.session) < SESSION_BYTES:
+            raise LocalProtocolError(
+                f"the session's id has {len(self.session)} bytes, expected {SESSION_BYTES} or more"
+            )
         check_server_key(self.server_key)
         prg_of(self.suite)  # or LocalProtocolError now: not in round 2, with keys already dealt
 

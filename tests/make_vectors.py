@@ -177,9 +177,9 @@ def params() -> Json:
     """The params digest, complete and sparse."""
     vectors = [VectorSpec("update", 1000, 24), VectorSpec("Σ counts", 3, 64)]
     cases = [
-        Params(10, vectors[:1], session=b""),
+        Params(10, vectors[:1], session=bytes(16)),
         Params(10, vectors, session=pattern(16), server_key=SERVER_PUBLIC, context=pattern(32)),
-        Params(1000, vectors, t=140, corrupt=50, graph=Harary(154), session=b"s"),
+        Params(1000, vectors, t=140, corrupt=50, graph=Harary(154), session=pattern(20)),
     ]
     return {
         "version": keys.VERSION,
@@ -210,7 +210,7 @@ def masking() -> Json:
 def aegis128x2() -> Json:
     """The suite aegis128x2: its params digest, its masks, and where the second chunk begins."""
     with aegis.stand_in():  # `test_aegis` compares with the package
-        agreed = Params(10, [VectorSpec("update", 1000, 24)], session=b"", suite="aegis128x2")
+        agreed = Params(10, [VectorSpec("update", 1000, 24)], session=bytes(16), suite="aegis128x2")
         seed, prg = pattern(masks.SEED_BYTES), Aegis128X2()
         long = masks.expand(seed, masks.CHUNK_BYTES + 32, "<u1", index=1, prg=prg)
         return {

@@ -57,7 +57,7 @@ class Party:
         executor: Executor | None = None,
         **params: Any,
     ) -> None:
-        params.setdefault("session", b"a party")
+        params.setdefault("session", b"a party of tests")
         params.setdefault("server_key", SERVER_PUBLIC)
         self.ids = [10 * (i + 1) for i in range(n)]
         everybody = [10 * (i + 1) for i in range(n + outsiders)]

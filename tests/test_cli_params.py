@@ -71,7 +71,7 @@ def test_the_complete_graph_never_fails(said: Said) -> None:
 def test_the_curious_rule_is_labelled_wherever_it_is_printed(
     said: Said, form: tuple[str, ...]
 ) -> None:
-    text = said(*THOUSAND, "--adversary", "curious", *form)
+    text = said(*THOUSAND, "--curious-only", *form)
     assert "honest-but-curious: does not hold against an active server" in text
 
 
@@ -104,7 +104,8 @@ def test_json_writes_never_as_null(said: Said) -> None:
         ((*THOUSAND, "--corrupt", "many"), "--corrupt 'many' is not a number"),
         ((*THOUSAND, "--corrupt", "0.9"), "could be missing"),
         ((*THOUSAND, "--corrupt", "-1"), "corrupt=-1 clients"),
-        ((*THOUSAND, "--adversary", "nice"), "'nice' is neither"),
+        ((*THOUSAND, "--privacy-bits", "39"), "privacy_bits=39, expected an int in 40..1024"),
+        ((*THOUSAND, "--grinding-bits", "0"), "grinding_bits=0, expected an int in 64..1024"),
         ((*THOUSAND, "--graph", "star"), "'star' is none of"),
         ((*THOUSAND, "--bits", "65"), "65 bits are not in 1..64"),
         ((*THOUSAND, "--suite", "aegis"), "'aegis' is none of aes128-ctr, aegis128x2"),

@@ -40,7 +40,7 @@ def test_everybody_who_began_is_told_whatever_became_of_it() -> None:
 def lies(party: Party) -> dict[str, Any]:
     """Ends that the server did not make for client 10."""
     truth = party.server.ends()[10]
-    other = Party(5, session=b"another one").after(4).server.ends()[10]
+    other = Party(5, session=b"another session ").after(4).server.ends()[10]
     return {
         "the other way round": SessionEnd(not truth.summed, truth.tag),
         "another client's": party.server.ends()[20],

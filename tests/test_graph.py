@@ -1,14 +1,16 @@
 """Neighbours: symmetric, as many as promised, the same from every place, and nobody's choice."""
 
 import hashlib
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secagg import Complete, Harary
-from secagg.graph import Graph, slots
+import secagg
+from secagg import Complete, Harary, LocalProtocolError
+from secagg.graph import CuriousOnlyHarary, Graph, slots
 from secagg.tables import Neighbourhoods
 
 digests = st.binary(min_size=32, max_size=32)
@@ -142,3 +144,33 @@ def test_a_harary_graph_of_everybody_is_complete(m: int) -> None:
 def test_descriptions_are_distinct() -> None:
     described = [Complete().describe(), *(Harary(k).describe() for k in range(2, 600, 2))]
     assert len(set(described)) == len(described)
+
+
+# What a ring can be made of.
+
+
+@pytest.mark.parametrize("bits", [39, 1, 0, -200, 0.5, 40.0, True, None, "40", 2**64])
+@pytest.mark.parametrize("ring", [Harary, CuriousOnlyHarary])
+def test_fewer_bits_of_privacy_than_40_are_no_ring(ring: type, bits: Any) -> None:
+    with pytest.raises(LocalProtocolError, match=r"privacy_bits=.*, expected an int in 40\.\."):
+        ring(4, privacy_bits=bits)
+
+
+@pytest.mark.parametrize("bits", [63, 0, -1, 64.0, True, None])
+def test_fewer_rosters_than_a_server_can_try_are_no_ring(bits: Any) -> None:
+    with pytest.raises(LocalProtocolError, match=r"grinding_bits=.*, expected an int in 64\.\."):
+        Harary(4, grinding_bits=bits)
+
+
+@pytest.mark.parametrize("k", [4.0, True, "4", None])
+def test_neighbours_are_an_int(k: Any) -> None:
+    with pytest.raises(LocalProtocolError, match=r"k=.*, expected int"):
+        Harary(k)
+
+
+def test_no_argument_of_a_ring_says_whom_it_holds_against() -> None:
+    """Its name does: what holds against a curious server alone cannot be had by a switch."""
+    with pytest.raises(TypeError, match="adversary"):
+        Harary(4, adversary="curious")  # type: ignore[call-arg]
+    assert not issubclass(CuriousOnlyHarary, Harary)
+    assert not hasattr(secagg, "CuriousOnlyHarary")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secagg.errors import LocalProtocolError
-from secagg.parameters import Choice, choose, ring_leak
+from secagg.parameters import Choice, choose, choose_curious_only, ring_leak
 from secagg.parameters.tails import Hypergeometric
 
 
@@ -104,7 +104,7 @@ def test_the_quantiles_are_the_tightest(case: tuple[int, int, int, int], limit: 
 def test_curious_is_the_published_rule(
     n: int, corrupt: float, dropout: float, k: int, t: int
 ) -> None:
-    c = choose(n, corrupt=corrupt, dropout=dropout, adversary="curious")
+    c = choose_curious_only(n, corrupt=corrupt, dropout=dropout)
     assert (c.k, c.t, c.min_roster) == (k, t, n)
     assert c.label == "honest-but-curious: does not hold against an active server"
 
@@ -175,8 +175,8 @@ wishes = st.fixed_dictionaries(
         "n": st.integers(100, 180),
         "corrupt": st.floats(0, 0.05),
         "dropout": st.floats(0, 0.1),
-        "privacy_bits": st.integers(8, 40),
-        "grinding_bits": st.integers(0, 40),
+        "privacy_bits": st.integers(40, 60),
+        "grinding_bits": st.integers(64, 100),
         "correctness_bits": st.integers(5, 20),
     }
 )
@@ -317,11 +317,17 @@ def test_where_nothing_could_be_met_the_refusal_says_so() -> None:
         ({"dropout": 1.5}, "dropout=1.5 is not a fraction"),
         ({"dropout": math.nan}, "dropout=nan is not a fraction"),
         ({"corrupt": 99}, "one honest client"),
-        ({"privacy_bits": 0}, "bits must be positive"),
-        ({"grinding_bits": -1}, "bits must be positive"),
+        ({"n": 100.0}, "n=100.0 clients"),
+        ({"privacy_bits": 39}, r"privacy_bits=39, expected an int in 40\.\.1024"),
+        ({"privacy_bits": -200}, r"privacy_bits=-200, expected an int in 40\.\.1024"),
+        ({"privacy_bits": 2**64}, r"expected an int in 40\.\.1024"),
+        ({"privacy_bits": 40.0}, r"privacy_bits=40\.0, expected an int in"),
+        ({"privacy_bits": True}, "privacy_bits=True, expected an int in"),
+        ({"grinding_bits": 63}, r"grinding_bits=63, expected an int in 64\.\.1024"),
+        ({"grinding_bits": None}, "grinding_bits=None, expected an int in"),
+        ({"correctness_bits": 0}, r"correctness_bits=0, expected an int in 1\.\.1024"),
         ({"min_roster": 10}, "min_roster=10 is not in"),
         ({"min_roster": 101}, "min_roster=101 is not in"),
-        ({"adversary": "friendly"}, "'friendly' is neither"),
         ({"graph": "star"}, "'star' is none of"),
     ],
 )

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secagg import Complete, Harary, LocalProtocolError, Params, VectorSpec
+from secagg.graph import CuriousOnlyHarary
 
 X = VectorSpec("x", 3, 8)
 DIRECTORY = bytes(32)
@@ -32,10 +33,10 @@ fields = {
             Harary(16),
             Harary(16, privacy_bits=41),
             Harary(16, grinding_bits=65),
-            Harary(16, adversary="curious"),
+            CuriousOnlyHarary(16),
         ]
     ),
-    "session": st.binary(max_size=20),
+    "session": st.binary(min_size=16, max_size=20),
     "context": st.binary(max_size=40),
     "directory_digest": st.binary(min_size=32, max_size=32),
 }
@@ -78,12 +79,12 @@ def test_the_digest_changes_with_any_one_field_of_a_vector(
     if new == getattr(drawn[place], field):
         return
     changed = [*drawn[:place], replace(drawn[place], **{field: new}), *drawn[place + 1 :]]
-    one, two = (Params(4, specs, session=b"") for specs in (drawn, changed))
+    one, two = (Params(4, specs, session=bytes(16)) for specs in (drawn, changed))
     assert one.digest(DIRECTORY) != two.digest(DIRECTORY)
 
 
 def digests(variants: list[dict[str, object]]) -> set[bytes]:
-    common = {"n": 4, "vectors": [X], "session": b"s"}
+    common = {"n": 4, "vectors": [X], "session": bytes(16)}
     return {Params(**(common | variant)).digest(DIRECTORY) for variant in variants}
 
 
@@ -93,7 +94,8 @@ def test_the_order_and_the_number_of_vectors_count() -> None:
 
 
 def test_no_byte_moves_from_one_field_to_the_next() -> None:
-    moved = [{"session": b"ab", "context": b"c"}, {"session": b"a", "context": b"bc"}]
+    id = bytes(16)
+    moved = [{"session": id + b"a", "context": b"c"}, {"session": id, "context": b"ac"}]
     assert len(digests(moved)) == 2
     named = [
         {"vectors": [VectorSpec(one, 1, 8), VectorSpec(two, 1, 8)]}
@@ -219,6 +221,8 @@ def test_a_sparse_threshold_is_in_its_range_or_the_range_is_named(half: int) -> 
         ({"t": 7.5}, "t=7.5"),
         ({"min_roster": 8.0}, "min_roster=8.0"),
         ({"session": "abc"}, "session"),
+        ({"session": b""}, "id has 0 bytes, expected 16 or more"),
+        ({"session": bytes(15)}, "id has 15 bytes, expected 16 or more"),
         ({"context": "abc"}, "context"),
     ],
 )

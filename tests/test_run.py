@@ -195,7 +195,7 @@ def sessions(draw: st.DrawFn) -> Session:
         min_roster=min_roster,
         min_survivors=min_survivors,
         graph=graph,
-        session=b"session",
+        session=b"a session of this test",
         context=draw(st.binary(max_size=4)),
     )
     size = draw(st.sampled_from([n, n, n, n, min_roster, min_roster - 1]))
@@ -254,7 +254,7 @@ EXHAUSTIVE = [
 def test_every_dropout_pattern_of_at_most_four_clients(n: int, t: int, min_survivors: int) -> None:
     """The ids are not 0..n−1, nor in the order of the inputs."""
     clients = [2**40, 7, MAX_ID, 0][:n]
-    params = Params(n, [X], t=t, corrupt=0, min_survivors=min_survivors, session=b"")
+    params = Params(n, [X], t=t, corrupt=0, min_survivors=min_survivors, session=bytes(16))
     inputs = random_inputs(clients, params.vectors, n)
     everybody = {u: set(clients) for u in clients}
     sums = 0
@@ -367,7 +367,7 @@ def ring_order(N: Mapping[int, set[int]]) -> list[int]:
 def test_a_client_whose_neighbours_are_gone_is_left_out() -> None:
     """t = 11 of 16 neighbours and oneself: place 37 of this ring is left with 10."""
     params = Params(
-        54, [X], t=11, corrupt=0, graph=Harary(16), session=b"", server_key=SERVER_PUBLIC
+        54, [X], t=11, corrupt=0, graph=Harary(16), session=bytes(16), server_key=SERVER_PUBLIC
     )
     clients, link = range(54), Recorder()
     inputs, keys = random_inputs(clients, params.vectors, 13), signing_keys(clients)
@@ -403,7 +403,9 @@ def test_a_client_whose_neighbours_are_gone_is_left_out() -> None:
 
 def test_who_is_left_out_takes_others_along() -> None:
     """k = t = 4: beside a gap of two, a client has 3 of itself and its neighbours; and so on."""
-    params = Params(13, [X], t=4, corrupt=0, graph=Harary(4), session=b"", server_key=SERVER_PUBLIC)
+    params = Params(
+        13, [X], t=4, corrupt=0, graph=Harary(4), session=bytes(16), server_key=SERVER_PUBLIC
+    )
     inputs, keys = random_inputs(range(13), params.vectors, 0), signing_keys(range(13))
     first, second = Recorder(), Recorder()
     secagg.run(
@@ -493,7 +495,7 @@ def transcript(seed: bytes, drop: Mapping[int, int]) -> list[tuple[int | None, i
     link = Recorder()
     clients = [30, 10, 20, 2**62, 0]
     secagg.run(
-        Params(5, [VectorSpec("x", 5, 13)], t=3, session=b"s", server_key=SERVER_PUBLIC),
+        Params(5, [VectorSpec("x", 5, 13)], t=3, session=bytes(16), server_key=SERVER_PUBLIC),
         {u: np.arange(5, dtype=np.uint16) for u in clients},
         drop=drop,
         signing_keys=signing_keys(clients),

@@ -91,7 +91,11 @@ def test_a_server_blob_of_another_session_or_key_does_not_open() -> None:
     party, host = Party(5).after(2), Host(Party(5), 30)
     host.reply(None)
     blob = party.server.snapshot(KEY)
-    for other in (Party(5, session=b"another"), Party(5, context=b"another model"), Party(6)):
+    for other in (
+        Party(5, session=bytes(16)),
+        Party(5, context=b"another model"),
+        Party(6),
+    ):
         with pytest.raises(LocalProtocolError, match="does not open"):
             restored(other, blob)
     with pytest.raises(LocalProtocolError, match="does not open"):

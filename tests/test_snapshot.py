@@ -90,7 +90,7 @@ def test_the_same_request_gets_the_same_bytes_however_often_it_is_restored(round
 def test_another_request_of_an_answered_round_aborts(round: int) -> None:
     host, request, _ = hosted(round)
     host.restart()
-    another = Party(5, session=b"another").after(round - 1).outbox[VICTIM]
+    another = Party(5, session=b"another session ").after(round - 1).outbox[VICTIM]
     with pytest.raises(RemoteProtocolError, match=f"for a client that is {STATES[round]}"):
         host.client.receive(another if round < 3 else Survivors((10, 20, 30, 40)))
     assert host.client.state == "Aborted"
@@ -271,7 +271,7 @@ def test_a_blob_of_another_client_session_or_key_does_not_open() -> None:
     blob = host.disk[3]
     others: tuple[dict[str, Any], ...] = (
         {"u": 20},
-        {"session": b"another"},
+        {"session": b"another session "},
         {"context": b"another model"},
         {"store": secagg.SnapshotStore(bytes(32), host.write)},
         {"store": secagg.SnapshotStore(bytes(16), host.write)},

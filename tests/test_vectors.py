@@ -157,7 +157,7 @@ def graph_part(graph: dict[str, Any]) -> bytes:
     if graph["kind"] == "Complete":
         return b"complete"
     numbers = (le(graph[name]) for name in ("k", "privacy_bits", "grinding_bits"))
-    return framed(b"harary", *numbers, graph["adversary"].encode())
+    return framed(b"harary", *numbers, b"active")
 
 
 def params_digest(

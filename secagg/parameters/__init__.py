@@ -8,19 +8,32 @@
     rules    what (k, t) must satisfy, for each adversary
     choice   the search for the least k, and the refusals
 
-The derivation is docs/decisions/0002-choosing-k-and-t.md.
+`choose_curious_only` is for a server that is known to follow the protocol, and holds against no
+other.  The derivation is docs/decisions/0002-choosing-k-and-t.md.
 """
 
-from secagg.parameters.choice import MAX_CLIENTS, Choice, GraphChoice, choose
-from secagg.parameters.rules import Adversary, Bound, least_ring_threshold, ring_leak
+from secagg.parameters.choice import MAX_CLIENTS, Choice, GraphChoice, choose, choose_curious_only
+from secagg.parameters.rules import (
+    LEAST_GRINDING_BITS,
+    LEAST_PRIVACY_BITS,
+    Adversary,
+    Bound,
+    check_bits,
+    least_ring_threshold,
+    ring_leak,
+)
 
 __all__ = [
+    "LEAST_GRINDING_BITS",
+    "LEAST_PRIVACY_BITS",
     "MAX_CLIENTS",
     "Adversary",
     "Bound",
     "Choice",
     "GraphChoice",
+    "check_bits",
     "choose",
+    "choose_curious_only",
     "least_ring_threshold",
     "ring_leak",
 ]

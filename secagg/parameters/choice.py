@@ -4,8 +4,9 @@
     ring (Harary)     the least even k for which the rule of the adversary leaves room for a t
 
 The ring pays once k is well below n, and costs a failure probability: "auto" takes the complete
-graph up to 500 clients, and above them wherever k would exceed n/2.  Against a merely curious
-server k is small enough to pay at once.  Nothing here knows keys, messages or seconds.
+graph up to 500 clients, and above them wherever k would exceed n/2.  For a server that is merely
+curious k is small enough to pay at once; that rule has a name of its own, `choose_curious_only`, as
+it holds against no other.  Nothing here knows keys, messages or seconds.
 """
 
 import math
@@ -17,12 +18,15 @@ from typing import Literal, get_args
 from secagg.errors import LocalProtocolError
 from secagg.parameters.rules import (
     LABELS,
+    LEAST_GRINDING_BITS,
+    LEAST_PRIVACY_BITS,
     ActiveRing,
     Adversary,
     Bound,
     CuriousRing,
     RingRule,
     Setting,
+    check_bits,
 )
 
 MAX_CLIENTS = 65520
@@ -74,10 +78,9 @@ def choose(
     *,
     corrupt: int | float,
     dropout: float,
-    privacy_bits: int = 40,
+    privacy_bits: int = LEAST_PRIVACY_BITS,
     correctness_bits: int = 20,
-    grinding_bits: int = 64,
-    adversary: Adversary = "active",
+    grinding_bits: int = LEAST_GRINDING_BITS,
     min_roster: int | None = None,
     graph: GraphChoice = "auto",
 ) -> Choice:
@@ -89,29 +92,48 @@ def choose(
             fraction of n (float), rounded down.
         dropout: the fraction of n, rounded down, that may be missing at the end of round 4,
             whenever it went and for whatever reason; clients that refuse to answer are part of it.
-        privacy_bits, correctness_bits: a session is allowed to fail with 2^-bits.
-        grinding_bits: an active server may try 2^bits rosters before it shows one.
-        adversary: "active", or "curious" for a server that follows the protocol.
+        privacy_bits, correctness_bits: a session is allowed to fail with 2^-bits; at least 40, 1.
+        grinding_bits: the server may try 2^bits rosters before it shows one; at least 64.
         min_roster: the fewest clients of U1. The default lets all of the dropout happen before U1
-            is fixed; curious: n, because the published rule is about exactly n clients.
+            is fixed.
         graph: "auto", or the one to use.
 
     Raises:
         LocalProtocolError: when no parameters do, with the numbers that could be had instead.
     """
-    _check_size(n)
-    _check_words(adversary, graph)
-    setting = _setting(
-        n,
-        _count("corrupt", corrupt, n),
-        _count("dropout", float(dropout), n),
-        min_roster,
-        (privacy_bits, correctness_bits, grinding_bits),
-        adversary,
-    )
-    _refuse_without_quorum(setting)
-    if graph == "complete" or (graph == "auto" and adversary == "active" and n <= COMPLETE_UP_TO):
-        return _complete(setting, adversary)
+    check_bits("grinding_bits", grinding_bits, LEAST_GRINDING_BITS)
+    bits = (privacy_bits, correctness_bits, grinding_bits)
+    setting = _setting(n, corrupt, dropout, min_roster, bits, graph)
+    if graph == "complete" or (graph == "auto" and n <= COMPLETE_UP_TO):
+        return _complete(setting, "active")
+    return _ring_or_complete(setting, "active", graph)
+
+
+def choose_curious_only(
+    n: int,
+    *,
+    corrupt: int | float,
+    dropout: float,
+    privacy_bits: int = LEAST_PRIVACY_BITS,
+    correctness_bits: int = 20,
+    min_roster: int | None = None,
+    graph: GraphChoice = "auto",
+) -> Choice:
+    """As `choose`, but a ring holds only against a server that follows the protocol.
+
+    A server that picks who drops, or what it tells whom, opens parts of such a ring alone. It is
+    the published rule of Bell et al. 2020, which is about exactly n clients: the default of
+    min_roster is n. `secagg.graph.graph_of` gives the graph, a `CuriousOnlyHarary`.
+    """
+    bits = (privacy_bits, correctness_bits, 0)
+    setting = _setting(n, corrupt, dropout, n if min_roster is None else min_roster, bits, graph)
+    if graph == "complete":
+        return _complete(setting, "curious")
+    return _ring_or_complete(setting, "curious", graph)
+
+
+def _ring_or_complete(setting: Setting, adversary: Adversary, graph: GraphChoice) -> Choice:
+    n = setting.n
     ring = _ring(setting, adversary, most=n // 2 if graph == "auto" else n - 1)
     if ring is not None:
         return ring
@@ -122,35 +144,34 @@ def choose(
 
 def _setting(
     n: int,
-    corrupt: int,
-    dropped: int,
+    corrupt: int | float,
+    dropout: float,
     min_roster: int | None,
     bits: tuple[int, int, int],
-    adversary: Adversary,
+    graph: GraphChoice,
 ) -> Setting:
-    if min(bits[:2]) < 1 or bits[2] < 0:
-        raise LocalProtocolError(f"bits must be positive; seen {bits}")
-    if n - corrupt < 2:
+    """What is asked for, as numbers of clients; or a refusal, if no graph could give it."""
+    _check_size(n)
+    check_bits("privacy_bits", bits[0], LEAST_PRIVACY_BITS)
+    check_bits("correctness_bits", bits[1], 1)
+    if graph not in get_args(GraphChoice):
+        raise LocalProtocolError(f"graph {graph!r} is none of 'auto', 'complete', 'harary'")
+    bad, dropped = _count("corrupt", corrupt, n), _count("dropout", float(dropout), n)
+    if n - bad < 2:
         raise LocalProtocolError(
-            f"n={n} clients with {corrupt} corrupt: a sum over one honest client is its input"
+            f"n={n} clients with {bad} corrupt: a sum over one honest client is its input"
         )
-    default = n if adversary == "curious" else n - dropped
-    return Setting(n, corrupt, dropped, default if min_roster is None else min_roster, *bits)
+    setting = Setting(n, bad, dropped, n - dropped if min_roster is None else min_roster, *bits)
+    _refuse_without_quorum(setting)
+    return setting
 
 
 def _check_size(n: int) -> None:
-    if not 2 <= n <= MAX_CLIENTS:
+    if type(n) is not int or not 2 <= n <= MAX_CLIENTS:
         raise LocalProtocolError(
             f"n={n} clients are not in 2..{MAX_CLIENTS}; shard more of them into sessions of at "
             f"most {MAX_CLIENTS} and add the sums (the server then learns each session's sum)"
         )
-
-
-def _check_words(adversary: str, graph: str) -> None:
-    if adversary not in LABELS:
-        raise LocalProtocolError(f"adversary {adversary!r} is neither 'active' nor 'curious'")
-    if graph not in get_args(GraphChoice):
-        raise LocalProtocolError(f"graph {graph!r} is none of 'auto', 'complete', 'harary'")
 
 
 def _count(name: str, value: int | float, n: int) -> int:

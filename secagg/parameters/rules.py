@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, Literal, Protocol
 
+from secagg.errors import LocalProtocolError
 from secagg.parameters.tails import Hypergeometric, log2_factorials
 
 Adversary = Literal["active", "curious"]
@@ -25,6 +26,23 @@ LABELS: dict[Adversary, str] = {
     "curious": "honest-but-curious: does not hold against an active server",
 }
 """What must stand beside a choice wherever it is printed."""
+
+LEAST_PRIVACY_BITS = 40
+"""2^-40 for one session: a million sessions a year leak once in a million years. It is the usual
+statistical parameter (Bell et al. 2020), and nothing that is computed later makes it better."""
+
+LEAST_GRINDING_BITS = 64
+"""A server tries rosters at its leisure, and asks nobody. To draw the ring of 1000 clients takes
+2^10 hashes, so 2^64 rosters are 2^74 hashes."""
+
+MOST_BITS = 1024
+"""No tail is that small for any reason but that it is 0."""
+
+
+def check_bits(name: str, value: int, least: int) -> None:
+    """Raise LocalProtocolError unless this is an int from `least` to MOST_BITS."""
+    if type(value) is not int or not least <= value <= MOST_BITS:
+        raise LocalProtocolError(f"{name}={value!r}, expected an int in {least}..{MOST_BITS}")
 
 
 @dataclass(frozen=True)

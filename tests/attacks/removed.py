@@ -30,7 +30,7 @@ CALLS = {
     "verify", "check_x25519", "check_distinct_keys", "check_holders", "at_least", "decode_shares",
     "_check_signatures", "_check_author", "_check", "check", "check_entry", "check_id",
     "check_distinct_identities", "signed", "check_server_key", "need_server_key", "_check_key",
-    "check_end",
+    "check_end", "check_bits",
 }  # fmt: skip
 OURS_TO_GET_WRONG = {  # arguments of our own caller: nobody attacks with them
     "secagg.client.Client._join",
@@ -43,7 +43,7 @@ OURS_TO_GET_WRONG = {  # arguments of our own caller: nobody attacks with them
     "secagg.session.Aggregate.sum",
     "secagg.params.VectorSpec.__post_init__",
     "secagg.params._listed",
-    "secagg.graph.Harary.defaults",
+    "secagg.graph.Ring.defaults",
     "secagg.directory.Pinned.load",
     "secagg.directory.as_directory",
     "secagg.authority.issue",

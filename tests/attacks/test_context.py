@@ -101,7 +101,7 @@ OTHER_PARAMS: dict[str, dict[str, Any]] = {
     "graph": {"n": 7, "graph": secagg.Harary(4), "t": 4, "corrupt": 0, "min_roster": 5},
     "bits": {"vectors": other_vector(15)},
     "name": {"vectors": (secagg.VectorSpec("y", SPECS[0].length, 16),)},
-    "session": {"session": b"another"},
+    "session": {"session": b"another session "},
     "server_key": {"server_key": public_key(bytes(32))},
     "context": {"context": b"another"},
 }

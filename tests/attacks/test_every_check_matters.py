@@ -25,7 +25,7 @@ import secagg
 from secagg import wire
 from secagg.curve import P, check_x25519
 from secagg.errors import RemoteProtocolError, SecAggError, TooFewClients
-from secagg.graph import Complete, Harary, _ring
+from secagg.graph import Complete, CuriousOnlyHarary, Harary, _ring
 from secagg.keys import ROSTER, SHARE_ENCRYPTION, Binding, framed, id_bytes, sha256, sign
 from secagg.messages import (
     CIPHERTEXT_BYTES,
@@ -831,18 +831,26 @@ ATTACKS: dict[str, Attack] = {
     "params.Params._check: len(set(names)) < len(names)": takes(
         lambda: secagg.Params(5, (*SPECS, *SPECS))
     ),
-    "params.Params._check: type(self.session) is not bytes": agreed(5, session=bytearray(b"s")),
+    "params.Params._check: type(self.session) is not bytes": agreed(5, session=bytearray(16)),
     "params.Params._check: type(self.context) is not bytes": agreed(5, context=bytearray(b"c")),
+    "params.Params._check: len(self.session) < SESSION_BYTES": agreed(5, session=bytes(15)),
     "params._check_ints: value is not None and type(value) is not int": agreed(5, t=np.int64(4)),
     "graph.Complete.check: not t <= n": takes(
         lambda: Complete().check(n=5, t=6, corrupt=2, min_roster=5)
     ),
     "graph.Complete.check: not 2 * t > n + corrupt": orderly(5, 2, **too_small),
-    "graph.Harary.check: k < 2": says("k=0 is not even", ring(0, 2)),
-    "graph.Harary.check: k % 2": ring(7, 6),
-    "graph.Harary.check: k >= min_roster": ring(10, 8),
-    "graph.Harary.check: not least <= t": ring(8, 5),
-    "graph.Harary.check: not t <= k": ring(8, 9),
+    "graph.Ring.__post_init__: type(self.k) is not int": takes(lambda: Harary(8.0)),
+    "graph.Ring.check: k < 2": says("k=0 is not even", ring(0, 2)),
+    "graph.Ring.check: k % 2": ring(7, 6),
+    "graph.Ring.check: k >= min_roster": ring(10, 8),
+    "graph.Ring.check: not least <= t": ring(8, 5),
+    "graph.Ring.check: not t <= k": ring(8, 9),
+    "graph.Harary.__post_init__: check_bits('privacy_bits', self.privacy_bits, "
+    "LEAST_PRIVACY_BITS)": takes(lambda: Harary(8, privacy_bits=39)),
+    "graph.Harary.__post_init__: check_bits('grinding_bits', self.grinding_bits, "
+    "LEAST_GRINDING_BITS)": takes(lambda: Harary(8, grinding_bits=63)),
+    "graph.CuriousOnlyHarary.__post_init__: check_bits('privacy_bits', self.privacy_bits, "
+    "LEAST_PRIVACY_BITS)": takes(lambda: CuriousOnlyHarary(8, privacy_bits=39)),
     "directory.Pinned.__init__: check_entry(u, keys[u])": enrolled(bytes(32)),
     "directory.Pinned.__init__: (v := owners.setdefault(keys[u], u)) != u": enrolled(
         Party(5).directory[50]

@@ -60,7 +60,7 @@ def test_a_signature_buys_no_new_ring() -> None:
 def test_the_ring_depends_on_the_parameters_through_the_commitments() -> None:
     """c_pk, s_pk and b_u the same, another session: the commitments are others, so is the ring."""
     first, second = (
-        Coalition(5, bad=0, session=session, streams="same") for session in (b"one", b"two")
+        Coalition(5, bad=0, session=session, streams="same") for session in (bytes(16), bytes(17))
     )
     for u in first.honest:
         a, b = first.hello[u], second.hello[u]

@@ -89,7 +89,7 @@ def test_a_mask_covers_every_bit_of_the_ring(bits: int) -> None:
             seen.append(words)
         return frame
 
-    params = secagg.Params(3, (spec,), session=b"bits")
+    params = secagg.Params(3, (spec,), session=b"the bits of masks")
     zeros = {u: np.zeros(64, spec.dtype) for u in range(3)}
     result = secagg.run(params, zeros, rand=Stream("bits", bits), link=link)
     assert result.sum.tolist() == [0] * 64

@@ -48,7 +48,7 @@ STORIES = {
     "one key for both uses": Story(0, "a second time", lambda p, m: p.signed(m, s_pk=m.c_pk)),
     "a key that is not signed": Story(0, "signature", lambda p, m: unsigned(m, c_pk=keys(7))),
     "another session": Story(
-        0, "signature", lambda p, m: p.client(LIAR, session=b"another").start()
+        0, "signature", lambda p, m: p.client(LIAR, session=b"another session ").start()
     ),
     "another model": Story(0, "signature", lambda p, m: p.client(LIAR, context=b"x").start()),
     "somebody else's id": Story(0, "a message of client 10", lambda p, m: p.replies[10]),

@@ -94,7 +94,7 @@ ROSTER_LIES: dict[str, tuple[str, Lie]] = {
     ),
     "another session": (
         "signature of round 0",
-        lambda p, m: of_another_session(p, m, session=b"older"),
+        lambda p, m: of_another_session(p, m, session=b"an older session"),
     ),
     "another model": (
         "signature of round 0",

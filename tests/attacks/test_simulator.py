@@ -78,7 +78,9 @@ def transcript(inputs: Callable[[int], Inputs], world: str, *, sound: bool = Tru
     """
     fields: dict[str, list[bytes]] = defaultdict(list)
     keys = {u: identity(u) for u in IDS}
-    params = secagg.Params(N, SPECS, t=3, corrupt=0, session=b"simulator", server_key=SERVER_PUBLIC)
+    params = secagg.Params(
+        N, SPECS, t=3, corrupt=0, session=b"of the simulator", server_key=SERVER_PUBLIC
+    )
     directory = secagg.Pinned({u: keys[u].public_key().public_bytes_raw() for u in IDS})
     digest = params.digest(directory.digest)
     bindings: list[Binding] = []

@@ -43,7 +43,7 @@ def test_a_record_taken_out_on_the_way_gives_no_wrong_sum(session: int) -> None:
     """One vector of one bit: the tally alone would miss every second wrong sum."""
     rng = np.random.default_rng(session)
     inputs = {u: rng.integers(0, 2, 1, np.uint8) for u in (10, 20, 30, 40, 50, 60, 70)}
-    params = secagg.Params(7, ONE_BIT, session=b"one bit %d" % session)
+    params = secagg.Params(7, ONE_BIT, session=b"one bit, of many %d" % session)
 
     def link(sender: int | None, receiver: int | None, frame: bytes) -> bytes:
         message = wire.decode(frame)
