@@ -121,7 +121,8 @@ def whole(metrics: Sequence[Metric]) -> NDArray[np.bool_]:
 
 
 def _finite(numbers: Numbers) -> bool:
-    return bool((np.abs(numbers) <= LARGEST).all())  # NaN compares false
+    with np.errstate(invalid="ignore"):  # numpy warns of NaN among objects
+        return bool((np.abs(numbers) <= LARGEST).all())  # NaN compares false
 
 
 def _counts(numbers: Sums, most: float | None) -> bool:

@@ -93,7 +93,8 @@ class ExactFloats:
         given = np.asarray(values)
         if given.ndim != 1:
             raise LocalProtocolError(f"values of shape {given.shape}, expected one dimension")
-        within = np.abs(given) <= LARGEST  # false for NaN
+        with np.errstate(invalid="ignore"):  # numpy warns of NaN among objects
+            within = np.abs(given) <= LARGEST  # false for NaN
         if not within.all():
             raise LocalProtocolError(
                 f"value {int(np.argmin(within))} is beyond the range of float32 or not finite"
