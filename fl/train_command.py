@@ -97,8 +97,16 @@ def train(
     epochs: Annotated[int, _option(_ROUND, "Passes over a client's examples.", min=1)] = 1,
     aggregator: Aggregator = "secure",
     clip: Annotated[
-        float, _option(_ROUND, "Largest coordinate of an update, if secure.", callback=_above_zero)
-    ] = 4.0,
+        float | None,
+        _option(
+            _ROUND,
+            "Largest coordinate of an update, if secure; default: 4, fedsgd: any.",
+            callback=_above_zero,
+        ),
+    ] = None,
+    max_weight: Annotated[
+        int, _option(_ROUND, "Examples of a client that still counts, if secure.", min=1)
+    ] = 16384,
     clip_norm: Annotated[
         float | None,
         _option(_ROUND, "Largest norm of an update; default: any.", callback=_above_zero),
@@ -155,6 +163,7 @@ def train(
         epochs=epochs,
         aggregator=aggregator,
         clip=clip,
+        max_weight=max_weight,
         clip_norm=clip_norm,
         clip_quantile=clip_quantile,
         threshold=threshold,

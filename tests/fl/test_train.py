@@ -173,7 +173,10 @@ def test_updates_that_are_not_finite_show_in_the_row(tmp_path, capfd):
     assert cli.run(command) == 2
     seen = capfd.readouterr()
     assert "  10 not finite\n" in seen.out
-    assert "no round succeeded: the updates of all 10 clients were not finite" in seen.err
+    assert (
+        "no round succeeded: none of 10 clients counts: 10 with updates that are not finite"
+        in seen.err
+    )
 
 
 def test_where_nobody_is_eligible_the_round_fails(tmp_path):
