@@ -109,7 +109,7 @@ def _clip_and_sum(
     """The sum, and the part of the clients that were within the norm; None without any client."""
     told = [_bound(norm, context) for context in session.contexts]
     clipped = [_clipped(contribution, norm) for contribution in contributions]
-    metrics = (*session.metrics_of(contributions[0]), _WITHIN)
+    metrics = (*session.metrics_of(contributions), _WITHIN)
     total = aggregator.aggregate(clipped, replace(session, contexts=told, metrics=metrics))
     _check_length(total, contributions[0].delta.size, norm)
     counted = total.counted - total.failed[_WITHIN.name]

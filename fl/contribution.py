@@ -62,6 +62,11 @@ class Contribution:
     metrics: Sums = field(repr=False)
     statistics: Numbers = field(default_factory=nothing, repr=False)
 
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """How many numbers: d, s, m."""
+        return self.delta.size, self.statistics.size, self.metrics.size
+
 
 @dataclass(frozen=True, eq=False)
 class Submission:
@@ -150,13 +155,20 @@ class Session:
     state: State = ()
     metrics: tuple[Metric, ...] = ()
 
-    def metrics_of(self, contribution: Contribution) -> tuple[Metric, ...]:
-        """`metrics`, of as many numbers as a contribution has. Raises AggregationError."""
-        size = contribution.metrics.size
-        metrics = self.metrics or (Metric("metrics", size),)
-        expected = sum(metric.size for metric in metrics)
-        if size != expected:
-            raise AggregationError(f"{size} numbers as metrics: {expected} expected")
+    def metrics_of(self, contributions: Sequence[Contribution]) -> tuple[Metric, ...]:
+        """`metrics`, of as many numbers as all contributions have.
+
+        Raises AggregationError where they have others, or are not alike.
+        """
+        first = contributions[0].sizes
+        metrics = self.metrics or (Metric("metrics", first[2]),)
+        expected = (*first[:2], sum(metric.size for metric in metrics))
+        for contribution in contributions:
+            if contribution.sizes != expected:
+                raise AggregationError(
+                    f"an update, statistics and metrics of {contribution.sizes} numbers: "
+                    f"{expected} expected"
+                )
         return metrics
 
 

@@ -71,7 +71,7 @@ class PlainSum:
         if finished < threshold:
             raise TooFewClients(f"{finished} clients are fewer than t={threshold}")
         survivors = [u for u in range(n) if session.dropouts.get(u, 5) > 2]
-        metrics = session.metrics_of(contributions[0])
+        metrics = session.metrics_of(contributions)
         most = math.inf if session.weighted else 1
         submitted = [Submission.of(contributions[u], metrics, most) for u in survivors]
         return Aggregated(
@@ -170,9 +170,9 @@ class SecureSum:
         n = len(contributions)
         if n < 2:
             raise AggregationError("one client alone: its update would be the sum")
-        first, max_weight = contributions[0], self.max_weight if session.weighted else 1
-        sizes = first.delta.size, first.statistics.size
-        encoding = self._encoding(n, max_weight, sizes, session.metrics_of(first))
+        metrics, max_weight = session.metrics_of(contributions), self.max_weight
+        sizes = contributions[0].sizes[:2]
+        encoding = self._encoding(n, max_weight if session.weighted else 1, sizes, metrics)
         inputs = {
             u: encoding.encode(encoding.submission(contribution), _rounding(session, u))
             for u, contribution in enumerate(contributions)

@@ -180,7 +180,7 @@ def test_what_a_contribution_and_a_submission_show_is_nothing_of_a_client():
 
 @pytest.mark.parametrize("metrics", [(Metric("loss", 2),), METRICS])
 def test_metrics_of_another_number_are_refused(metrics):
-    with pytest.raises(fl.AggregationError, match=r"1 numbers as metrics: [24] expected"):
+    with pytest.raises(fl.AggregationError, match=r"of \(1, 0, 1\) numbers: \(1, 0, [24]\)"):
         fl.SecureSum().aggregate([contribution([1])] * 2, session(2, metrics=metrics))
 
 
