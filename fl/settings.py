@@ -148,7 +148,7 @@ def check_sum(settings: Settings, examples: Mapping[str, int]) -> None:
         raise AggregationError(f"{given}{error}") from error
     if settings.aggregator == "secure" and min(examples.values()) > settings.max_weight:
         raise AggregationError(
-            f"every client has more than --max-weight {settings.max_weight} examples: more expected"
+            f"no client has at most --max-weight {settings.max_weight} examples: some expected"
         )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +23,7 @@ from fl import quiet
 from fl.algorithms import ALGORITHMS
 from fl.bars import Bars
 from fl.data.catalogue import NAMES
-from fl.errors import AggregationError, FLError
+from fl.errors import AggregationError, FLError, SumWarning
 from fl.pool import masking_pool
 from fl.rows import HEAD, line, number
 
@@ -171,7 +172,8 @@ def train(
     )
     directory = RunDir(run_dir or default_run_dir(settings), settings.as_json(), keep)
     bars = Bars(console)
-    with masking_pool(workers) as pool, bars.progress:
+    with masking_pool(workers) as pool, bars.progress, warnings.catch_warnings():
+        warnings.simplefilter("ignore", SumWarning)  # the rows say it
         training = Training(
             settings,
             directory,
