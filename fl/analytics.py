@@ -33,7 +33,7 @@ from fl.contribution import (
     check_dropouts,
 )
 from fl.errors import AggregationError, DataError, ImplausibleSum
-from fl.sums import SecureSum, chosen_sum
+from fl.sums import MAX_WEIGHT, SecureSum, chosen_sum
 
 _LABEL = b"secagg/v1/fl-analytics"
 
@@ -76,7 +76,7 @@ def secure_sum(
     """The sum of all values of all clients.
 
     values: for each client a number, or an array whose first axis counts its values.
-    aggregator: None is `fl.SecureSum(clip=None)`, which has no range and no step.
+    aggregator: None is `fl.SecureSum(clip=None, max_weight=2**29)`, without a range or a step.
     dropouts: client index -> the protocol round (0..4) from which that client is gone.
 
     Raises DataError for values that are not numbers or have different shapes, AggregationError for
@@ -285,7 +285,7 @@ def _sum_up(
     """One session over each client's own numbers."""
     given = zip(local, weights, strict=True)
     contributions = [Contribution(numbers, weight, np.zeros(0)) for numbers, weight in given]
-    chosen = chosen_sum(aggregator, SecureSum(clip=None))
+    chosen = chosen_sum(aggregator, SecureSum(clip=None, max_weight=MAX_WEIGHT))
     return _session(query, contributions, chosen, dropouts, weighted=weighted)
 
 
@@ -323,7 +323,7 @@ def _session(
     if total.bad_weights:
         raise AggregationError(
             f"{total.bad_weights} clients have a weight that the aggregator does not take: whole "
-            "numbers in 0..max_weight expected, for example fl.SecureSum(max_weight=2**20)"
+            "numbers in 0..max_weight expected, such as fl.SecureSum(clip=None, max_weight=2**29) has"
         )
     if total.clipped:
         raise AggregationError(

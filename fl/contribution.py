@@ -29,7 +29,7 @@ LARGEST = float(np.finfo(np.float32).max)
 CLIPPED = 1e-3
 """Where more than this part of all coordinates is clipped, a round warns."""
 
-_STACK = 4  # a warning points at whoever asked for the round, not at this package
+_STACK = 3  # a warning points at whoever asked for the round, not at this package
 
 
 def nothing() -> Numbers:

@@ -41,7 +41,7 @@ from secagg.packing import unpack
 SecAggError = secagg.SecAggError
 TooFewClients = secagg.TooFewClients
 
-_MAX_WEIGHT = 2**29  # with it, a float32 still has an exact product in float64
+MAX_WEIGHT = 2**29  # with it, a float32 still has an exact product in float64
 _ANY = (Metric("metrics", 1),)
 
 
@@ -143,7 +143,7 @@ class SecureSum:
     def __post_init__(self) -> None:
         _check_threshold(self.threshold)
         _check_range("bits", self.bits, 2, 64)
-        _check_range("max_weight", self.max_weight, 1, _MAX_WEIGHT)
+        _check_range("max_weight", self.max_weight, 1, MAX_WEIGHT)
         if self.clip is not None and not (
             isinstance(self.clip, SupportsFloat) and 0 < float(self.clip) < math.inf
         ):

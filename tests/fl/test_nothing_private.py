@@ -60,7 +60,7 @@ SUMS = {
     "an object in a mean": lambda s: fl.secure_mean([[1], [{s: s}]]),
     "uneven": lambda s: fl.secure_sum([[1], [[s], [s, s]]]),
     "another shape": lambda s: fl.secure_sum([np.ones((2, 1)), np.full((s, 2), s)]),
-    "heavy": lambda s: fl.secure_weighted_mean([[1], np.ones(s)]),
+    "heavy": lambda s: fl.secure_weighted_mean([1, 2], [1, s], aggregator=fl.SecureSum()),
     "heavy in the clear": lambda s: fl.secure_weighted_mean(
         [1, 2], [1, -s], aggregator=fl.PlainSum()
     ),

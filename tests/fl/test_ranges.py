@@ -114,6 +114,19 @@ def test_a_metric_that_is_not_finite_keeps_its_client_in_the_update(aggregator):
 
 
 @AGGREGATORS
+def test_mape_of_zero_targets_is_large_and_counts(aggregator):
+    process = fl.build_weighted_fed_avg(with_metrics("mape"), aggregator=aggregator, batch_size=4)
+    state = process.initialize(ModelWeights((np.float32([[1.0]]),), ()))
+    data = [constant(0.0, 4), constant(0.0, 3), constant(2.0), constant(4.0)]
+    state, metrics = process.next(state, data)
+    np.testing.assert_allclose(state.weights.to_vector(), [6 / 9], atol=1e-5)
+    # |0 - 1| / 1e-7 seven times, |2 - 1| / 2, |4 - 1| / 4
+    expected = 100 * (7e7 + 0.5 + 0.75) / 9
+    assert metrics["client_work"]["train"]["mape"] == pytest.approx(expected, rel=1e-6)
+    assert set(metrics["aggregator"]["non_finite"].values()) == {0}
+
+
+@AGGREGATORS
 def test_in_evaluation_a_metric_fails_under_its_name_and_nan_where_nobody_has_it(aggregator):
     evaluate = fl.build_fed_eval(with_metrics(Inverse()), aggregator=aggregator)
     weights = ModelWeights((np.float32([[1.0]]),), ())
@@ -169,8 +182,10 @@ def test_training_to_large_and_small_targets_moves_the_weights(target):
 
 def test_what_is_clipped_is_said_in_a_warning_and_in_the_report():
     process = fl.build_weighted_fed_avg(one_weight)
-    with pytest.warns(fl.SumWarning, match=r"50\.00% of the coordinates of updates were clipped"):
+    said = r"50\.00% of the coordinates of updates were clipped"
+    with pytest.warns(fl.SumWarning, match=said) as warned:
         state, metrics = process.next(process.initialize(), [constant(20.0), constant(1.0)])
+    assert warned[0].filename == __file__  # it points at who asked for the round
     seen = metrics["aggregator"]
     assert (seen["clipped"], seen["clipped_fraction"], seen["error_bound"]) == (1, 0.5, None)
     assert state.weights.to_vector() == pytest.approx([2.5])
