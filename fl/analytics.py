@@ -323,7 +323,8 @@ def _session(
     if total.bad_weights:
         raise AggregationError(
             f"{total.bad_weights} clients have a weight that the aggregator does not take: whole "
-            "numbers in 0..max_weight expected, such as fl.SecureSum(clip=None, max_weight=2**29) has"
+            "numbers up to its max_weight expected, with fl.SecureSum(clip=None, max_weight=2**29) "
+            "up to 2**29"
         )
     if total.clipped:
         raise AggregationError(

@@ -114,16 +114,16 @@ def test_an_update_longer_than_the_norm_is_refused(monkeypatch):
         by_norm.aggregate(given, session())
 
 
-@pytest.mark.parametrize("within", [-(10**10), 4, -3])
-def test_adaptive_clipping_refuses_a_count_that_cannot_be(monkeypatch, within):
+def test_adaptive_clipping_refuses_a_count_that_cannot_be(monkeypatch):
     process = fl.build_weighted_fed_avg(
         one_weight, aggregator=fl.clipping.AdaptiveNorm(fl.SecureSum(), initial=1.0)
     )
     state, data = process.initialize(), [constant(0.5), constant(0.25), constant(2.0)]
     assert process.next(state, data).metrics["aggregator"]["clip_fraction"] == pytest.approx(1 / 3)
-    lies(monkeypatch, "counts", -1, within)
-    with pytest.raises(fl.ImplausibleSum, match="a count of 'within the norm' that 3 clients"):
-        process.next(state, data)
+    for within in (-(10**10), 4, -3):
+        lies(monkeypatch, "counts", -1, within)
+        with pytest.raises(fl.ImplausibleSum, match="a count of 'within the norm' that 3 clients"):
+            process.next(state, data)
     assert (state.round, state.aggregator) == (0, ())
     assert process.next(state, data).state.round == 1  # the liar is silent now
 
