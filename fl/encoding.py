@@ -14,7 +14,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,18 @@ _FLOAT64 = 1 + 2.0**-50  # what float64 adds to a bound, three times rounded
 _BEFORE_FAILED = 5  # numbers of "counts" before those of the metrics
 
 Words = Mapping[str, NDArray[Any]]
+
+
+class _Counts(NamedTuple):
+    """The sums of counts. counted: how many survivors count for something."""
+
+    counted: int
+    weight: int
+    clipped: int
+    non_finite: int
+    bad_weights: int
+    empty: int
+    failed: list[int]
 
 
 @dataclass(frozen=True)
@@ -92,47 +104,48 @@ class Encoding:
 
         Raises ImplausibleSum for what no honest survivors give.
         """
-        counts = [int(count) for count in sums["counts"]]
-        weight, clipped, *why = counts[:_BEFORE_FAILED]
+        seen = self._counts(sums["counts"].tolist(), survivors)
+        return {
+            "total": self._total(sums, seen),
+            "weight": seen.weight,
+            "metrics": self._metrics(sums, [seen.counted - count for count in seen.failed]),
+            "clipped": seen.clipped,
+            "clipped_fraction": seen.clipped / max(survivors * self._sizes[0], 1),
+            "non_finite": seen.non_finite,
+            "bad_weights": seen.bad_weights,
+            "empty": seen.empty,
+            "failed": {m.name: n for m, n in zip(self.metrics, seen.failed, strict=True)},
+            "rounding": self._rounding(survivors),
+        }
+
+    def _counts(self, counts: list[int], survivors: int) -> _Counts:
+        weight, clipped, non_finite, bad_weights, empty = counts[:_BEFORE_FAILED]
         failed = counts[_BEFORE_FAILED : _BEFORE_FAILED + len(self.metrics)]
-        counted = survivors - sum(why)
+        counted = survivors - non_finite - bad_weights - empty
         _check(
             counted >= 0 and all(count <= counted for count in failed),
             f"more clients than the {survivors} in the sum say that something of theirs is not",
         )
+        most = counted * self.max_weight
         _check(
-            counted <= weight <= counted * self.max_weight,
-            f"weights that sum to {weight}: {counted} to {counted * self.max_weight} expected of "
-            f"{counted} clients",
+            counted <= weight <= most,
+            f"weights that sum to {weight}: {counted} to {most} expected of {counted} clients",
         )
-        quantised = self._sizes[0]
-        _check(
-            clipped <= counted * quantised, f"{clipped} coordinates clipped, more than there are"
-        )
-        return {
-            "total": self._total(sums, weight, counted),
-            "weight": weight,
-            "metrics": self._metrics(sums, [counted - count for count in failed]),
-            "clipped": clipped,
-            "clipped_fraction": clipped / max(survivors * quantised, 1),
-            "non_finite": why[0],
-            "bad_weights": why[1],
-            "empty": why[2],
-            "failed": {m.name: count for m, count in zip(self.metrics, failed, strict=True)},
-            "rounding": self._rounding(survivors),
-        }
+        there = counted * self._sizes[0]
+        _check(clipped <= there, f"{clipped} coordinates clipped of {there} that there are")
+        return _Counts(counted, weight, clipped, non_finite, bad_weights, empty, failed)
 
-    def _total(self, sums: Words, weight: int, counted: int) -> Sums:
+    def _total(self, sums: Words, seen: _Counts) -> Sums:
         update, exact = np.zeros(0), np.zeros(0)
         if self._update is not None and self.clip is not None and "update" in sums:
             update = self._update.decode(sums["update"])
             # A client's word is rounded by less than a step.
-            most = (self.clip * weight + counted * self._update.step) * _FLOAT64
+            most = (self.clip * seen.weight + seen.counted * self._update.step) * _FLOAT64
             _check(bool((np.abs(update) <= most).all()), "updates beyond the clip")
         if "exact" in sums:
             exact = self._exact.decode(sums["exact"])
-            reachable = self._exact.reachable(sums["exact"], counted)
-            within = bool((np.abs(exact) <= weight * LARGEST * _FLOAT64).all())
+            reachable = self._exact.reachable(sums["exact"], seen.counted)
+            within = bool((np.abs(exact) <= seen.weight * LARGEST * _FLOAT64).all())
             _check(reachable and within, "statistics beyond the range of float32")
         return np.concatenate([update, exact])
 
