@@ -2,14 +2,28 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The Pythons that README names, and a file of versions for pip to keep to.
+PYTHONS := 3.11 3.12 3.13
+CONSTRAINTS :=
 
-.PHONY: demo test test-slow test-O bench bench-full lint clean
+.PHONY: demo test suite test-pythons test-lowest test-slow test-O bench bench-full lint clean
 
 demo: $(VENV)/.fl
 	@$(BIN)/fl demo $(ARGS)
 
-test: $(VENV)/.fl-dev lint
+test: lint suite
+
+suite: $(VENV)/.fl-dev
 	$(BIN)/python -m pytest $(ARGS)
+
+# `make test` on each of PYTHONS that this machine has, except those in SKIP.
+test-pythons:
+	+@.ci/test-pythons $(filter-out $(SKIP),$(PYTHONS))
+
+# The suite with the lowest versions of the dependencies, which no newer Python has all of.
+test-lowest:
+	python=$$(.ci/find-python $(firstword $(PYTHONS))) && \
+	$(MAKE) suite VENV=.venv-lowest CONSTRAINTS=.ci/lowest.txt PYTHON="$$python"
 
 # With Dask, and with the suite of the extra `aegis`, which needs a C compiler.
 test-slow: $(VENV)/.slow
@@ -40,8 +54,8 @@ $(VENV)/.fl: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[fl]'
 	@touch $@
 
-$(VENV)/.fl-dev: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[fl,dev]'
+$(VENV)/.fl-dev: pyproject.toml $(CONSTRAINTS) | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet $(addprefix --constraint ,$(CONSTRAINTS)) --editable '.[fl,dev]'
 	@touch $@
 
 $(VENV)/.slow: $(VENV)/.fl-dev
@@ -58,4 +72,4 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-* build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

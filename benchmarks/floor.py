@@ -1,12 +1,13 @@
 """What the primitives of a session cost alone: `python -m benchmarks.floor`.
 
     mask    derive + B·(aes + add)
-    client  (n + min_survivors)·verify + 2k·(exchange + derive + seal) + (k+1)·mask
-    server  (2n + 3S)·verify + (S + P)·mask + P·exchange + S·B·(sha + add)
+    client  (n + min_survivors)·verify + 2(k+1)·(exchange + derive + seal) + (k+1)·mask
+    server  (2n + 3S)·verify + (S + P)·mask + (S + P)·exchange + S·B·(sha + add) + n·k·C·sha
 
-k neighbours, S survivors, P edges from clients that dropped after ShareKeys to survivors, B bytes
-of vector.  Units are CPU seconds of the library calls with everything prepared: keys parsed, no
-framing, no encoding, the words to add in the cache.  No program that uses these libraries is below.
+k neighbours, C bytes of a ciphertext, S survivors, P edges from clients that dropped after
+ShareKeys to survivors, B bytes of vector.  Units are CPU seconds of the library calls with
+everything prepared: keys parsed, no framing, no encoding, the words to add in the cache.  No
+program that uses these libraries is below.
 """
 
 import hashlib
@@ -24,6 +25,8 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from secagg.messages import CIPHERTEXT_BYTES
 
 CHUNK = 2**18
 
@@ -66,7 +69,7 @@ def client(unit: dict[str, float], row: dict) -> float:
     k = row["neighbours"]
     return (
         (row["n"] + row["min_survivors"]) * unit["verify"]
-        + 2 * k * (unit["exchange"] + unit["derive"] + unit["seal"])
+        + 2 * (k + 1) * (unit["exchange"] + unit["derive"] + unit["seal"])
         + (k + 1) * _mask(unit, row)
     )
 
@@ -79,7 +82,8 @@ def server(unit: dict[str, float], row: dict) -> float:
     return (
         (2 * n + 3 * survivors) * unit["verify"]
         + (survivors + pairs) * _mask(unit, row)
-        + pairs * unit["exchange"]
+        + (pairs + survivors) * unit["exchange"]
+        + n * row["neighbours"] * CIPHERTEXT_BYTES * unit["sha_byte"]
         + survivors * _vector_bytes(row) * (unit["sha_byte"] + unit["add_byte"])
     )
 

@@ -11,6 +11,7 @@ from time import process_time
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
@@ -53,10 +54,12 @@ def packing_rates(bits: int, count: int = 10**6) -> dict[str, float]:
 
 def wire_rates(clients: int = 12, d: int = 10**6) -> dict[str, float]:
     """Bytes a second of masked inputs of 4 MB: decoded alone, and decoded, checked and added."""
-    params = secagg.Params(clients, [VectorSpec("update", d, 32)])
+    private_key = X25519PrivateKey.generate()
+    server_key = private_key.public_key().public_bytes_raw()
+    params = secagg.Params(clients, [VectorSpec("update", d, 32)], server_key=server_key)
     keys = {u: Ed25519PrivateKey.generate() for u in range(clients)}
     directory = secagg.Pinned({u: k.public_key().public_bytes_raw() for u, k in keys.items()})
-    server = secagg.Server(params, directory=directory)
+    server = secagg.Server(params, directory=directory, private_key=private_key)
     parties = {
         u: secagg.Client(u, params, np.zeros(d, np.uint32), signing_key=key, directory=directory)
         for u, key in keys.items()

@@ -15,6 +15,7 @@ from time import process_time
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 import secagg
 from secagg import messages, roster, wire
@@ -34,7 +35,10 @@ class Crowd:
     def of(cls, n: int, d: int) -> "Crowd":
         """The parameters for 5 % corrupt clients and 5 % drop-outs."""
         vectors = [secagg.VectorSpec("update", d, 32)]
-        params = secagg.Params.choose(n, vectors, corrupt=0.05, dropout=0.05, graph="harary")
+        server_key = X25519PrivateKey.generate().public_key().public_bytes_raw()
+        params = secagg.Params.choose(
+            n, vectors, corrupt=0.05, dropout=0.05, graph="harary", server_key=server_key
+        )
         keys = {u: Ed25519PrivateKey.generate() for u in range(n)}
         public = {u: key.public_key().public_bytes_raw() for u, key in keys.items()}
         return cls(params, keys, secagg.Pinned(public))

@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import islice
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -25,6 +26,7 @@ from typing import TypeVar
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 import secagg
 from benchmarks import floor
@@ -70,6 +72,8 @@ class Session:
     """One session against clients in another process, with every cost noted."""
 
     def __init__(self, params: secagg.Params, executor: Executor | None = None) -> None:
+        private_key = X25519PrivateKey.generate()
+        params = replace(params, server_key=private_key.public_key().public_bytes_raw())
         keys = {u: Ed25519PrivateKey.generate() for u in range(params.n)}
         directory = secagg.Pinned({u: k.public_key().public_bytes_raw() for u, k in keys.items()})
         context = get_context("spawn")
@@ -79,7 +83,9 @@ class Session:
         self.process.start()
         self.first_words: list[int] = self.pipe.recv()
         self.import_rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        self.server = secagg.Server(params, directory=directory, executor=executor)
+        self.server = secagg.Server(
+            params, directory=directory, private_key=private_key, executor=executor
+        )
         self.ids = list(keys)
         self.client_cpu: dict[int, list[float]] = defaultdict(list)
         self.up: dict[int, int] = defaultdict(int)

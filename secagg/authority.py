@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from secagg import directory_file
-from secagg.curve import check_ed25519
+from secagg.curve import check_ed25519, check_server_key
 from secagg.directory import Pinned, check_entry
 from secagg.errors import LocalProtocolError, RemoteProtocolError
 from secagg.keys import AUTHORITY, ENROLMENT, framed, id_bytes, sha256
@@ -40,11 +40,16 @@ def issue(ca_key: Ed25519PrivateKey, client: int, key: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Authority:
-    """Whoever has a certificate of `ca_public_key`; LocalProtocolError for a key that is none."""
+    """Whoever has a certificate of `ca_public_key`; LocalProtocolError for a key that is none.
+
+    server_key: as in `Pinned`.
+    """
 
     ca_public_key: bytes
+    server_key: bytes = b""
 
     def __post_init__(self) -> None:
+        check_server_key(self.server_key)
         try:
             check_ed25519(self.ca_public_key)
         except RemoteProtocolError as error:
@@ -59,12 +64,11 @@ class Authority:
         return Ed25519PublicKey.from_public_bytes(self.ca_public_key)
 
     def identity(self, u: int, certificate: bytes, /) -> bytes:
-        """The key in u's certificate; RemoteProtocolError, naming u, if the CA did not sign it."""
+        """The key in u's certificate; RemoteProtocolError if the CA did not sign it."""
         if len(certificate) != CERTIFICATE_BYTES:
             raise RemoteProtocolError(
-                f"client {u}: a certificate of {len(certificate)} bytes, "
-                f"expected {CERTIFICATE_BYTES}",
-                clients=(u,),
+                f"in the name of client {u}: a certificate of {len(certificate)} bytes, "
+                f"expected {CERTIFICATE_BYTES}"
             )
         key, signature = certificate[:KEY_BYTES], certificate[KEY_BYTES:]
         try:
@@ -72,11 +76,11 @@ class Authority:
             check_entry(u, key)  # a key of small order has signed everything, whoever certified it
         except InvalidSignature:
             raise RemoteProtocolError(
-                f"client {u}: the certificate is not signed by {self.ca_public_key.hex()}",
-                clients=(u,),
+                f"in the name of client {u}: the certificate is not signed by "
+                f"{self.ca_public_key.hex()}"
             ) from None
         except LocalProtocolError as error:
-            raise RemoteProtocolError(str(error), clients=(u,)) from None
+            raise RemoteProtocolError(str(error)) from None
         return key
 
     def __repr__(self) -> str:
@@ -86,19 +90,22 @@ class Authority:
     def load(cls, path: str | Path) -> Self:
         """Read `{"authority": "<CA key, hex or base64>"}`, TOML or JSON as the suffix says.
 
+        `"server": "<key>"` may stand beside.
+
         Raises LocalProtocolError naming the file, OSError if it cannot be read.
         """
         table = directory_file.read(path, {"authority"})
         where = f"{path}: authority"
         ca_public_key = directory_file.decode(where, table["authority"], KEY_BYTES)
         try:
-            return cls(ca_public_key)
+            return cls(ca_public_key, directory_file.server_of(path, table))
         except LocalProtocolError as error:
             raise LocalProtocolError(f"{path}: {error}") from None
 
     def save(self, path: str | Path) -> None:
         """Write what `load` reads, replacing the file in one step."""
-        directory_file.write(path, {"authority": self.ca_public_key})
+        table = {"authority": self.ca_public_key}
+        directory_file.write(path, directory_file.with_server(table, self.server_key))
 
 
 def load(path: str | Path) -> Pinned | Authority:

@@ -3,6 +3,8 @@
     secagg keygen client17.pem                            prints the public key
     secagg enroll clients.toml 17 <public key>            pins it
     secagg enroll clients.toml 17 <public key> --ca ca.pem    and prints an authority's certificate
+    secagg keygen server.pem --server                     the server's key: prints the public one
+    secagg directory server clients.toml <public key>     names the server
     secagg directory check clients.toml                   prints what everybody must agree on
 
 `register` adds them to an application. A passphrase is asked for, or taken from SECAGG_PASSPHRASE;
@@ -33,6 +35,7 @@ def register(app: typer.Typer) -> None:
     directory = typer.Typer(no_args_is_help=True, help="Look at directories of identity keys.")
     directory.callback()(_group)
     directory.command()(check)
+    directory.command()(server)
     app.add_typer(directory, name="directory")
 
 
@@ -45,11 +48,18 @@ def keygen(
             help=f"Encrypt the file: asks, unless {PASSPHRASE_VARIABLE} is set (which implies it).",
         ),
     ] = False,
+    server: Annotated[
+        bool, typer.Option("--server", help="A server's X25519 key instead of an identity.")
+    ] = False,
 ) -> None:
-    """Make an Ed25519 identity: the private key in a file of mode 0600, the public key printed."""
+    """Make an Ed25519 identity: the private key in a file of mode 0600, the public key printed.
+
+    With --server it is the X25519 key to which clients seal the shares that open a sum.
+    """
     with _errors():
         wanted = passphrase or PASSPHRASE_VARIABLE in os.environ
-        key = identity.create(path, _passphrase(confirm=True) if wanted else None)
+        create = identity.create_server if server else identity.create
+        key = create(path, _passphrase(confirm=True) if wanted else None)
         typer.echo(key.public_key().public_bytes_raw().hex())
 
 
@@ -84,6 +94,21 @@ def check(
         typer.echo(f"{path}: {_summary(authority.load(path))}")
 
 
+def server(
+    path: Annotated[Path, typer.Argument(help="The directory file, .toml or .json.")],
+    key: Annotated[str, typer.Argument(help="The server's public key, in hex or base64.")],
+) -> None:
+    """Name the server in a directory file: hosts put its key into their session's parameters."""
+    with _errors():
+        raw, old = directory_file.decode("server", key, 32), authority.load(path)
+        if isinstance(old, Pinned):
+            new: Pinned | Authority = Pinned(old, raw)
+        else:
+            new = Authority(old.ca_public_key, raw)
+        new.save(path)
+        typer.echo(f"{path}: {_summary(new)}")
+
+
 def _group() -> None:
     """A group with one command stays a group only if it has a callback."""
 
@@ -92,7 +117,7 @@ def _pin(path: Path, client: int, key: bytes) -> Pinned:
     pinned = Pinned.load(path) if path.exists() else Pinned({})
     if pinned.get(client, key) != key:
         raise LocalProtocolError(f"{path}: client {client} has another key already")
-    return Pinned({**pinned, client: key})
+    return Pinned({**pinned, client: key}, pinned.server_key)
 
 
 def _ca_key(path: Path) -> Ed25519PrivateKey:
@@ -104,7 +129,8 @@ def _summary(directory: Pinned | Authority) -> str:
         kind = f"the authority {directory.ca_public_key.hex()}"
     else:
         kind = f"{len(directory)} pinned keys"
-    return f"{kind}, digest {directory.digest.hex()}"
+    named = f", server {directory.server_key.hex()}" if directory.server_key else ""
+    return f"{kind}, digest {directory.digest.hex()}{named}"
 
 
 def _passphrase(*, confirm: bool = False) -> bytes:

@@ -20,7 +20,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from secagg import masks, wire
-from secagg.dealing import open_shares, seal_shares
 from secagg.directory import Directory, as_directory, check_id
 from secagg.errors import LocalProtocolError, RemoteProtocolError
 from secagg.inputs import with_tallies
@@ -45,6 +44,7 @@ from secagg.messages import (
 from secagg.packing import RingVector, pack
 from secagg.params import Params
 from secagg.roster import check_quorum, check_roster
+from secagg.sealing import open_shares, seal_for_server, seal_shares
 from secagg.shamir import Rand, encode_shares, split
 from secagg.snapshot import START, NoSnapshots, Snapshots, SnapshotStore
 from secagg.states import (
@@ -111,6 +111,7 @@ class Client:
         rand: Rand,
     ) -> None:
         check_id(u)
+        params.need_server_key()
         self.u = u
         self._params = params
         self._directory = as_directory(directory)
@@ -290,7 +291,7 @@ class Client:
             tuple(v for v in senders if opened[v] is None),
             UNSIGNED,
         )
-        signature = self._sign(2, state.roster.digest, reply.body())
+        signature = self._sign(2, state.roster.digest, reply.body(message.digest()))
         held = {v: shares for v, shares in opened.items() if shares is not None}
         missing = state.channels.keys() - set(senders)
         return (
@@ -336,7 +337,9 @@ class Client:
         shares = {v: released_share(held, v in U3) for v, held in state.held.items()}
         shares[self.u] = state.own_share
         packed = b"".join(shares[v] for v in sorted(shares))
-        reply = Unmasking(self.u, memoryview(packed), UNSIGNED)
+        binding, key = state.roster.binding(self._params_digest), self._params.server_key
+        sealed = seal_for_server(binding, key, self.u, packed, self._rand)
+        reply = Unmasking(self.u, sealed, UNSIGNED)
         signature = self._sign(4, state.roster.digest, reply.body())
         return Done(), msgspec.structs.replace(reply, signature=signature)
 

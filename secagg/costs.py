@@ -1,12 +1,13 @@
 """What a session costs each side, estimated before it runs.
 
     bytes     from the sizes of the messages, with ids of 8 bytes and no framing
-    client    (n + min_survivors)·verify + 2|N|·agree + 3|N|·derive + (|N|+1)·mask
-    server    5n·verify + S·mask + D·|N|·(S/n)·(agree + derive + mask)     S survivors, D dropped
+    client    (n + min_survivors)·verify + 2(|N|+1)·agree + 3|N|·derive + (|N|+1)·mask
+    server    5n·verify + S·(agree + mask) + D·|N|·(S/n)·(agree + derive + mask)
 
-|N| is the number of neighbours, `mask` the time to expand one mask over the vector and add it.
-Unit costs are measured here and now, for a fifth of a second, on one core.  Not in it: the network,
-encoding, splitting and joining shares.  Only the command line uses this; the protocol has no clock.
+S survivors, D dropped, |N| the number of neighbours, `mask` the time to expand one mask over the
+vector and add it.  Unit costs are measured here and now, for a fifth of a second, on one core.  Not
+in it: the network, encoding, splitting and joining shares.  Only the command line uses this; the
+protocol has no clock.
 """
 
 import math
@@ -20,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from secagg.keys import Binding
 from secagg.masks import SEED_BYTES, add_masks
-from secagg.messages import CIPHERTEXT_BYTES
+from secagg.messages import CIPHERTEXT_BYTES, SEALED_BYTES
 from secagg.parameters import Choice
 from secagg.params import VectorSpec
 from secagg.shamir import SHARE_BYTES
@@ -64,7 +65,7 @@ def client_bytes(choice: Choice, vector: VectorSpec) -> tuple[RoundBytes, ...]:
         RoundBytes("1 ShareKeys", signed + ciphertexts, ciphertexts + neighbours * ID_BYTES),
         RoundBytes("2 MaskedInputCollection", signed + vector.packed_bytes, n * ID_BYTES),
         RoundBytes("3 ConsistencyCheck", signed, choice.min_survivors * signed),
-        RoundBytes("4 Unmasking", signed + (neighbours + 1) * SHARE_BYTES, 0),
+        RoundBytes("4 Unmasking", signed + (neighbours + 1) * SHARE_BYTES + SEALED_BYTES, 0),
     )
 
 
@@ -72,7 +73,9 @@ def client_seconds(choice: Choice, vector: VectorSpec, unit: UnitCosts) -> float
     """CPU seconds of one client over all rounds."""
     checks = choice.n + choice.min_survivors
     per_neighbour = 2 * unit.agree + 3 * unit.derive + _mask(vector, unit)
-    return checks * unit.verify + choice.neighbours * per_neighbour + _mask(vector, unit)
+    with_server = 2 * unit.agree  # an ephemeral key, and what is sealed with it
+    pairwise = choice.neighbours * per_neighbour
+    return checks * unit.verify + pairwise + with_server + _mask(vector, unit)
 
 
 def server_seconds(choice: Choice, vector: VectorSpec, unit: UnitCosts, dropped: int) -> float:
@@ -82,7 +85,7 @@ def server_seconds(choice: Choice, vector: VectorSpec, unit: UnitCosts, dropped:
     pairwise = unit.agree + unit.derive + _mask(vector, unit)
     return (
         5 * choice.n * unit.verify
-        + survivors * (unit.derive + _mask(vector, unit))
+        + survivors * (unit.agree + unit.derive + _mask(vector, unit))
         + orphaned * pairwise
     )
 

@@ -13,7 +13,7 @@ refuse a point of large order with a small-order part added: its owner gains not
 
 from typing import Final
 
-from secagg.errors import RemoteProtocolError
+from secagg.errors import LocalProtocolError, RemoteProtocolError
 
 P: Final = 2**255 - 19
 D: Final = -121665 * pow(121666, -1, P) % P
@@ -36,6 +36,18 @@ def check_x25519(raw: bytes) -> None:
         raise RemoteProtocolError("an X25519 public key is not canonical: expected u < 2^255 - 19")
     if u in LOW_ORDER_U:
         raise RemoteProtocolError(f"an X25519 public key has low order: {raw.hex()}")
+
+
+def check_server_key(raw: bytes) -> None:
+    """LocalProtocolError unless `raw` is empty, or can be a server's X25519 public key."""
+    if type(raw) is not bytes:
+        raise LocalProtocolError(f"the server's key is {type(raw).__name__}, expected 32 bytes")
+    if not raw:
+        return
+    try:
+        check_x25519(raw)
+    except RemoteProtocolError as error:
+        raise LocalProtocolError(f"the server's key: {error}") from None
 
 
 def check_ed25519(raw: bytes) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol, Self, runtime_checkable
 
 from secagg import directory_file
-from secagg.curve import check_ed25519
+from secagg.curve import check_ed25519, check_server_key
 from secagg.errors import LocalProtocolError, RemoteProtocolError
 from secagg.keys import DIRECTORY, id_bytes, sha256
 
@@ -22,7 +22,7 @@ class UnknownClient(RemoteProtocolError, KeyError):
     """A client id that the directory does not hold; a KeyError too, so that `get` and `in` work."""
 
     def __init__(self, u: int) -> None:
-        super().__init__(f"client {u} is not in the directory", clients=(u,))
+        super().__init__(f"client {u} is not in the directory")
 
     def __str__(self) -> str:  # KeyError would print the repr
         return str(self.args[0])
@@ -52,9 +52,14 @@ class Pinned(Mapping[int, bytes]):
 
     Raises LocalProtocolError, naming the client, for an id outside [0, 2^63), for a key that
     `check_ed25519` refuses, and for one key under two ids. The mapping is copied.
+
+    server_key: the server's X25519 public key, for `Params.server_key`, where the file names it. It
+    is not in the digest: the params digest has it by itself.
     """
 
-    def __init__(self, keys: Mapping[int, bytes]) -> None:
+    def __init__(self, keys: Mapping[int, bytes], server_key: bytes = b"") -> None:
+        check_server_key(server_key)
+        self.server_key = server_key
         self._keys: dict[int, bytes] = {}
         owners: dict[bytes, int] = {}
         for u in keys:
@@ -72,8 +77,8 @@ class Pinned(Mapping[int, bytes]):
         """The key of u; RemoteProtocolError if there is none, or for a certificate beside it."""
         if certificate:
             raise RemoteProtocolError(
-                f"client {u}: a certificate of {len(certificate)} bytes, but keys are pinned",
-                clients=(u,),
+                f"in the name of client {u}: a certificate of {len(certificate)} bytes, "
+                "expected none: keys are pinned"
             )
         return self[u]
 
@@ -96,18 +101,21 @@ class Pinned(Mapping[int, bytes]):
     def load(cls, path: str | Path) -> Self:
         """Read `{"clients": {"17": "<hex or base64 key>"}}`, TOML or JSON as the suffix says.
 
+        `"server": "<key>"` may stand beside.
+
         Raises LocalProtocolError naming the file and the entry, OSError if it cannot be read.
         """
         table = directory_file.read(path, {"clients"})
         keys = directory_file.entries(path, table["clients"], 32)
         try:
-            return cls(keys)
+            return cls(keys, directory_file.server_of(path, table))
         except LocalProtocolError as error:
             raise LocalProtocolError(f"{path}: {error}") from None
 
     def save(self, path: str | Path) -> None:
         """Write what `load` reads, replacing the file in one step."""
-        directory_file.write(path, {"clients": self._keys})
+        table = {"clients": self._keys}
+        directory_file.write(path, directory_file.with_server(table, self.server_key))
 
 
 def as_directory(directory: Mapping[int, bytes] | Directory) -> Directory:

@@ -1,6 +1,7 @@
 """The text form of a directory: TOML or JSON, as the suffix of the file says.
 
     {"clients": {"17": "<key>"}}  or  {"authority": "<key>"}     in hex, or base64 with its padding
+    and in either, if a server is named, {"server": "<key>"}
 
 Reading is strict, because what can be read in two ways can be checked in one and used in the other:
 no name twice, ids in plain decimal, no unknown names. Nothing here knows what a good key is, and
@@ -22,8 +23,11 @@ from secagg.errors import LocalProtocolError
 _ID: Final = re.compile("0|[1-9][0-9]{0,18}")
 
 
+SERVER: Final = "server"
+
+
 def read(path: str | Path, *kinds: set[str]) -> dict[str, object]:
-    """The top-level table of a file, which has exactly the names of one of the `kinds`.
+    """The top-level table of a file: the names of one of the `kinds`, and `server` if it is there.
 
     Raises LocalProtocolError naming the file, OSError if it cannot be read.
     """
@@ -32,7 +36,7 @@ def read(path: str | Path, *kinds: set[str]) -> dict[str, object]:
         table = form.load(Path(path).read_text("utf-8"))
     except (ValueError, RecursionError) as error:  # of json, tomllib, utf-8, and _once
         raise LocalProtocolError(f"{path}: {error}") from None
-    if not isinstance(table, dict) or set(table) not in kinds:
+    if not isinstance(table, dict) or set(table) - {SERVER} not in kinds:
         seen = sorted(table) if isinstance(table, dict) else type(table).__name__
         expected = " or ".join(str(sorted(names)) for names in kinds)
         raise LocalProtocolError(f"{path}: expected {expected} and nothing else, found {seen}")
@@ -47,6 +51,18 @@ def entries(path: str | Path, section: object, size: int) -> dict[int, bytes]:
         if not _ID.fullmatch(name):
             raise LocalProtocolError(f"{path}: client {name!r}: an id is a plain decimal number")
     return {int(u): decode(f"{path}: client {u}", section[u], size) for u in section}
+
+
+def server_of(path: str | Path, table: Mapping[str, object]) -> bytes:
+    """The server's key in a table that `read` gave; empty where none is named."""
+    return decode(f"{path}: {SERVER}", table[SERVER], 32) if SERVER in table else b""
+
+
+def with_server(
+    table: Mapping[str, bytes | Mapping[int, bytes]], server_key: bytes
+) -> dict[str, bytes | Mapping[int, bytes]]:
+    """The table as `write` takes it, the server's key in it if there is one."""
+    return {**table, SERVER: server_key} if server_key else dict(table)
 
 
 def decode(where: str, text: object, size: int) -> bytes:

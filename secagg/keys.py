@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from secagg.errors import RemoteProtocolError
 
-VERSION = 1
+VERSION = 2
+"""Of the wire and of what is signed. Labels name the family, and all digests hold the version."""
 
 DIRECTORY = b"secagg/v1/directory"
 AUTHORITY = b"secagg/v1/authority"
@@ -28,11 +29,13 @@ ENROLMENT = b"secagg/v1/enrolment"
 PARAMS = b"secagg/v1/params"
 ROSTER = b"secagg/v1/roster"
 COMMITMENT = b"secagg/v1/commitment"
+RECEIVED = b"secagg/v1/received"
 BODY = b"secagg/v1/body"
 SIGNATURE = b"secagg/v1/signature"
 PAIRWISE_MASK = b"secagg/v1/pairwise-mask"
 SELF_MASK = b"secagg/v1/self-mask"
 SHARE_ENCRYPTION = b"secagg/v1/share-encryption"
+UNMASKING_ENCRYPTION = b"secagg/v1/unmasking-encryption"
 GRAPH = b"secagg/v1/graph"
 CLIENT_SNAPSHOT = b"secagg/v1/client-snapshot"
 SERVER_SNAPSHOT = b"secagg/v1/server-snapshot"
@@ -77,7 +80,7 @@ class Binding:
 
     @cached_property
     def _prefixes(self) -> dict[bytes, bytes]:
-        labels = PAIRWISE_MASK, SELF_MASK, SHARE_ENCRYPTION
+        labels = PAIRWISE_MASK, SELF_MASK, SHARE_ENCRYPTION, UNMASKING_ENCRYPTION
         return {label: framed(label, self.params_digest, self.roster_digest) for label in labels}
 
     def _info(self, label: bytes, *ids: int) -> bytes:
@@ -101,9 +104,23 @@ class Binding:
         """AES-128-GCM under the key of an ordered pair: a reflected ciphertext does not open."""
         return AESGCM(self._derive(shared, 16, SHARE_ENCRYPTION, sender, receiver))
 
+    def unmasking_key(self, shared: bytes, e_pk: bytes, u: int) -> tuple[AESGCM, bytes]:
+        """AES-128-GCM and its nonce for the shares of round 4 of u; e_pk is used once.
+
+        The server's key, the other half of the exchange, is in the params digest.
+        """
+        info = self._info(UNMASKING_ENCRYPTION, u) + framed(e_pk)
+        derived = HKDF(SHA256(), 16 + 12, salt=None, info=info).derive(shared)
+        return AESGCM(derived[:16]), derived[16:]
+
     def associated_data(self, sender: int, receiver: int) -> bytes:
         """What each ciphertext of round 1 authenticates besides its content."""
         return self._info(SHARE_ENCRYPTION, sender, receiver)
+
+
+def received_digest(senders: Buffer, ciphertexts: Buffer) -> bytes:
+    """What a client was given in round 2: SHA-256 of the packed sender ids and the ciphertexts."""
+    return sha256(RECEIVED, senders, ciphertexts)
 
 
 def body_digest(*parts: Buffer) -> bytes:
@@ -141,7 +158,7 @@ def verify(
         key.verify(signature, _signed(round, params_digest, roster_digest, u, body))
     except InvalidSignature:
         raise RemoteProtocolError(
-            f"client {u}: the signature of round {round} is not valid: it is of another key, or "
-            "under other parameters (session, context, directory, ...)",
-            clients=(u,),
+            f"in the name of client {u}: the signature of round {round} is not valid; expected one "
+            "by its key, under the same parameters (session, context, directory, server key, "
+            "...), in answer to what was sent"
         ) from None

@@ -23,7 +23,7 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from secagg.authority import CERTIFICATE_BYTES
-from secagg.keys import Buffer, body_digest, id_bytes
+from secagg.keys import Buffer, body_digest, id_bytes, received_digest
 from secagg.parameters import MAX_CLIENTS
 from secagg.params import MAX_VECTORS
 from secagg.shamir import SHARE_BYTES
@@ -43,6 +43,9 @@ NONCE_BYTES = 12
 PLAINTEXT_BYTES = 8 + 8 + 2 * SHARE_BYTES
 CIPHERTEXT_BYTES = NONCE_BYTES + PLAINTEXT_BYTES + 16
 """A nonce; under AES-GCM sender, receiver, share of s_sk, share of b_u; the tag."""
+
+SEALED_BYTES = 32 + 16
+"""What sealing the shares of round 4 adds: an ephemeral key and the tag."""
 
 
 UNSIGNED = bytes(64)
@@ -97,23 +100,35 @@ class ShareKeys(Authored, frozen=True, tag=2):
 
 
 class Ciphertexts(Message, frozen=True, tag=3):
-    """To u in U2: the ciphertexts addressed to it, one from each sender, ascending by sender."""
+    """To u in U2: the ciphertexts addressed to it, one from each sender, ascending by sender.
+
+    Nobody signs it. Each ciphertext authenticates itself, but who is among the senders decides
+    which masks u adds: so u signs the `digest` of what it was given, in its MaskedInput.
+    """
 
     senders: Ids
     ciphertexts: memoryview
 
+    def digest(self) -> bytes:
+        """What u was given, as it signs it in round 2."""
+        return received_digest(pack_ids(self.senders), self.ciphertexts)
+
 
 class MaskedInput(Authored, frozen=True, tag=4):
-    """Round 2: y_u, packed vector by vector, and whose ciphertexts did not open, ascending."""
+    """Round 2: y_u, packed vector by vector, and whose ciphertexts did not open, ascending.
+
+    The signature covers what u was given to mask with: the server knows what it sent, so that
+    digest does not travel, and a y_u in answer to anything else has no valid signature.
+    """
 
     round = 2
     vectors: Packed
     unopened: Ids
     signature: Signature
 
-    def body(self) -> bytes:
-        """What is signed."""
-        return body_digest(*self.vectors, pack_ids(self.unopened))
+    def body(self, received: bytes) -> bytes:
+        """What is signed; `received` is the digest of the Ciphertexts that are answered."""
+        return body_digest(received, *self.vectors, pack_ids(self.unopened))
 
 
 class Survivors(Message, frozen=True, tag=5):
@@ -142,19 +157,20 @@ class Signatures(Message, frozen=True, tag=7):
 
 
 class Unmasking(Authored, frozen=True, tag=8):
-    """Round 4: one share for each owner that u holds shares of, ascending by owner.
+    """Round 4: one share for each owner that u holds shares of, ascending by owner, sealed.
 
+    Only the server's private key opens them (`sealing.seal_for_server`).
     The share is of b_v where v is in U3 and of s_sk_v where it is not. Which one is a function of
     the one signed U3, and there is one place for it: both shares of one owner cannot be sent.
     """
 
     round = 4
-    shares: memoryview
+    sealed: memoryview
     signature: Signature
 
     def body(self) -> bytes:
         """What is signed."""
-        return body_digest(self.shares)
+        return body_digest(self.sealed)
 
 
 ClientMessage = AdvertiseKeys | ShareKeys | MaskedInput | ConsistencyCheck | Unmasking

@@ -12,6 +12,7 @@ from typing import cast
 
 import numpy as np
 
+from secagg.curve import check_server_key
 from secagg.errors import LocalProtocolError
 from secagg.graph import Complete, Graph, graph_of
 from secagg.keys import PARAMS, VERSION, framed, sha256
@@ -75,6 +76,9 @@ class Params:
         graph: `Complete()` or `Harary(k)`; the latter needs `t` and `corrupt`.
         session: the session's id; default 16 random bytes. All parties use the same, once: a retry
             is another session, and gives the server another sum.
+        server_key: the server's X25519 public key, 32 bytes, from this host's own configuration:
+            the shares of round 4 are sealed to it. `secagg.run` makes one where there is none;
+            `Client` and `Server` need it.
         context: digest of everything that influences a client's input (model, hyper-parameters...),
             computed by each client over the bytes it received.
         suite: what the masks are made of: "aes128-ctr", or "aegis128x2", which needs the extra
@@ -92,6 +96,7 @@ class Params:
     min_survivors: int
     graph: Graph
     session: bytes
+    server_key: bytes
     context: bytes
     suite: Suite
 
@@ -106,6 +111,7 @@ class Params:
         min_survivors: int | None = None,
         graph: Graph | None = None,
         session: bytes | None = None,
+        server_key: bytes = b"",
         context: bytes = b"",
         suite: Suite = DEFAULT,
     ) -> None:
@@ -123,6 +129,7 @@ class Params:
             "min_survivors": min_survivors,
             "graph": graph,
             "session": secrets.token_bytes(16) if session is None else session,
+            "server_key": server_key,
             "context": context,
             "suite": suite,
         }
@@ -145,6 +152,7 @@ class Params:
         min_roster: int | None = None,
         graph: GraphChoice = "auto",
         session: bytes | None = None,
+        server_key: bytes = b"",
         context: bytes = b"",
         suite: Suite = DEFAULT,
     ) -> "Params":
@@ -176,6 +184,7 @@ class Params:
             min_survivors=choice.min_survivors,
             graph=graph_of(choice),
             session=session,
+            server_key=server_key,
             context=context,
             suite=suite,
         )
@@ -203,7 +212,16 @@ class Params:
             )
         if type(self.session) is not bytes or type(self.context) is not bytes:
             raise LocalProtocolError("session and context are bytes")
+        check_server_key(self.server_key)
         prg_of(self.suite)  # or LocalProtocolError now: not in round 2, with keys already dealt
+
+    def need_server_key(self) -> None:
+        """LocalProtocolError without a server key: `Client` and `Server` cannot do without."""
+        if not self.server_key:
+            raise LocalProtocolError(
+                "params have no server_key: expected the server's X25519 public key, from this "
+                "host's own configuration"
+            )
 
     def digest(self, directory_digest: bytes) -> bytes:
         """SHA-256 of every field and of the directory: what signatures and derivations bind to."""
@@ -221,6 +239,7 @@ class Params:
             self.graph.describe(),
             framed(*specs),
             directory_digest,
+            self.server_key,
             self.context,
         )
 

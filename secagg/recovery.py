@@ -4,30 +4,28 @@
 
 A reconstructed b_v must open v's commitment, a reconstructed s_sk_v must give v's advertised key:
 nothing is unmasked with a secret that is merely plausible.  Where the first t shares do not combine
-to it, all shares are decoded as a Reed–Solomon code; where that cannot do it either, a few hundred
-choices of t shares are tried against the commitment.  The wrong shares are reported as disputed
-(owner, holder) pairs: either of the two may have lied, as a dealer can frame a holder.  Shares that
-were not needed are not judged.  `unmasking` removes the masks.
+to it, all shares are decoded as a Reed–Solomon code; where that cannot do it either, choices of t
+shares are tried against the commitment, as long as the session has work left for it.  The wrong
+shares are reported as disputed (owner, holder) pairs: either of the two may have lied, as a dealer
+can frame a holder.  Shares that were not needed are not judged.  `unmasking` removes the masks.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations, islice
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from numpy.typing import NDArray
 
 from secagg.errors import RemoteProtocolError
-from secagg.field import Field
 from secagg.graph import Indices
 from secagg.keys import commitment
 from secagg.reed_solomon import correct
 from secagg.roster import CheckedRoster
 from secagg.shamir import DIGITS, combine_digits, from_digits
+from secagg.share_search import Budget, search
 from secagg.tables import Flags, Neighbourhoods
 
-_MOST_TRIES = 256  # of t shares: what one bad dealer can cost, once
 _BATCH = 64  # owners combined in one product: its operands stay in the megabytes
 
 Check = Callable[[int, bytes], bool]
@@ -42,6 +40,7 @@ class ShareTable:
     shares: NDArray[np.uint16] = field(repr=False)
     received: Flags = field(repr=False)
     disputed: set[tuple[int, int]] = field(default_factory=set)
+    budget: Budget = field(default_factory=Budget)
 
     @classmethod
     def empty(cls, ids: tuple[int, ...], hoods: Neighbourhoods) -> "ShareTable":
@@ -113,46 +112,15 @@ class ShareTable:
         except RemoteProtocolError as error:
             secret, problem = None, str(error)
         if secret is None:
-            found = _search(xs, shares, t, lambda digits: _checked(owner, digits, check))
+            found = search(xs, shares, t, lambda d: _checked(owner, d, check), self.budget)
             if found is None:
                 u = self.ids[owner]
                 raise RemoteProtocolError(
-                    f"the shares that client {u} dealt: {problem}", clients=(u,)
+                    f"the shares that client {u} dealt: {problem}", about=(u,)
                 )
             secret, wrong = found
         self.disputed.update((owner, int(holder)) for holder in holders[wrong])
         return secret
-
-
-def _search(
-    xs: Field, shares: Field, t: int, confirm: Callable[[Sequence[int]], bytes | None]
-) -> tuple[bytes, Indices] | None:
-    """Beyond the radius of the code: try t shares after t shares until `confirm` knows the secret.
-
-    The commitment tells right from wrong, so that one share to spare is enough to do without one
-    wrong share. Gives the secret and the indices of the shares that do not lie with these t.
-    """
-    for kept in islice(_subsets(len(xs), t), _MOST_TRIES):
-        digits = combine_digits(xs[kept], shares[kept, None])[0]
-        secret = confirm(digits.tolist())
-        if secret is not None:
-            others = np.setdiff1d(np.arange(len(xs)), kept)
-            return secret, np.array([j for j in others if not _lies_with(xs, shares, kept, j)], int)
-    return None
-
-
-def _subsets(m: int, t: int) -> Iterator[Indices]:
-    """Subsets of t of m, each once, those first that leave out few."""
-    for spared in range(m - t + 1):
-        for left_out in combinations(range(t + spared - 1), spared):
-            yield np.delete(np.arange(t + spared), left_out)
-
-
-def _lies_with(xs: Field, shares: Field, kept: Indices, j: int) -> bool:
-    """Whether share j is on the polynomials of the kept: it can then stand in for any of them."""
-    instead = np.append(kept[1:], j)
-    one, other = (combine_digits(xs[c], shares[c, None]) for c in (kept, instead))
-    return bool((one == other).all())
 
 
 def _checked(owner: int, digits: Sequence[int], check: Check) -> bytes | None:

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from secagg.curve import check_x25519
 from secagg.directory import Directory
-from secagg.errors import RemoteProtocolError
+from secagg.errors import RemoteProtocolError, signed_by
 from secagg.keys import ROSTER, Binding, id_bytes, sha256, verify
 from secagg.messages import AdvertiseKeys, ConsistencyCheck, Roster, strictly_ascending
 from secagg.params import Params
@@ -75,10 +75,11 @@ def check_advertisement(entry: AdvertiseKeys, key: bytes, params_digest: bytes) 
         RemoteProtocolError: for a key that is not canonical or of low order, a signature by another
             key or under other parameters.
     """
-    check_x25519(entry.c_pk)
-    check_x25519(entry.s_pk)
     identity = Ed25519PublicKey.from_public_bytes(key)
     verify(identity, entry.signature, entry.round, params_digest, b"", entry.u, entry.body())
+    with signed_by(entry.u):
+        check_x25519(entry.c_pk)
+        check_x25519(entry.s_pk)
     return identity
 
 

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from secagg.errors import RemoteProtocolError
 from secagg.graph import Indices
+from secagg.keys import received_digest
 from secagg.messages import (
     CIPHERTEXT_BYTES,
+    SEALED_BYTES,
     AdvertiseKeys,
     Ciphertexts,
     ConsistencyCheck,
@@ -32,6 +34,7 @@ from secagg.messages import (
 from secagg.packing import RingVector, reduce_words, unpack
 from secagg.recovery import ShareTable, recover_mask_keys, recover_self_seeds
 from secagg.roster import CheckedRoster, check_advertisement
+from secagg.sealing import open_at_server
 from secagg.session import Aggregate, Outbox, Owners, Rostered, Session
 from secagg.shamir import SHARE_BYTES, decode_shares
 from secagg.tables import Flags, Neighbourhoods
@@ -53,13 +56,16 @@ class Advertising:
         session, n = self.session, self.session.params.n
         if len(self.answered) == n:
             raise RemoteProtocolError(f"client {message.u} is one more than n={n}")
-        new = {message.c_pk, message.s_pk}
-        if len(new) < 2 or new & self.public_keys:
-            raise RemoteProtocolError(f"client {message.u} advertises a public key a second time")
         key = session.directory.identity(message.u, message.certificate)
         if key in self.identity_keys:
             raise RemoteProtocolError(f"client {message.u} has the identity key of another client")
         identity = check_advertisement(message, key, session.params_digest)
+        new = {message.c_pk, message.s_pk}
+        if len(new) < 2 or new & self.public_keys:
+            # no sender: who saw this key on its way may have advertised it first
+            raise RemoteProtocolError(
+                f"client {message.u} advertises a public key a second time", about=(message.u,)
+            )
         self.answered[message.u], self.identities[message.u] = message, identity
         self.identity_keys.add(key)
         self.public_keys |= new
@@ -97,12 +103,12 @@ class Sharing(Rostered):
         others = self.hoods.rows[i] != i
         receivers, columns = self.hoods.rows[i, others], self.hoods.slots[i, others]
         packed = np.frombuffer(message.ciphertexts, np.uint8)
-        if len(packed) != len(receivers) * CIPHERTEXT_BYTES:
-            raise RemoteProtocolError(
-                f"client {message.u} sent {len(packed)} bytes of ciphertexts, "
-                f"expected {CIPHERTEXT_BYTES} for each of {len(receivers)} neighbours"
-            )
-        self.verify(message, message.body())
+        with self.signed(message, message.body()):
+            if len(packed) != len(receivers) * CIPHERTEXT_BYTES:
+                raise RemoteProtocolError(
+                    f"client {message.u} sent {len(packed)} bytes of ciphertexts, "
+                    f"expected {CIPHERTEXT_BYTES} for each of {len(receivers)} neighbours"
+                )
         self.relay[receivers, columns] = packed.reshape(-1, CIPHERTEXT_BYTES)
         self.answered.add(message.u)
 
@@ -116,12 +122,15 @@ class Sharing(Rostered):
         session.note_missing(self.answered, U2, 2)
         session.at_least(params.min_survivors, len(U2), f"have {params.t} holders")
         outbox: Outbox = {}
+        sent: dict[int, bytes] = {}
         for i in np.flatnonzero(in_U2).tolist():
             from_U2 = in_U2[rows[i]] & (rows[i] != i)
             sealed = self._moved_to_front(i, from_U2)
-            outbox[self.roster.ids[i]] = Ciphertexts(self.ids_at(rows[i, from_U2]), sealed)
+            senders = rows[i, from_U2]
+            outbox[self.roster.ids[i]] = Ciphertexts(self.ids_at(senders), sealed)
+            sent[self.roster.ids[i]] = received_digest(self.packed_ids_at(senders), sealed)
         held = in_U2[:, None] & in_U2[rows]
-        return Collecting.begin(session, self.roster, self.hoods, in_U2, held), outbox
+        return Collecting.begin(session, self.roster, self.hoods, in_U2, held, sent), outbox
 
     def _moved_to_front(self, i: int, columns: Flags) -> memoryview:
         """These records of row i, end to end: in place, because n² ciphertexts fit once."""
@@ -140,10 +149,14 @@ class Sharing(Rostered):
 
 @dataclass
 class Collecting(Rostered):
-    """Round 2 adds the y_u of U3; `held[i, j]`: i can hold shares of rows[i, j]."""
+    """Round 2 adds the y_u of U3; `held[i, j]`: i can hold shares of rows[i, j].
+
+    sent: for each of U2 the digest of its Ciphertexts, which its MaskedInput must be signed over.
+    """
 
     in_U2: Flags = field(repr=False)
     held: Flags = field(repr=False)
+    sent: dict[int, bytes] = field(repr=False)
     accumulator: list[RingVector] = field(repr=False)
     answered: set[int] = field(default_factory=set)
 
@@ -155,31 +168,35 @@ class Collecting(Rostered):
         hoods: Neighbourhoods,
         in_U2: Flags,
         held: Flags,
+        sent: dict[int, bytes],
     ) -> "Collecting":
         """Zero vectors, each with its tally word."""
         zeros = [np.zeros(spec.length + 1, spec.dtype) for spec in session.params.vectors]
-        return cls(session, roster, hoods, in_U2, held, zeros)
+        return cls(session, roster, hoods, in_U2, held, sent, zeros)
 
     def receive(self, message: MaskedInput) -> None:
         """Add y_u to the accumulator, and forget it."""
-        specs = self.session.params.vectors
         i = self.roster.index[message.u]
         if not self.in_U2[i]:
             raise RemoteProtocolError(f"client {message.u} is not in U2")
-        if len(message.vectors) != len(specs):
-            raise RemoteProtocolError(
-                f"client {message.u} sent {len(message.vectors)} vectors, expected {len(specs)}"
-            )
-        words = [
-            unpack(spec, spec.length + 1, raw)
-            for spec, raw in zip(specs, message.vectors, strict=True)
-        ]
-        unopened = self._columns_of(message, i)
-        self.verify(message, message.body())
+        with self.signed(message, message.body(self.sent[message.u])):
+            words = self._unpacked(message)
+            unopened = self._columns_of(message, i)
         for total, vector in zip(self.accumulator, words, strict=True):
             np.add(total, vector, out=total)
         self.held[i, unopened] = False
         self.answered.add(message.u)
+
+    def _unpacked(self, message: MaskedInput) -> list[RingVector]:
+        specs = self.session.params.vectors
+        if len(message.vectors) != len(specs):
+            raise RemoteProtocolError(
+                f"client {message.u} sent {len(message.vectors)} vectors, expected {len(specs)}"
+            )
+        return [
+            unpack(spec, spec.length + 1, raw)
+            for spec, raw in zip(specs, message.vectors, strict=True)
+        ]
 
     def _columns_of(self, message: MaskedInput, i: int) -> Indices:
         """Where the senders whose ciphertexts did not open stand in the row of i."""
@@ -266,14 +283,15 @@ class Opening(Rostered):
         if message.u not in self.U4:
             raise RemoteProtocolError(f"client {message.u} is not in U4")
         held = self.held[self.roster.index[message.u]]
-        expected = int(held.sum()) * SHARE_BYTES
-        if len(message.shares) != expected:
-            raise RemoteProtocolError(
-                f"client {message.u} sent {len(message.shares)} bytes of shares, "
-                f"expected {expected}"
-            )
-        shares = decode_shares(message.shares)
-        self.verify(message, message.body())
+        expected = int(held.sum()) * SHARE_BYTES + SEALED_BYTES
+        with self.signed(message, message.body()):
+            if len(message.sealed) != expected:
+                raise RemoteProtocolError(
+                    f"client {message.u} sent {len(message.sealed)} bytes of sealed shares, "
+                    f"expected {expected}"
+                )
+            key = self.session.private_key
+            shares = decode_shares(open_at_server(self.binding, key, message.u, message.sealed))
         self.table.add(self.roster.index[message.u], held, shares)
         self.answered.add(message.u)
 

@@ -15,6 +15,7 @@ from functools import lru_cache
 from secrets import token_bytes
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from secagg import wire
 from secagg.batches import Frames, answering
@@ -47,6 +48,7 @@ def run(
     contexts: Mapping[int, bytes] | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
+    private_key: X25519PrivateKey | None = None,
 ) -> Aggregate:
     """Play one session and return its sum.
 
@@ -61,10 +63,13 @@ def run(
         executor: where clients answer and masks are removed, in batches, if the session is large
             enough; default here. Its workers see everything. The sum is the same bit for bit.
         progress: called with (round, clients done, clients of the round) after each client.
+        private_key: the server's, of `params.server_key`; default a fresh one for a session whose
+            params have no server key.
 
     Raises:
         TooFewClients: if the drops leave too few.
-        LocalProtocolError: for inputs that do not fit `params`.
+        LocalProtocolError: for inputs that do not fit `params`; for params with a server key
+            without its private half.
         RemoteProtocolError: if shares or tally do not fit (which takes a forging link).
         Whatever the executor raises.
     """
@@ -81,8 +86,11 @@ def run(
     if signing_keys is None:
         signing_keys = {u: Ed25519PrivateKey.generate() for u in inputs}
     _check_clients(params, inputs, drop, signing_keys)
+    private_key = private_key or X25519PrivateKey.generate()
+    if not params.server_key:
+        params = replace(params, server_key=private_key.public_key().public_bytes_raw())
     directory = Pinned({u: key.public_key().public_bytes_raw() for u, key in signing_keys.items()})
-    server = Server(params, directory=directory, executor=executor)
+    server = Server(params, directory=directory, private_key=private_key, executor=executor)
     params_of = lru_cache(lambda context: replace(params, context=context))
     clients = {
         u: Client(

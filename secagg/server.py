@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from concurrent.futures import Executor
 from typing import Self
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
 from secagg import wire
 from secagg.directory import Directory, as_directory
 from secagg.errors import LocalProtocolError, RemoteProtocolError
@@ -37,9 +39,13 @@ class Server:
     Args:
         params: the session's parameters.
         directory: id → raw Ed25519 public key, the same for all parties; or an `Authority`.
+        private_key: the private half of `params.server_key`; without it nobody can open a sum.
         executor: where the masks are expanded that the last `close_round` removes, for example a
             `ProcessPoolExecutor`; default here. Its workers see the reconstructed s_sk of clients
             outside U3 and the mask seeds of the others: they must be as trusted as this process.
+
+    Raises:
+        LocalProtocolError: for params without a server key, or with that of another private key.
     """
 
     def __init__(
@@ -47,9 +53,11 @@ class Server:
         params: Params,
         *,
         directory: Directory | Mapping[int, bytes],
+        private_key: X25519PrivateKey,
         executor: Executor | None = None,
     ) -> None:
-        self._session = Session(params, as_directory(directory), executor)
+        _check_key(params, private_key)
+        self._session = Session(params, as_directory(directory), private_key, executor)
         self._round: Round | Aggregate | Failed = Advertising(self._session)
         self._outbox: Outbox = {}
 
@@ -61,6 +69,7 @@ class Server:
         params: Params,
         *,
         directory: Directory | Mapping[int, bytes],
+        private_key: X25519PrivateKey,
         executor: Executor | None = None,
     ) -> Self:
         """The server that `snapshot` was called on, its `outbox` included.
@@ -70,9 +79,10 @@ class Server:
         TooFewClients, unless it sends the same again.
 
         Raises:
-            LocalProtocolError: for a blob of another session or key, or one that was changed.
+            LocalProtocolError: for a blob of another session or key, or one that was changed; and
+                as the constructor.
         """
-        server = cls(params, directory=directory, executor=executor)
+        server = cls(params, directory=directory, private_key=private_key, executor=executor)
         server._round, server._outbox = open_server(blob, key, server._session)
         return server
 
@@ -158,3 +168,12 @@ class Server:
         if not isinstance(self._round, Aggregate):
             raise LocalProtocolError(f"there is no result: {type(self._round).__name__}")
         return self._round
+
+
+def _check_key(params: Params, private_key: X25519PrivateKey) -> None:
+    params.need_server_key()
+    if not isinstance(private_key, X25519PrivateKey):
+        seen = type(private_key).__name__
+        raise LocalProtocolError(f"the private key is a {seen}, expected an X25519PrivateKey")
+    if private_key.public_key().public_bytes_raw() != params.server_key:
+        raise LocalProtocolError("the private key is not that of params.server_key")

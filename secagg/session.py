@@ -1,14 +1,16 @@
 """What the server's rounds share: the session, the roster with its graph, and what comes out."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from secagg.directory import Directory
-from secagg.errors import LocalProtocolError, TooFewClients
+from secagg.errors import LocalProtocolError, TooFewClients, signed_by
 from secagg.graph import Indices
 from secagg.keys import Binding, verify
 from secagg.messages import ClientMessage, ServerMessage
@@ -58,6 +60,7 @@ class Session:
 
     params: Params
     directory: Directory
+    private_key: X25519PrivateKey = field(repr=False)
     executor: Executor | None = None
     missed: dict[int, int] = field(default_factory=dict)
 
@@ -69,7 +72,7 @@ class Session:
     def at_least(self, needed: int, seen: int, what: str, about: tuple[int, ...] = ()) -> None:
         """TooFewClients unless `seen` reaches `needed`."""
         if seen < needed:
-            raise TooFewClients(f"{seen} clients {what}, fewer than {needed}", clients=about)
+            raise TooFewClients(f"{seen} clients {what}, fewer than {needed}", about=about)
 
     def note_missing(self, before: Iterable[int], after: Collection[int], round: int) -> None:
         """Whoever was there before and is not now has missed this round first."""
@@ -93,6 +96,13 @@ class Rostered:
     def _ids(self) -> Indices:
         return np.array(self.roster.ids)
 
+    @contextmanager
+    def signed(self, message: ClientMessage, body: bytes) -> Iterator[None]:
+        """`verify` first; what is found wrong within is then known to be the author's."""
+        self.verify(message, body)
+        with signed_by(message.u):
+            yield
+
     def verify(self, message: ClientMessage, body: bytes) -> None:
         """RemoteProtocolError unless the author signed this body in this round and session."""
         verify(
@@ -108,6 +118,10 @@ class Rostered:
     def ids_at(self, indices: Indices) -> tuple[int, ...]:
         """Client ids of ascending roster indices: ascending as well."""
         return tuple(self._ids[indices].tolist())
+
+    def packed_ids_at(self, indices: Indices) -> bytes:
+        """The same as `messages.pack_ids` writes them."""
+        return self._ids[indices].astype("<u8").tobytes()
 
     def flags_of(self, ids: Iterable[int]) -> Flags:
         """Flags [m] over the roster."""
@@ -135,10 +149,12 @@ class Owners:
     ) -> None:
         """TooFewClients unless t holders are there for each; `holders[i, j]`: of i's secret.
 
-        It is about i only where those present would do, but what i dealt them did not open.
+        It is about i only where those present would do, and more of them than can be corrupt say
+        that what i dealt them did not open: then one of them is honest.
         """
         t, counts, could = session.params.t, holders.sum(axis=1), present.sum(axis=1)
         for i in self.of_b + self.of_s_sk:
             u = roster.ids[i]
-            about = (u,) if could[i] >= t else ()
+            complaints = int(could[i] - counts[i])
+            about = (u,) if could[i] >= t and complaints > session.params.corrupt else ()
             session.at_least(t, int(counts[i]), f"are left that hold a share of client {u}", about)

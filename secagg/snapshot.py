@@ -35,7 +35,7 @@ from secagg.roster import CheckedRoster
 from secagg.state_bytes import encode, fields_of, from_fields
 from secagg.states import Aborted, Advertised, Checked, Done, Masked, Shared, State
 
-LAYOUT = 1
+LAYOUT = 2
 """Changes whenever a state's fields do: a blob of another layout is refused, not guessed at."""
 
 RESTORED = 16

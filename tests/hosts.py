@@ -9,9 +9,10 @@ from typing import Any
 import secagg
 from secagg import wire
 from secagg.messages import ServerMessage, Unmasking, records
+from secagg.session import Rostered
 from secagg.shamir import SHARE_BYTES
 from secagg.states import Checked, Held
-from tests.party import Party
+from tests.party import SERVER_KEY, Party, shares_in
 
 KEY = bytes(range(32))
 
@@ -103,7 +104,9 @@ class Host:
 
 def restored(party: Party, blob: bytes) -> secagg.Server:
     """The party's server in a blob."""
-    return secagg.Server.restore(blob, KEY, party.params, directory=party.directory)
+    return secagg.Server.restore(
+        blob, KEY, party.params, directory=party.directory, private_key=SERVER_KEY
+    )
 
 
 class RollbackHost(Host):
@@ -148,6 +151,8 @@ class Storm:
         for u, message in (self.server.outbox or dict.fromkeys(self.party.ids)).items():
             self._exchange(u, message)
         self.server.close_round()
+        if isinstance(self.server._round, Rostered):
+            self.party.binding = self.server._round.binding
         self.fate.moment_passes()
         self.snapshots.append(self.server.snapshot(KEY))
 
@@ -183,7 +188,7 @@ class Storm:
             share
             for message in unmaskings
             if isinstance(message, Unmasking)
-            for share in records(message.shares, SHARE_BYTES)
+            for share in records(shares_in(message, self.party.binding), SHARE_BYTES)
         }
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 import secagg
 from secagg import Harary, Params, Pinned, VectorSpec, keys, masks, shamir, wire
@@ -23,6 +24,7 @@ from secagg.aegis import Aegis128X2
 from secagg.authority import Authority, issue
 from secagg.packing import pack
 from secagg.roster import CheckedRoster
+from secagg.sealing import seal_for_server
 from tests import aegis
 from tests.strategies import CounterRand
 
@@ -38,12 +40,14 @@ def pattern(count: int, start: int = 0) -> bytes:
 
 PARAMS_DIGEST, ROSTER_DIGEST, SECRET = pattern(32), pattern(32, 100), pattern(32, 200)
 U, V = 5, 2**63 - 1
+SERVER_KEY = X25519PrivateKey.from_private_bytes(pattern(32, 40))
+SERVER_PUBLIC = SERVER_KEY.public_key().public_bytes_raw()
 
 
 def derivations() -> Json:
-    """framed, SHA-256 under a label, HKDF under a label, AES-GCM of a share, a signature."""
+    """framed, SHA-256 and HKDF under a label, AES-GCM of shares in both rounds, a signature."""
     binding = keys.Binding(PARAMS_DIGEST, ROSTER_DIGEST)
-    nonce, plaintext = pattern(12), pattern(84, 50)
+    nonce, plaintext, e_sk = pattern(12), pattern(84, 50), pattern(32, 60)
     identity = Ed25519PrivateKey.from_private_bytes(pattern(32, 7))
     body = keys.body_digest(b"first part", b"", b"last part")
     both = {"u": U, "v": V, "shared": SECRET.hex()}
@@ -86,6 +90,20 @@ def derivations() -> Json:
             }
             for sender, receiver in ((U, V), (V, U))
         ],
+        "unmasking_encryption": {
+            "u": U,
+            "server_private_key": pattern(32, 40).hex(),
+            "e_sk": e_sk.hex(),
+            "shares": plaintext.hex(),
+            "sealed": bytes(
+                seal_for_server(binding, SERVER_PUBLIC, U, plaintext, lambda _: e_sk)
+            ).hex(),
+        },
+        "received": {
+            "senders": [U, V],
+            "ciphertexts": plaintext.hex(),
+            "digest": m.Ciphertexts((U, V), memoryview(plaintext)).digest().hex(),
+        },
         "body": {"parts": ["first part", "", "last part"], "digest": body.hex()},
         "signature": {
             "signing_key": pattern(32, 7).hex(),
@@ -131,6 +149,7 @@ def describe(params: Params) -> Json:
         "min_survivors": params.min_survivors,
         "graph": {"kind": type(params.graph).__name__, **asdict(params.graph)},
         "session": params.session.hex(),
+        "server_key": params.server_key.hex(),
         "context": params.context.hex(),
     }
 
@@ -140,7 +159,7 @@ def params() -> Json:
     vectors = [VectorSpec("update", 1000, 24), VectorSpec("Σ counts", 3, 64)]
     cases = [
         Params(10, vectors[:1], session=b""),
-        Params(10, vectors, session=pattern(16), context=pattern(32)),
+        Params(10, vectors, session=pattern(16), server_key=SERVER_PUBLIC, context=pattern(32)),
         Params(1000, vectors, t=140, corrupt=50, graph=Harary(154), session=b"s"),
     ]
     return {
@@ -265,39 +284,40 @@ def frames() -> Json:
         m.Survivors(tuple(range(17))),
         m.ConsistencyCheck(2**32, signature),
         m.Signatures((1, 2), (signature, bytes(64))),
-        m.Unmasking(U, memoryview(pattern(34)), signature),
+        m.Unmasking(U, memoryview(pattern(82)), signature),
     ]
     sign, bin32 = "c440" + signature.hex(), "c420" + key.hex()
     bad = [
         ("empty", ""),
-        ("no message behind the version", "01"),
+        ("no message behind the version", "02"),
         ("version 0", "009205" + "90"),
-        ("version 2", "029205" + "90"),
-        ("tag 9 is no message", "019209" + "90"),
-        ("the tag in two bytes", "0192cc05" + "90"),
-        ("one array element too few", "0191" + "05"),
-        ("one array element too many", "019305" + "90c0"),
-        ("a byte behind the message", "01920590" + "00"),
-        ("truncated", "01920592" + "01"),
-        ("the array length in three bytes", "01dc000205" + "90"),
-        ("the list length in five bytes", "019205dd00000001" + "07"),
-        ("an id in two bytes instead of one", "01920591" + "cc07"),
-        ("an id as int16 instead of uint16", "01920591" + "d1012c"),
-        ("an id as int64", "01920591" + "d3" + (300).to_bytes(8, "big").hex()),
-        ("an id as float", "01920591" + "cb4072c00000000000"),
-        ("an id that is negative", "01920591" + "ff"),
-        ("the id 2^63", "01920591" + "cf8000000000000000"),
-        ("an id that is true", "01920591" + "c3"),
-        ("the length of bytes in two bytes", "01930607" + "c50040" + signature.hex()),
-        ("bytes as a string", "01930607" + "d940" + bytes(64).hex()),
-        ("a certificate of 97 bytes", "019700" + "05" + 3 * bin32 + "c461" + "00" * 97 + sign),
-        ("a signature of 63 bytes", "01930607" + "c43f" + signature[1:].hex()),
-        ("nil for an id", "019306c0" + sign),
-        ("a map", "018105" + "90"),
-        ("only a number", "0105"),
-        ("nesting", "01" + "91" * 40),
-        ("a length that the frame does not have", "019205" + "ddffffffff"),
-        ("a survivors list inside a roster", "01920191" + "920590"),
+        ("version 1", "019205" + "90"),
+        ("version 3", "039205" + "90"),
+        ("tag 9 is no message", "029209" + "90"),
+        ("the tag in two bytes", "0292cc05" + "90"),
+        ("one array element too few", "0291" + "05"),
+        ("one array element too many", "029305" + "90c0"),
+        ("a byte behind the message", "02920590" + "00"),
+        ("truncated", "02920592" + "01"),
+        ("the array length in three bytes", "02dc000205" + "90"),
+        ("the list length in five bytes", "029205dd00000001" + "07"),
+        ("an id in two bytes instead of one", "02920591" + "cc07"),
+        ("an id as int16 instead of uint16", "02920591" + "d1012c"),
+        ("an id as int64", "02920591" + "d3" + (300).to_bytes(8, "big").hex()),
+        ("an id as float", "02920591" + "cb4072c00000000000"),
+        ("an id that is negative", "02920591" + "ff"),
+        ("the id 2^63", "02920591" + "cf8000000000000000"),
+        ("an id that is true", "02920591" + "c3"),
+        ("the length of bytes in two bytes", "02930607" + "c50040" + signature.hex()),
+        ("bytes as a string", "02930607" + "d940" + bytes(64).hex()),
+        ("a certificate of 97 bytes", "029700" + "05" + 3 * bin32 + "c461" + "00" * 97 + sign),
+        ("a signature of 63 bytes", "02930607" + "c43f" + signature[1:].hex()),
+        ("nil for an id", "029306c0" + sign),
+        ("a map", "028105" + "90"),
+        ("only a number", "0205"),
+        ("nesting", "02" + "91" * 40),
+        ("a length that the frame does not have", "029205" + "ddffffffff"),
+        ("a survivors list inside a roster", "02920191" + "920590"),
     ]
     return {
         "frames": [
@@ -312,7 +332,7 @@ def session() -> Json:
     """A whole session of three clients, one of which is gone from round 2 on.
 
     `rand` lists what was drawn, in order: in round 0 of each client c_sk, s_sk and b_u; in round 1
-    the coefficients, then a nonce for each neighbour.
+    the coefficients, then a nonce for each neighbour; in round 4 the ephemeral key.
     """
     drawn: list[str] = []
     source = CounterRand(b"secagg test vector")
@@ -328,7 +348,9 @@ def session() -> Json:
         return frame
 
     specs = [VectorSpec("x", 3, 13), VectorSpec("count", 1, 64)]
-    agreed = Params(3, specs, t=2, session=pattern(16), context=pattern(32))
+    agreed = Params(
+        3, specs, t=2, session=pattern(16), server_key=SERVER_PUBLIC, context=pattern(32)
+    )
     inputs = {
         u: {"x": np.array(x, "<u2"), "count": np.array([c], "<u8")}
         for u, x, c in ((V, [1, 2, 8191], 2**64 - 1), (U, [10, 20, 8000], 3), (0, [7, 7, 7], 7))
@@ -341,9 +363,11 @@ def session() -> Json:
         signing_keys={u: Ed25519PrivateKey.from_private_bytes(k) for u, k in signing_keys.items()},
         rand=rand,
         link=link,
+        private_key=SERVER_KEY,
     )
     return {
         "params": describe(agreed),
+        "server_private_key": pattern(32, 40).hex(),
         "signing_keys": {str(u): key.hex() for u, key in signing_keys.items()},
         "inputs": {
             str(u): {name: x.tolist() for name, x in vectors.items()}

@@ -1,25 +1,45 @@
 """A session that a test can stop between any two messages, to change one of them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 from dataclasses import replace
+from secrets import token_bytes
 from typing import Any
 
 import msgspec
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 import secagg
 from secagg.authority import issue
-from secagg.keys import sign
-from secagg.messages import AdvertiseKeys, ClientMessage, ServerMessage
+from secagg.keys import Binding, sign
+from secagg.messages import (
+    AdvertiseKeys,
+    Ciphertexts,
+    ClientMessage,
+    MaskedInput,
+    ServerMessage,
+    Unmasking,
+)
+from secagg.sealing import open_at_server, seal_for_server
+from secagg.session import Rostered
 
 SPECS = (secagg.VectorSpec("x", 3, 16),)
+SERVER_KEY = X25519PrivateKey.from_private_bytes(bytes(range(32)))
+"""The private key of every server that tests make."""
+
+SERVER_PUBLIC = SERVER_KEY.public_key().public_bytes_raw()
 
 
 def identity(seed: int) -> Ed25519PrivateKey:
     """The same key for the same seed."""
     return Ed25519PrivateKey.from_private_bytes(seed.to_bytes(32, "little"))
+
+
+def shares_in(message: Unmasking, binding: Binding) -> bytes:
+    """The shares of round 4, as the server opens them."""
+    return open_at_server(binding, SERVER_KEY, message.u, message.sealed)
 
 
 class Party:
@@ -38,6 +58,7 @@ class Party:
         **params: Any,
     ) -> None:
         params.setdefault("session", b"a party")
+        params.setdefault("server_key", SERVER_PUBLIC)
         self.ids = [10 * (i + 1) for i in range(n)]
         everybody = [10 * (i + 1) for i in range(n + outsiders)]
         self.keys = {u: identity(u) for u in everybody}
@@ -48,12 +69,15 @@ class Party:
             self.directory = secagg.Authority(ca.public_key().public_bytes_raw())
             self.certificates = {u: issue(ca, u, key) for u, key in public.items()}
         self.params = secagg.Params(params.pop("most", n), SPECS, **params)
-        self.server = secagg.Server(self.params, directory=self.directory, executor=executor)
+        self.server = secagg.Server(
+            self.params, directory=self.directory, private_key=SERVER_KEY, executor=executor
+        )
         self.inputs = {u: np.array([u, u + 1, 2**16 - u], "<u2") for u in self.ids}
         self.clients = {u: self.client(u) for u in self.ids}
         self.replies: dict[int, ClientMessage] = {}
         self.outbox: dict[int, ServerMessage] = {}
         self.round = -1
+        self.binding: Binding
 
     def client(
         self, u: int, *, store: secagg.SnapshotStore | None = None, **changes: Any
@@ -83,6 +107,8 @@ class Party:
     def close(self) -> None:
         """The server closes the round; what it sends is in `outbox`."""
         self.outbox = self.server.close_round()
+        if isinstance(self.server._round, Rostered):
+            self.binding = self.server._round.binding
 
     def after(self, round: int, *, absent: Mapping[int, int] | None = None) -> "Party":
         """Play honestly up to the close of `round`; `absent` maps a client to its first silence."""
@@ -113,8 +139,23 @@ class Party:
         digest = self.params.digest(self.directory.digest)
         roster = b"" if message.round == 0 else self.roster_digest()
         key = self.keys[message.u]
-        signature = sign(key, message.round, digest, roster, message.u, message.body())
+        signature = sign(key, message.round, digest, roster, message.u, self.body(message))
         return msgspec.structs.replace(message, signature=signature)
+
+    def body(self, message: Any) -> bytes:
+        """What its author signs: in round 2 with what it was sent."""
+        if isinstance(message, MaskedInput):
+            sent: Any = self.outbox.get(message.u, Ciphertexts((), memoryview(b"")))
+            return message.body(sent.digest())
+        body: bytes = message.body()
+        return body
+
+    def resealed(self, message: Unmasking, change: Callable[[bytes], bytes]) -> Unmasking:
+        """The shares of round 4 opened with the server's key, changed, and sealed and signed."""
+        shares = change(shares_in(message, self.binding))
+        sealed = seal_for_server(self.binding, SERVER_PUBLIC, message.u, shares, token_bytes)
+        resigned: Unmasking = self.signed(message, sealed=sealed)
+        return resigned
 
     def roster_digest(self) -> bytes:
         """The digest of the roster that the server has closed."""

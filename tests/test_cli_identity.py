@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result  # noqa: E402
 from secagg import authority, cli_identity, identity  # noqa: E402
 from secagg.authority import Authority  # noqa: E402
 from secagg.directory import Pinned  # noqa: E402
+from secagg.errors import LocalProtocolError  # noqa: E402
 
 APP = typer.Typer()
 cli_identity.register(APP)
@@ -53,6 +54,39 @@ def test_two_clients_are_pinned_and_the_directory_checked() -> None:
     assert {u: key.hex() for u, key in pinned.items()} == {17: public("17.pem"), 18: key}
     summary = f"clients.toml: 2 pinned keys, digest {pinned.digest.hex()}"
     assert said("directory", "check", "clients.toml") == summary
+
+
+def test_a_server_is_named_and_stays_named() -> None:
+    server = said("keygen", "server.pem", "--server")
+    assert identity.load_server("server.pem").public_key().public_bytes_raw().hex() == server
+    key = said("keygen", "17.pem")
+    said("enroll", "clients.toml", "17", key)
+    digest = Pinned.load("clients.toml").digest
+    assert said("directory", "server", "clients.toml", server).endswith(f", server {server}")
+    said("enroll", "clients.toml", "18", said("keygen", "18.pem"))
+    pinned = Pinned.load("clients.toml")
+    assert (len(pinned), pinned.server_key.hex()) == (2, server)
+    assert Pinned(dict(list(pinned.items())[:1])).digest == digest  # which is of the clients
+
+    Path("authority.json").write_text(f'{{"authority": "{key}"}}')
+    said("directory", "server", "authority.json", server)
+    assert authority.load("authority.json") == Authority(bytes.fromhex(key), bytes.fromhex(server))
+
+
+@pytest.mark.parametrize("key", ["00" * 32, "ff" * 32, "00"])
+def test_a_bad_server_key_is_named_nowhere(key: str) -> None:
+    said("enroll", "clients.toml", "17", said("keygen", "17.pem"))
+    assert secagg("directory", "server", "clients.toml", key).exit_code == 1
+    assert Pinned.load("clients.toml").server_key == b""
+
+
+def test_a_server_s_key_is_no_identity_nor_the_other_way_round() -> None:
+    said("keygen", "server.pem", "--server")
+    said("keygen", "17.pem")
+    with pytest.raises(LocalProtocolError, match="expected an Ed25519 key, found X25519"):
+        identity.load("server.pem")
+    with pytest.raises(LocalProtocolError, match="expected an X25519 key, found Ed25519"):
+        identity.load_server("17.pem")
 
 
 def test_an_authority_certifies_two_clients() -> None:

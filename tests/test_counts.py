@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 import secagg
-from secagg import authority, client, keys, masks, recovery, roster, unmasking
+from secagg import authority, client, keys, masks, recovery, roster, sealing, unmasking
 from tests.party import Party, identity
 
 
@@ -85,7 +85,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     monkeypatch.setattr(recovery, "combine_digits", counted_combine)
     monkeypatch.setattr(keys, "HKDF", counted_derive)
     monkeypatch.setattr(roster, "Ed25519PublicKey", CountedIdentity)
-    for module in (client, unmasking):
+    for module in (client, unmasking, sealing):
         monkeypatch.setattr(module, "X25519PrivateKey", CountedSecret)
     return seen
 
@@ -109,10 +109,12 @@ def expected(n: int, k: int, dropped: int, orphaned: int, params: secagg.Params)
     removed = survivors + orphaned
     return {
         "bytes expanded": (survivors * (k + 1) + removed) * B,
-        # each client with each neighbour by both its keys, but the dropped by one
-        "exchanges": n * k + survivors * k + orphaned,
-        # the keys of k ciphertexts sealed, of k opened, k pairwise seeds, one self seed
-        "derivations": n * k + survivors * (2 * k + 1) + removed,
+        # each client with each neighbour by both its keys, but the dropped by one; and with the
+        # server, which does as much
+        "exchanges": n * k + survivors * k + orphaned + survivors,
+        # the keys of k ciphertexts sealed, of k opened, k pairwise seeds, one self seed; and of
+        # what is sealed for the server, on both sides
+        "derivations": n * k + survivors * (2 * k + 1) + removed + 2 * survivors,
         "shares interpolated": params.t * (survivors + (dropped if orphaned else 0)),
         # rounds 0 and 1 from all, 2 to 4 from survivors; by clients the roster and the quorum
         "signatures checked": 2 * n + 3 * survivors + n * n + survivors * params.min_survivors,

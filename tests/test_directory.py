@@ -52,7 +52,7 @@ def test_an_unknown_client_is_a_peer_s_error_and_a_key_error() -> None:
         with pytest.raises(kind) as error:
             Pinned({1: KEYS[1]})[17]
         assert str(error.value) == "client 17 is not in the directory"
-    assert error.value.clients == (17,)
+    assert (error.value.sender, error.value.about) == (None, ())
 
 
 def test_a_pinned_key_is_found_without_a_certificate_and_not_beside_one() -> None:
@@ -61,7 +61,9 @@ def test_a_pinned_key_is_found_without_a_certificate_and_not_beside_one() -> Non
     with pytest.raises(RemoteProtocolError, match="client 17 is not in the directory"):
         pinned.identity(17, b"")
     for certificate in (b"\0", KEYS[1], bytes(96)):
-        with pytest.raises(RemoteProtocolError, match=r"client 1: .* but keys are pinned"):
+        with pytest.raises(
+            RemoteProtocolError, match=r"client 1: .* expected none: keys are pinned"
+        ):
             pinned.identity(1, certificate)
 
 

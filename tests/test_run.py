@@ -39,6 +39,7 @@ from secagg.packing import RingVector
 from secagg.roster import CheckedRoster
 from secagg.run import Link
 from secagg.session import Aggregate
+from tests.party import SERVER_KEY, SERVER_PUBLIC
 from tests.strategies import (
     MAX_ID,
     CounterRand,
@@ -365,13 +366,23 @@ def ring_order(N: Mapping[int, set[int]]) -> list[int]:
 
 def test_a_client_whose_neighbours_are_gone_is_left_out() -> None:
     """t = 11 of 16 neighbours and oneself: place 37 of this ring is left with 10."""
-    params = Params(54, [X], t=11, corrupt=0, graph=Harary(16), session=b"")
+    params = Params(
+        54, [X], t=11, corrupt=0, graph=Harary(16), session=b"", server_key=SERVER_PUBLIC
+    )
     clients, link = range(54), Recorder()
     inputs, keys = random_inputs(clients, params.vectors, 13), signing_keys(clients)
 
     def play_again(drop: dict[int, int]) -> Aggregate:
         rand = CounterRand(b"")  # the same roster, so the same ring
-        return secagg.run(params, inputs, drop=drop, signing_keys=keys, rand=rand, link=link)
+        return secagg.run(
+            params,
+            inputs,
+            drop=drop,
+            signing_keys=keys,
+            rand=rand,
+            link=link,
+            private_key=SERVER_KEY,
+        )
 
     assert play_again({}).dropped == {}
     N = link.closed_neighbourhoods(params.graph)
@@ -392,12 +403,24 @@ def test_a_client_whose_neighbours_are_gone_is_left_out() -> None:
 
 def test_who_is_left_out_takes_others_along() -> None:
     """k = t = 4: beside a gap of two, a client has 3 of itself and its neighbours; and so on."""
-    params = Params(13, [X], t=4, corrupt=0, graph=Harary(4), session=b"")
+    params = Params(13, [X], t=4, corrupt=0, graph=Harary(4), session=b"", server_key=SERVER_PUBLIC)
     inputs, keys = random_inputs(range(13), params.vectors, 0), signing_keys(range(13))
     first, second = Recorder(), Recorder()
-    secagg.run(params, inputs, signing_keys=keys, rand=CounterRand(b""), link=first)
+    secagg.run(
+        params,
+        inputs,
+        signing_keys=keys,
+        rand=CounterRand(b""),
+        link=first,
+        private_key=SERVER_KEY,
+    )
     ring = ring_order(first.closed_neighbourhoods(Harary(2)))
-    common = {"signing_keys": keys, "rand": CounterRand(b""), "link": second}
+    common = {
+        "signing_keys": keys,
+        "rand": CounterRand(b""),
+        "link": second,
+        "private_key": SERVER_KEY,
+    }
     with pytest.raises(TooFewClients, match=r"^0 clients have 4 holders"):
         secagg.run(params, inputs, drop={ring[0]: 1, ring[1]: 1}, **common)
     assert set(second.told()) == {1}
@@ -470,12 +493,13 @@ def transcript(seed: bytes, drop: Mapping[int, int]) -> list[tuple[int | None, i
     link = Recorder()
     clients = [30, 10, 20, 2**62, 0]
     secagg.run(
-        Params(5, [VectorSpec("x", 5, 13)], t=3, session=b"s"),
+        Params(5, [VectorSpec("x", 5, 13)], t=3, session=b"s", server_key=SERVER_PUBLIC),
         {u: np.arange(5, dtype=np.uint16) for u in clients},
         drop=drop,
         signing_keys=signing_keys(clients),
         rand=CounterRand(seed),
         link=link,
+        private_key=SERVER_KEY,
     )
     return link.frames
 

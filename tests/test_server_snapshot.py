@@ -7,7 +7,7 @@ import secagg
 from secagg import wire
 from secagg.errors import LocalProtocolError, RemoteProtocolError, TooFewClients
 from tests.hosts import KEY, Host, restored
-from tests.party import Party
+from tests.party import SERVER_KEY, Party
 
 SESSIONS = {
     "complete": {"n": 7, "t": 5},
@@ -49,8 +49,8 @@ def test_disputes_and_drops_are_kept() -> None:
     party = Party(7, t=4, corrupt=0).after(3, absent={70: 1})
     party.collect(but=[10])
     truth = party.clients[10].receive(party.outbox[10])
-    wrong = bytes([truth.shares[0] ^ 1]) + bytes(truth.shares[1:])
-    party.server.receive(10, party.signed(truth, shares=memoryview(wrong)))
+    wrong = party.resealed(truth, lambda shares: bytes([shares[0] ^ 1]) + shares[1:])
+    party.server.receive(10, wrong)
     party.server = restored(party, party.server.snapshot(KEY))
     party.close()
     again = restored(party, party.server.snapshot(KEY))
@@ -95,6 +95,8 @@ def test_a_server_blob_of_another_session_or_key_does_not_open() -> None:
         with pytest.raises(LocalProtocolError, match="does not open"):
             restored(other, blob)
     with pytest.raises(LocalProtocolError, match="does not open"):
-        secagg.Server.restore(blob, bytes(32), party.params, directory=party.directory)
+        secagg.Server.restore(
+            blob, bytes(32), party.params, directory=party.directory, private_key=SERVER_KEY
+        )
     with pytest.raises(LocalProtocolError, match="generation 1"):
         restored(party, host.disk[1])

@@ -330,11 +330,11 @@ def test_a_key_is_16_or_32_bytes(length: int) -> None:
 # The layout
 
 
-def test_states_have_the_fields_that_layout_1_was_written_with() -> None:
+def test_states_have_the_fields_that_layout_2_was_written_with() -> None:
     """If this fails, a blob of the last release would be misread: raise snapshot.LAYOUT too."""
     kinds = [*snapshot._STATES.values(), *server_snapshot._KINDS.values()]
     layout = {kind.__name__: [f.name for f in fields(kind)] for kind in kinds}
-    assert snapshot.LAYOUT == 1
+    assert snapshot.LAYOUT == 2
     assert all(map(is_dataclass, kinds))
     assert all(list(get_type_hints(kind)) == layout[kind.__name__] for kind in kinds)
     rostered = ["session", "roster", "hoods"]
@@ -348,7 +348,7 @@ def test_states_have_the_fields_that_layout_1_was_written_with() -> None:
         "Aborted": [],
         "Advertising": ["session", "answered", "identities", "identity_keys", "public_keys"],
         "Sharing": [*rostered, "relay", "answered"],
-        "Collecting": [*rostered, "in_U2", "held", "accumulator", "answered"],
+        "Collecting": [*rostered, "in_U2", "held", "sent", "accumulator", "answered"],
         "Checking": [*rostered, *summing, "answered"],
         "Opening": [*rostered, *summing, "U4", "table", "answered"],
         "Aggregate": ["vectors", "survivors", "dropped", "disputes"],

@@ -103,6 +103,18 @@ def test_derivations() -> None:
         sealed = cipher.encrypt(raw(case["nonce"]), raw(case["plaintext"]), info)
         assert sealed.hex() == case["ciphertext"]
 
+    case = known["unmasking_encryption"]
+    e_pk = public(raw(case["e_sk"]))
+    shared = exchange(raw(case["e_sk"]), public(raw(case["server_private_key"])))
+    info = framed(b"secagg/v1/unmasking-encryption", *both, le(case["u"])) + framed(e_pk)
+    derived = hkdf(shared, 28, info)
+    sealed = AESGCM(derived[:16]).encrypt(derived[16:], raw(case["shares"]), None)
+    assert (e_pk + sealed).hex() == case["sealed"]
+
+    case = known["received"]
+    senders = b"".join(map(le, case["senders"]))
+    assert labelled("received", senders, raw(case["ciphertexts"])) == case["digest"]
+
     case = known["body"]
     assert labelled("body", *(part.encode() for part in case["parts"])) == case["digest"]
 
@@ -145,7 +157,7 @@ def params_digest(
 ) -> str:
     return labelled(
         "params",
-        b"\x01",
+        b"\x02",
         b"X25519 HKDF-SHA256 AES128-GCM Ed25519 " + stream,
         raw(case["session"]),
         *(le(case[name]) for name in ("n", "t", "corrupt", "min_roster", "min_survivors")),
@@ -157,13 +169,14 @@ def params_digest(
             )
         ),
         directory_digest,
+        raw(case["server_key"]),
         raw(case["context"]),
     )
 
 
 def test_params() -> None:
     known = load("params")
-    assert known["version"] == 1
+    assert known["version"] == 2
     for case in known["cases"]:
         assert params_digest(case, raw(known["directory_digest"])) == case["digest"]
 
@@ -288,6 +301,7 @@ def test_session() -> None:
         min_roster=agreed["min_roster"],
         min_survivors=agreed["min_survivors"],
         session=raw(agreed["session"]),
+        server_key=raw(agreed["server_key"]),
         context=raw(agreed["context"]),
     )
     result = secagg.run(
@@ -303,6 +317,7 @@ def test_session() -> None:
         },
         rand=rand,
         link=link,
+        private_key=X25519PrivateKey.from_private_bytes(raw(known["server_private_key"])),
     )
     assert next(drawn, None) is None
     assert frames == known["transcript"]

@@ -34,7 +34,7 @@ from secagg.packing import RingVector, unpack
 from secagg.roster import CheckedRoster
 from secagg.shamir import SHARE_BYTES, combine, decode_shares
 from tests.attacks.steady import Steady, Stream
-from tests.party import SPECS
+from tests.party import SPECS, shares_in
 
 PRIME = 2**61 - 1
 SPEC = SPECS[0]
@@ -209,7 +209,9 @@ class Coalition(Steady):
         seen.answered = True
         owners = sorted((set(seen.U2) - set(seen.unopened)) | {u})
         x = seen.roster.index[u] + 1
-        for v, share in zip(owners, records(reply.shares, SHARE_BYTES), strict=True):
+        for v, share in zip(
+            owners, records(shares_in(reply, seen.binding), SHARE_BYTES), strict=True
+        ):
             entry = seen.entry(v)
             if v in seen.U3 or v == u:
                 self.shares.add(self.shares.b, entry.commitment, x, share)

@@ -1,16 +1,17 @@
 """Every check of the package as it stands in the source, and the package without one of them.
 
 A check is a statement that refuses: `if condition: raise ...`, or the call of a function that does
-nothing else.  A condition that is an `or` (or the `not` of an `and`, or of `a <= b <= c`) is as
-many checks as it has parts.  `checks` finds them by reading the source, so that a new one is not
-forgotten; `without` builds the function anew, that one part left out.
+nothing else, alone or as the context in which what follows is believed.  A condition that is an
+`or` (or the `not` of an `and`, or of `a <= b <= c`) is as many checks as it has parts.  `checks`
+finds them by reading the source, so that a new one is not forgotten; `without` builds the function
+anew, that one part left out.
 """
 
 import ast
 import importlib
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
@@ -18,13 +19,16 @@ from typing import Any
 import pytest
 
 MODULES = (
-    "client", "dealing", "roster", "server", "rounds", "session", "recovery", "packing", "curve",
+    "client", "sealing", "roster", "server", "rounds", "session", "recovery", "packing", "curve",
     "shamir", "wire", "params", "graph", "directory", "authority", "snapshot", "server_snapshot",
 )  # fmt: skip
+GUARDED = ("errors", "keys", "run", "batches")
+"""Modules with nothing that refuses by itself, but with guards."""
+
 CALLS = {
     "verify", "check_x25519", "check_distinct_keys", "check_holders", "at_least", "decode_shares",
     "_check_signatures", "_check_author", "_check", "check", "check_entry", "check_id",
-    "check_distinct_identities",
+    "check_distinct_identities", "signed", "check_server_key", "need_server_key", "_check_key",
 }  # fmt: skip
 OURS_TO_GET_WRONG = {  # arguments of our own caller: nobody attacks with them
     "secagg.client.Client._join",
@@ -38,6 +42,7 @@ OURS_TO_GET_WRONG = {  # arguments of our own caller: nobody attacks with them
     "secagg.directory.Pinned.load",
     "secagg.directory.as_directory",
     "secagg.authority.issue",
+    "secagg.authority.Authority.load",
     "secagg.snapshot.seal",
 }
 """Functions whose refusals are no defence against a peer."""
@@ -70,9 +75,48 @@ def remove(monkeypatch: pytest.MonkeyPatch, check: Check) -> None:
     if isinstance(statement, ast.If):
         rest = [other for other in _alternatives(statement.test) if other is not part]
         statement.test = _any(rest)
+    elif isinstance(statement, ast.With):
+        nothing = ast.parse("__import__('contextlib').nullcontext()", mode="eval").body
+        statement.items[0].context_expr = nothing
     else:
         statement.value = ast.Constant(None)  # type: ignore[attr-defined]
     replace(monkeypatch, check.where, _compiled(check.where, function))
+
+
+def guards() -> list[Check]:
+    """Each type of exception that a function of MODULES, or of GUARDED, turns into another."""
+    return [
+        Check(where, f"except {ast.unparse(kind)}")
+        for where, function in _functions((*MODULES, *GUARDED))
+        if where not in OURS_TO_GET_WRONG
+        for _, _, kind in _handled(function)
+    ]
+
+
+def unguard(monkeypatch: pytest.MonkeyPatch, guard: Check) -> None:
+    """The package in which this type of exception goes through here, until the test ends."""
+    function = dict(_functions((*MODULES, *GUARDED)))[guard.where]
+    node, handler, kind = next(
+        found for found in _handled(function) if f"except {ast.unparse(found[2])}" == guard.says
+    )
+    kinds = [k for k in _kinds(handler) if k is not kind]
+    if kinds:
+        handler.type = ast.Tuple(kinds, ast.Load())
+    else:
+        node.handlers = [ast.parse("try: pass\nexcept (): pass").body[0].handlers[0]]  # type: ignore[attr-defined]
+    replace(monkeypatch, guard.where, _compiled(guard.where, function))
+
+
+def _handled(function: ast.FunctionDef) -> Iterator[tuple[ast.Try, ast.ExceptHandler, ast.expr]]:
+    for node in ast.walk(function):
+        if isinstance(node, ast.Try):
+            for handler in node.handlers:
+                yield from ((node, handler, kind) for kind in _kinds(handler))
+
+
+def _kinds(handler: ast.ExceptHandler) -> list[ast.expr]:
+    kind = handler.type
+    return kind.elts if isinstance(kind, ast.Tuple) else [kind] if kind is not None else []
 
 
 def replace(monkeypatch: pytest.MonkeyPatch, where: str, function: Any) -> None:
@@ -87,8 +131,8 @@ def replace(monkeypatch: pytest.MonkeyPatch, where: str, function: Any) -> None:
             monkeypatch.setattr(module, name, function)
 
 
-def _functions() -> Iterator[tuple[str, ast.FunctionDef]]:
-    for name in MODULES:
+def _functions(modules: Iterable[str] = MODULES) -> Iterator[tuple[str, ast.FunctionDef]]:
+    for name in modules:
         module = importlib.import_module(f"secagg.{name}")
         tree = ast.parse(inspect.getsource(module))
         for node in tree.body:
@@ -106,11 +150,18 @@ def _parts_of(function: ast.FunctionDef) -> Iterator[tuple[ast.stmt, ast.expr, s
         if isinstance(node, ast.If) and _refuses(node):
             for part in _alternatives(node.test):
                 yield node, part, ast.unparse(part)
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            called = node.value.func
-            name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-            if name in CALLS:
-                yield node, node.value, ast.unparse(node.value)
+        elif isinstance(node, ast.Expr) and _is_check(node.value):
+            yield node, node.value, ast.unparse(node.value)
+        elif isinstance(node, ast.With) and _is_check(node.items[0].context_expr):
+            yield node, node.items[0].context_expr, ast.unparse(node.items[0].context_expr)
+
+
+def _is_check(value: ast.expr) -> bool:
+    if not isinstance(value, ast.Call):
+        return False
+    called = value.func
+    name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+    return name in CALLS
 
 
 def _refuses(node: ast.If) -> bool:
@@ -159,12 +210,17 @@ def _any(parts: list[ast.expr]) -> ast.expr:
 
 def _compiled(where: str, function: ast.FunctionDef) -> FunctionType:
     module = importlib.import_module(".".join(where.split(".")[:2]))
-    function.decorator_list = []
+    function.decorator_list = [d for d in function.decorator_list if _makes_a_context(d)]
     tree = ast.fix_missing_locations(ast.Module([function], []))
     names: dict[str, Any] = {}
     exec(compile(tree, where, "exec"), vars(module), names)
     built: FunctionType = names[function.name]
     return built
+
+
+def _makes_a_context(decorator: ast.expr) -> bool:
+    """Others are for the class or the cache, and `replace` sees to them."""
+    return ast.unparse(decorator) == "contextmanager"
 
 
 def _owner(where: str) -> tuple[Any, str]:

@@ -13,8 +13,8 @@ import secagg
 from secagg import roster as roster_module
 from secagg.errors import RemoteProtocolError, TooFewClients
 from secagg.messages import Roster
-from tests.attacks.dishonest import Coalition, Stream
-from tests.party import SPECS, Party
+from tests.attacks.dishonest import Coalition, Stream, public_key
+from tests.party import SERVER_KEY, SPECS, Party
 
 VICTIM = 30
 
@@ -31,7 +31,11 @@ def test_one_victim_with_another_model_is_a_dropout() -> None:
     """An honest server (whose model store is not) refuses it; the others are summed without it."""
     party = Party(5)
     result = secagg.run(
-        party.params, party.inputs, signing_keys=party.keys, contexts={VICTIM: b"another model"}
+        party.params,
+        party.inputs,
+        signing_keys=party.keys,
+        contexts={VICTIM: b"another model"},
+        private_key=SERVER_KEY,
     )
     assert VICTIM not in result.survivors
     assert result.sum.tolist() == party.expected(result.survivors)
@@ -42,7 +46,13 @@ def test_everybody_but_one_victim_a_zero_learning_rate() -> None:
     party = Party(5)
     zero = dict.fromkeys([u for u in party.ids if u != VICTIM], b"learning rate 0")
     with pytest.raises(TooFewClients, match="1 clients advertised keys, fewer than 4"):
-        secagg.run(party.params, party.inputs, signing_keys=party.keys, contexts=zero)
+        secagg.run(
+            party.params,
+            party.inputs,
+            signing_keys=party.keys,
+            contexts=zero,
+            private_key=SERVER_KEY,
+        )
 
 
 @pytest.mark.parametrize("misled_ones", [(VICTIM,), (10, 20, 40, 50), (10, 20)])
@@ -92,6 +102,7 @@ OTHER_PARAMS: dict[str, dict[str, Any]] = {
     "bits": {"vectors": other_vector(15)},
     "name": {"vectors": (secagg.VectorSpec("y", SPECS[0].length, 16),)},
     "session": {"session": b"another"},
+    "server_key": {"server_key": public_key(bytes(32))},
     "context": {"context": b"another"},
 }
 
@@ -102,7 +113,7 @@ def believer(party: Party, u: int, changes: dict[str, Any]) -> secagg.Client:
     kept = {
         name: getattr(old, name)
         for name in ("n", "vectors", "t", "corrupt", "min_roster", "min_survivors", "graph")
-    } | {"session": old.session, "context": old.context}
+    } | {"session": old.session, "server_key": old.server_key, "context": old.context}
     kept |= changes
     n, vectors = kept.pop("n"), kept.pop("vectors")
     vector = {spec.name: party.inputs[u].astype(spec.dtype) for spec in vectors}

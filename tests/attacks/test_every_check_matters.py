@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import secagg
@@ -43,11 +44,12 @@ from secagg.messages import (
 )
 from secagg.packing import unpack
 from secagg.roster import CheckedRoster
+from secagg.sealing import seal_for_server
 from secagg.shamir import from_digits
 from tests.attacks.dishonest import Coalition, harm, unsigned
 from tests.attacks.removed import Check, checks, remove
 from tests.attacks.removed import replace as replace_function
-from tests.attacks.steady import Steady
+from tests.attacks.steady import Steady, Stream
 from tests.attacks.test_certificates import (
     CA,
     Lie,
@@ -62,7 +64,7 @@ from tests.attacks.test_certificates import (
 from tests.attacks.test_lying_client import LIAR, STORIES, flipped
 from tests.attacks.test_lying_server import LIES, VICTIM
 from tests.hosts import Host
-from tests.party import SPECS, Party
+from tests.party import SERVER_KEY, SERVER_PUBLIC, SPECS, Party
 
 Attack = Callable[[], bool]
 PACKAGE = str(Path(secagg.__file__).parent)
@@ -372,6 +374,12 @@ def one_too_many() -> bool:
     return breaks(party)
 
 
+def a_server_with(private_key: Any) -> secagg.Server:
+    """A server that its host gave another private key than the clients seal to."""
+    party = Party(5)
+    return secagg.Server(party.params, directory=party.directory, private_key=private_key)
+
+
 def outsider() -> bool:
     party = Party(5, outsiders=1).after(0)
     party.server.receive(60, ShareKeys(60, memoryview(b""), UNSIGNED))
@@ -424,7 +432,8 @@ def bad_signature(u: int, *, absent: bool) -> bool:
 def not_in_U4() -> bool:
     """Shares of somebody who never signed U3."""
     party = Party(5).after(3, absent={LIAR: 3})
-    party.server.receive(LIAR, party.signed(Unmasking(LIAR, memoryview(bytes(170)), UNSIGNED)))
+    sealed = seal_for_server(party.binding, SERVER_PUBLIC, LIAR, bytes(170), Stream("U4"))
+    party.server.receive(LIAR, party.signed(Unmasking(LIAR, sealed, UNSIGNED)))
     return True
 
 
@@ -513,7 +522,7 @@ def a_wrong_share_is_believed() -> bool:
     party = Party(7, t=4, corrupt=0).after(3)
     party.collect(but=[10])
     truth = answer(party, 10)
-    party.server.receive(10, party.signed(truth, shares=flipped(truth.shares)))
+    party.server.receive(10, party.resealed(truth, lambda s: bytes(flipped(memoryview(s)))))
     try:
         party.close()
     except RemoteProtocolError:
@@ -629,8 +638,8 @@ ATTACKS: dict[str, Attack] = {
         client_takes("ciphertexts: a ciphertext too few")
     ),
     "client.Client._masked_input: len(senders) + 1 < t": isolated(lambda p: ()),
-    "dealing.open_shares: plaintext[:16] != id_bytes(u) + id_bytes(v)": other_ids_inside,
-    "dealing.open_shares: decode_shares(plaintext[16:])": a_digit_too_large_inside,
+    "sealing.open_shares: plaintext[:16] != id_bytes(u) + id_bytes(v)": other_ids_inside,
+    "sealing.open_shares: decode_shares(plaintext[16:])": a_digit_too_large_inside,
     "client.Client._consistency_check: not strictly_ascending(message.U3)": client_takes(
         "U3: one client twice"
     ),
@@ -693,7 +702,7 @@ ATTACKS: dict[str, Attack] = {
     "rounds.Sharing.receive: len(packed) != len(receivers) * CIPHERTEXT_BYTES": server_takes(
         "a ciphertext missing"
     ),
-    "rounds.Sharing.receive: self.verify(message, message.body())": server_takes(
+    "rounds.Sharing.receive: self.signed(message, message.body())": server_takes(
         "ciphertexts that are not signed"
     ),
     "rounds.Sharing.close: session.at_least(params.min_survivors, len(self.answered), "
@@ -701,11 +710,11 @@ ATTACKS: dict[str, Attack] = {
     "rounds.Sharing.close: session.at_least(params.min_survivors, len(U2), "
     "f'have {params.t} holders')": too_few_have_holders,
     "rounds.Collecting.receive: not self.in_U2[i]": not_in_U2,
-    "rounds.Collecting.receive: len(message.vectors) != len(specs)": server_takes(
+    "rounds.Collecting._unpacked: len(message.vectors) != len(specs)": server_takes(
         "a vector too many", and_breaks=True
     ),
-    "rounds.Collecting.receive: self.verify(message, message.body())": server_takes(
-        "a vector that is not signed", and_breaks=True
+    "rounds.Collecting.receive: self.signed(message, message.body(self.sent[message.u]))": (
+        server_takes("a vector that is not signed", and_breaks=True)
     ),
     "rounds.Collecting._columns_of: not strictly_ascending(unopened)": server_takes(
         "a complaint twice"
@@ -726,8 +735,8 @@ ATTACKS: dict[str, Attack] = {
     ),
     "rounds.Checking.close: session.at_least(needed, len(self.answered), 'signed U3')": goes_on(3),
     "rounds.Opening.receive: message.u not in self.U4": not_in_U4,
-    "rounds.Opening.receive: len(message.shares) != expected": server_takes("a share missing"),
-    "rounds.Opening.receive: self.verify(message, message.body())": server_takes(
+    "rounds.Opening.receive: len(message.sealed) != expected": server_takes("a share missing"),
+    "rounds.Opening.receive: self.signed(message, message.body())": server_takes(
         "shares that are not signed"
     ),
     "rounds.Opening.close: self.owners.check_holders(session, roster, received, received)": (
@@ -738,9 +747,39 @@ ATTACKS: dict[str, Attack] = {
     "session.Rostered.verify: verify(self.roster.identities[self.roster.index[message.u]], "
     "message.signature, message.round, self.session.params_digest, self.roster.digest, "
     "message.u, body)": server_takes("a vector that is not signed", and_breaks=True),
+    "session.Rostered.signed: self.verify(message, body)": server_takes(
+        "a vector that is not signed", and_breaks=True
+    ),
     "session.Owners.check_holders: session.at_least(t, int(counts[i]), "
     "f'are left that hold a share of client {u}', about)": (unopenable_to_all_but_one),
     "recovery.ShareTable._correct: found is None": another_commitment,
+    "sealing.open_at_server: check_x25519(e_pk)": server_takes("an ephemeral key of low order"),
+    "server._check_key: not isinstance(private_key, X25519PrivateKey)": takes(
+        lambda: a_server_with(SERVER_KEY.private_bytes_raw())
+    ),
+    "server._check_key: private_key.public_key().public_bytes_raw() != params.server_key": takes(
+        lambda: a_server_with(X25519PrivateKey.from_private_bytes(bytes(32)))
+    ),
+    "params.Params._check: check_server_key(self.server_key)": agreed(5, server_key=bytes(32)),
+    "params.Params.need_server_key: not self.server_key": says(
+        "no server_key", lambda: Party(5, server_key=b"")
+    ),
+    "curve.check_server_key: type(raw) is not bytes": agreed(
+        5, server_key=bytearray(SERVER_PUBLIC)
+    ),
+    "curve.check_server_key: check_x25519(raw)": agreed(5, server_key=bytes(32)),
+    "server.Server.__init__: _check_key(params, private_key)": takes(
+        lambda: a_server_with(X25519PrivateKey.from_private_bytes(bytes(32)))
+    ),
+    "server._check_key: params.need_server_key()": says(
+        "no server_key", lambda: Party(5, server_key=b"")
+    ),
+    "directory.Pinned.__init__: check_server_key(server_key)": takes(
+        lambda: secagg.Pinned(Party(5).directory, bytes(32))
+    ),
+    "authority.Authority.__post_init__: check_server_key(self.server_key)": takes(
+        lambda: secagg.Authority(Party(5).directory[10], bytes(32))
+    ),
     "packing.unpack: raw.nbytes != size": server_takes("a vector too long", and_breaks=True),
     "packing._unpack_general: octets[-1] >> 8 - unused": takes(padding),
     "curve.check_x25519: u >= P": client_takes("roster: a non-canonical c_pk"),
@@ -757,7 +796,7 @@ ATTACKS: dict[str, Attack] = {
     ),
     "wire.decode: view.nbytes == 0": takes(lambda: wire.decode(b"")),
     "wire.decode: view[0] != VERSION": says(
-        "version 2", lambda: wire.decode(b"\2" + wire.encode(Survivors((10,)))[1:])
+        "version 3", lambda: wire.decode(b"\3" + wire.encode(Survivors((10,)))[1:])
     ),
     "wire.decode: _encode(message) != view": takes(another_encoding),
     "params.Params.__init__: self._check(quorum)": orderly(5, 2, **too_small),
@@ -810,7 +849,7 @@ ATTACKS: dict[str, Attack] = {
         lambda: secagg.SnapshotStore(b"short", lambda blob, generation: None)
     ),
     "snapshot.unseal: len(raw) < _HEADER_BYTES": restored_from(lambda blob: b""),
-    "snapshot.unseal: raw[0] != LAYOUT": restored_from(lambda blob: b"\2" + blob[1:]),
+    "snapshot.unseal: raw[0] != LAYOUT": restored_from(lambda blob: b"\3" + blob[1:]),
     "snapshot.unseal: seen_generation != generation": says(
         "generation", restored_from(lambda blob: blob[:8] + b"\1" + blob[9:])
     ),
@@ -918,7 +957,7 @@ def digest_without_certificates(self: CheckedRoster) -> bytes:
     return sha256(ROSTER, *fields)
 
 
-IDS_INSIDE = Check("secagg.dealing.open_shares", "plaintext[:16] != id_bytes(u) + id_bytes(v)")
+IDS_INSIDE = Check("secagg.sealing.open_shares", "plaintext[:16] != id_bytes(u) + id_bytes(v)")
 ELSEWISE: dict[str, tuple[Attack, dict[str, Any]]] = {
     "a round is answered once": (answers_twice, {"secagg.client.Client._step": lenient_step}),
     "the certificates are in the roster digest": (

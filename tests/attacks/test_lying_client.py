@@ -83,15 +83,23 @@ STORIES = {
         3, "signature", lambda p, m: unsigned(m, signature=p.replies[10].signature)
     ),
     "a share missing": Story(
-        4, "bytes of shares", lambda p, m: p.signed(m, shares=m.shares[SHARE_BYTES:])
+        4, "bytes of sealed shares", lambda p, m: p.resealed(m, lambda s: s[SHARE_BYTES:])
     ),
     "a share whose digit is no field element": Story(
         4,
-        "a digit out of range",
-        lambda p, m: p.signed(m, shares=memoryview(b"\xff\xff" + bytes(m.shares)[2:])),
+"a digit out of range",
+        lambda p, m: p.resealed(m, lambda s: b"\xff\xff" + s[2:]),
     ),
     "shares that are not signed": Story(
-        4, "signature", lambda p, m: unsigned(m, shares=flipped(m.shares))
+        4,
+        "signature",
+        lambda p, m: unsigned(p.resealed(m, lambda s: bytes(len(s))), signature=m.signature),
+    ),
+    "shares that are sealed to nobody": Story(
+        4, "do not open", lambda p, m: p.signed(m, sealed=flipped(m.sealed))
+    ),
+    "an ephemeral key of low order": Story(
+        4, "low order", lambda p, m: p.signed(m, sealed=memoryview(bytes(32) + m.sealed[32:]))
     ),
 }
 
@@ -227,8 +235,7 @@ def opened(
     party.after(3)
     party.collect(but=[u, gone] if gone else [u])
     truth = party.clients[u].receive(party.outbox[u])
-    shares = memoryview(change(bytes(truth.shares)))
-    party.server.receive(u, party.signed(truth, shares=shares))
+    party.server.receive(u, party.resealed(truth, change))
     party.close()
     return party.server.result
 

@@ -14,6 +14,7 @@ import secagg
 from secagg import wire
 from secagg.errors import RemoteProtocolError, SecAggError, TooFewClients
 from tests.attacks.steady import Steady, Stream
+from tests.party import SERVER_KEY
 
 SETTINGS = settings(
     derandomize=True,
@@ -228,7 +229,12 @@ def test_through_the_link_of_run(number: int, where: int, what: str) -> None:
         return {"flip": bytes(octets), "cut": frame[: where % len(frame)], "lose": None}[what]
 
     result = secagg.run(
-        party.params, party.inputs, signing_keys=party.keys, rand=Stream("run"), link=link
+        party.params,
+        party.inputs,
+        signing_keys=party.keys,
+        rand=Stream("run"),
+        link=link,
+        private_key=SERVER_KEY,
     )
     assert len(result.survivors) >= N - 1
     assert result.sum.tolist() == party.expected(result.survivors)

@@ -42,9 +42,9 @@ from tests.attacks.test_ring_cut import (
 from tests.party import SPECS
 
 OPENED = {
-    (36, 24): [(18, 6)],
+    (36, 24): [(22, 7)],
     (78, 52): [(47, 13)],
-    (32, 23): [(21, 8)],
+    (32, 23): [(22, 8)],
     (156, 118): [],
 }
 """(k, t) → inputs summed alone, and clients dropped, where only neighbours sign.

@@ -13,7 +13,7 @@ from secagg.errors import DecodeError, RemoteProtocolError
 from secagg.messages import ServerMessage, Signatures, Survivors, Unmasking, records
 from secagg.shamir import SHARE_BYTES
 from tests.attacks.dishonest import Coalition
-from tests.party import Party
+from tests.party import Party, shares_in
 
 VICTIM = 10
 
@@ -49,7 +49,7 @@ def test_the_same_shares_leave_whoever_signed(U3: tuple[int, ...]) -> None:
         by = dict(zip(everybody.signers, everybody.signatures, strict=True))
         message = Signatures(signers, tuple(by[v] for v in signers))
         reply = party.clients[VICTIM].receive(message)
-        replies.add(bytes(reply.shares))
+        replies.add(shares_in(reply, party.seen[VICTIM].binding))
     assert len(replies) == 1
 
 
@@ -66,7 +66,8 @@ def test_one_share_an_owner_of_b_if_it_survived_and_of_s_sk_if_not(others: set[i
     held = party.clients[VICTIM]._state.held
     reply = party.clients[VICTIM].receive(party.signatures(VICTIM))
     owners = sorted([VICTIM, *held])
-    shares = dict(zip(owners, records(reply.shares, SHARE_BYTES), strict=True))
+    released = shares_in(reply, party.seen[VICTIM].binding)
+    shares = dict(zip(owners, records(released, SHARE_BYTES), strict=True))
     for owner, (s_share, b_share) in held.items():
         assert s_share != b_share
         assert shares[owner] == (b_share if owner in U3 else s_share)
@@ -90,7 +91,8 @@ def test_who_was_hidden_from_the_client_is_not_asked_about() -> None:
     for u in set(party.honest) - {20}:
         assert party.show_U3(u, set(party.ids) - {20})
     reply = party.clients[VICTIM].receive(party.signatures(VICTIM))
-    assert len(reply.shares) == SHARE_BYTES * len({VICTIM, 30, 40, 50})  # nor the corrupt's garbage
+    shares = shares_in(reply, party.seen[VICTIM].binding)
+    assert len(shares) == SHARE_BYTES * len({VICTIM, 30, 40, 50})  # nor the corrupt's garbage
 
 
 def test_two_lists_have_no_encoding() -> None:
@@ -122,7 +124,7 @@ def test_the_server_takes_one_share_an_owner() -> None:
     party = Party(5).after(3)
     party.collect(but=[50])
     truth = party.clients[50].receive(party.outbox[50])
-    both = party.signed(truth, shares=memoryview(bytes(truth.shares) * 2))
+    both = party.resealed(truth, lambda shares: shares * 2)
     assert isinstance(both, Unmasking)
-    with pytest.raises(RemoteProtocolError, match="340 bytes of shares, expected 170"):
+    with pytest.raises(RemoteProtocolError, match="388 bytes of sealed shares, expected 218"):
         party.server.receive(50, both)

@@ -20,16 +20,19 @@ from numpy.typing import NDArray
 import secagg
 from secagg import client as client_module
 from secagg import masks, wire
+from secagg.keys import Binding
 from secagg.messages import (
     CIPHERTEXT_BYTES,
     AdvertiseKeys,
     ClientMessage,
     MaskedInput,
+    Roster,
     ShareKeys,
     Unmasking,
 )
+from secagg.roster import CheckedRoster
 from tests.attacks.steady import Stream
-from tests.party import identity
+from tests.party import SERVER_KEY, SERVER_PUBLIC, identity, shares_in
 
 N, LENGTH, SESSIONS = 5, 24, 60
 DROP = {50: 2, 40: 4}
@@ -75,17 +78,31 @@ def transcript(inputs: Callable[[int], Inputs], world: str, *, sound: bool = Tru
     """
     fields: dict[str, list[bytes]] = defaultdict(list)
     keys = {u: identity(u) for u in IDS}
-    params = secagg.Params(N, SPECS, t=3, corrupt=0, session=b"simulator")
+    params = secagg.Params(N, SPECS, t=3, corrupt=0, session=b"simulator", server_key=SERVER_PUBLIC)
+    directory = secagg.Pinned({u: keys[u].public_key().public_bytes_raw() for u in IDS})
+    digest = params.digest(directory.digest)
+    bindings: list[Binding] = []
 
     def link(sender: int | None, receiver: int | None, frame: bytes) -> bytes:
+        message = wire.decode(frame)
+        if isinstance(message, Roster):
+            bindings.append(CheckedRoster(message.entries, ()).binding(digest))
         if receiver is None:
-            note(fields, wire.decode(frame))
+            note(fields, message, bindings)
         return frame
 
     for session in range(SESSIONS):
         rand, mine = Stream(world, session), inputs(session)
         try:
-            result = secagg.run(params, mine, drop=DROP, signing_keys=keys, rand=rand, link=link)
+            result = secagg.run(
+                params,
+                mine,
+                drop=DROP,
+                signing_keys=keys,
+                rand=rand,
+                link=link,
+                private_key=SERVER_KEY,
+            )
         except secagg.RemoteProtocolError:
             assert not sound
             continue
@@ -101,7 +118,7 @@ def transcript(inputs: Callable[[int], Inputs], world: str, *, sound: bool = Tru
     }
 
 
-def note(fields: dict[str, list[bytes]], message: Any) -> None:
+def note(fields: dict[str, list[bytes]], message: Any, bindings: list[Binding]) -> None:
     """Every field of a client message, and how long it is; ids are public and checked apart."""
     name, u = type(message).__name__, message.u
     fields["who"].append(u.to_bytes(8, "little"))
@@ -121,7 +138,8 @@ def note(fields: dict[str, list[bytes]], message: Any) -> None:
             fields["unopened"].append(len(message.unopened).to_bytes(8, "little"))
         case Unmasking():
             owners = IDS
-            raw = bytes(message.shares)
+            fields["sealed shares"].append(bytes(message.sealed))
+            raw = shares_in(message, bindings[-1])
             for i, owner in enumerate(owners):
                 kind = "b" if owner in SURVIVORS else "s_sk"
                 fields[f"share of {kind}"].append(raw[34 * i : 34 * (i + 1)])
@@ -176,7 +194,7 @@ def numbers(rows: NDArray[np.uint8]) -> NDArray[np.float64]:
 PUBLIC = ("who", "frame size", "unopened", "sum narrow", "sum wide")
 MASKED = (
     "c_pk", "s_pk", "commitment", "ciphertext", "masked narrow", "masked wide",
-    "share of b", "share of s_sk",
+    "share of b", "share of s_sk", "sealed shares",
     *(f"signature of {m.__name__}" for m in get_args(ClientMessage)),
 )  # fmt: skip
 
