@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,8 +51,10 @@ class Session:
         self._left, self._bit = changed, bit
         keys = {u: Ed25519PrivateKey.from_private_bytes(KEY[:-1] + bytes([u])) for u in range(4)}
         directory = {u: key.public_key().public_bytes_raw() for u, key in keys.items()}
-        params = secagg.Params(4, SPECS, session=b"private")
-        self.server = secagg.Server(params, directory=directory)
+        private = X25519PrivateKey.from_private_bytes(KEY)
+        public = private.public_key().public_bytes_raw()
+        params = secagg.Params(4, SPECS, session=b"private", server_key=public)
+        self.server = secagg.Server(params, directory=directory, private_key=private)
         drawn = iter(range(10**6))
         self.clients = {
             u: secagg.Client(
@@ -147,7 +150,8 @@ CALLS = {
 def client(vectors: Any) -> secagg.Client:
     key = Ed25519PrivateKey.from_private_bytes(KEY)
     directory = {0: key.public_key().public_bytes_raw()}
-    params = secagg.Params(4, SPECS)
+    public = X25519PrivateKey.from_private_bytes(KEY).public_key().public_bytes_raw()
+    params = secagg.Params(4, SPECS, server_key=public)
     return secagg.Client(0, params, vectors, signing_key=key, directory=directory)
 
 
