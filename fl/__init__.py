@@ -34,8 +34,10 @@ if TYPE_CHECKING:
         CheckpointError,
         DataError,
         FLError,
+        ImplausibleSum,
         MetricError,
         ModelError,
+        SumWarning,
     )
     from fl.evaluation import build_fed_eval
     from fl.fedavg import build_unweighted_fed_avg, build_weighted_fed_avg
@@ -59,6 +61,7 @@ __all__ = [
     "FLError",
     "FineTune",
     "Histogram",
+    "ImplausibleSum",
     "KMeansState",
     "MetricError",
     "ModelError",
@@ -68,6 +71,7 @@ __all__ = [
     "SecAggError",
     "SecureSum",
     "ServerState",
+    "SumWarning",
     "TooFewClients",
     "Yogi",
     "build_fed_eval",
@@ -102,8 +106,10 @@ _HOME = {
         "CheckpointError",
         "DataError",
         "FLError",
+        "ImplausibleSum",
         "MetricError",
         "ModelError",
+        "SumWarning",
     ),
     "fl.evaluation": ("build_fed_eval",),
     "fl.fedavg": ("build_unweighted_fed_avg", "build_weighted_fed_avg"),

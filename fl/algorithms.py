@@ -26,6 +26,7 @@ class Algorithm:
     server_options: for that class. server_rate: its learning rate where none is given.
     takes: arguments of the builder that only this algorithm has.
     local: whether clients have an optimizer, epochs and shuffling of their own.
+    clip: the largest coordinate of an update where none is given; None sums exactly.
     """
 
     summary: str
@@ -35,6 +36,7 @@ class Algorithm:
     server_rate: float = 1.0
     takes: tuple[str, ...] = ()
     local: bool = True
+    clip: float | None = 4.0
 
 
 _ADAPTIVE = {"beta_1": 0.9, "beta_2": 0.99, "epsilon": 1e-3}  # Reddi et al. 2021
@@ -45,7 +47,11 @@ ALGORITHMS: dict[str, Algorithm] = {
         "federated averaging, every client alike", builder="fl.fedavg:build_unweighted_fed_avg"
     ),
     "fedsgd": Algorithm(
-        "one step on the gradient of all", "fl.fedsgd:build_fed_sgd", server_rate=0.1, local=False
+        "one step on the gradient of all",
+        "fl.fedsgd:build_fed_sgd",
+        server_rate=0.1,
+        local=False,
+        clip=None,
     ),
     "fedprox": Algorithm(
         "drawn back to the round's weights",
@@ -83,9 +89,7 @@ def build(
     **options: Any,
 ) -> FedAvg:
     """A process of the algorithm. extra: arguments that some algorithms take. Raises ModelError."""
-    if name not in ALGORITHMS:
-        raise ModelError(f"unknown algorithm {name!r}: {', '.join(ALGORITHMS)} expected")
-    algorithm = ALGORITHMS[name]
+    algorithm = _algorithm(name)
     rate = algorithm.server_rate if server_rate is None else server_rate
     given: dict[str, Any] = {key: extra[key] for key in algorithm.takes}
     if algorithm.local:
@@ -99,6 +103,17 @@ def build(
         **options,
     )
     return process
+
+
+def clip_of(name: str) -> float | None:
+    """An algorithm's `clip`. Raises ModelError."""
+    return _algorithm(name).clip
+
+
+def _algorithm(name: str) -> Algorithm:
+    if name not in ALGORITHMS:
+        raise ModelError(f"unknown algorithm {name!r}: {', '.join(ALGORITHMS)} expected")
+    return ALGORITHMS[name]
 
 
 _LOCAL = ("batch_size", "epochs", "shuffle")

@@ -5,7 +5,8 @@
     secure_weighted_mean   Σ wᵤ·(local mean) / Σ wᵤ
 
 A client holds a number, or values of which the first axis counts; it reduces them itself and
-submits the result. The server learns what is returned, counts of the sessions included, and
+submits the result, without rounding it: an answer is rounded once, at the end, unless the caller's
+aggregator has a step. The server learns what is returned, counts of the sessions included, and
 nothing of one client. An answer is within its error bound or there is none: values that the sum
 cannot hold are an error. Nothing here is noisy, so exact answers about few clients tell much.
 """
@@ -17,19 +18,24 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fl.contribution import Aggregated, Aggregator, Contribution, Session, check_dropouts
-from fl.errors import AggregationError, DataError
-from fl.sums import SecureSum, chosen_sum
+from fl.contribution import (
+    Aggregated,
+    Aggregator,
+    Contribution,
+    Metric,
+    Session,
+    check_dropouts,
+)
+from fl.errors import AggregationError, DataError, ImplausibleSum
+from fl.sums import MAX_WEIGHT, SecureSum, chosen_sum
 
 _LABEL = b"secagg/v1/fl-analytics"
-
-CLIP = 2.0**20
-"""Where no aggregator is given, a local sum or mean has at most this magnitude."""
 
 Values = NDArray[np.float64]
 Dropouts = Mapping[int, int] | None
@@ -70,16 +76,17 @@ def secure_sum(
     """The sum of all values of all clients.
 
     values: for each client a number, or an array whose first axis counts its values.
-    aggregator: None is `fl.SecureSum(clip=2**20, bits=64)`.
+    aggregator: None is `fl.SecureSum(clip=None, max_weight=2**29)`, without a range or a step.
     dropouts: client index -> the protocol round (0..4) from which that client is gone.
 
     Raises DataError for values that are not numbers or have different shapes, AggregationError for
-    local sums beyond the aggregator's clip or not finite, secagg.TooFewClients.
+    local sums beyond the aggregator's clip, beyond the range of float32 or not finite,
+    ImplausibleSum for a sum that no honest clients give, secagg.TooFewClients.
     """
-    local = [array.sum(axis=0) for array in _read(values)]
+    arrays = _read(values)
+    local = [_exact_sums(array) for array in arrays]
     total = _sum_up({"query": "sum"}, local, [1] * len(local), aggregator, dropouts)
-    # error_bound is that of the mean; float64 rounds the sum itself.
-    return _answer(total.total, total.error_bound * total.weight, local[0].shape, total)
+    return _answer(total.total, total.rounding, arrays[0].shape[1:], total)
 
 
 def secure_mean(
@@ -92,9 +99,10 @@ def secure_mean(
 
     Arguments and errors are those of `secure_sum`, for local means.
     """
-    local = [array.mean(axis=0) for array in _read(values)]
+    arrays = _read(values)
+    local = [_exact_sums(array) / len(array) for array in arrays]
     total = _sum_up({"query": "mean"}, local, [1] * len(local), aggregator, dropouts)
-    return _answer(total.mean, total.error_bound, local[0].shape, total)
+    return _answer(total.mean, total.rounding / total.weight, arrays[0].shape[1:], total)
 
 
 def secure_weighted_mean(
@@ -107,7 +115,7 @@ def secure_weighted_mean(
     """The mean of the clients' own means, client u counting wᵤ times.
 
     weights: whole numbers of at least 0; None is the number of a client's values, which gives the
-        mean of all values. The largest must not exceed the aggregator's `max_weight`.
+        mean of all values. None may exceed the aggregator's `max_weight`.
 
     Other arguments and errors are those of `secure_sum`, for local means; AggregationError also for
     weights that sum to zero.
@@ -117,11 +125,11 @@ def secure_weighted_mean(
         weights = [len(array) for array in arrays]
     if len(weights) != len(arrays):
         raise AggregationError(f"{len(weights)} weights for {len(arrays)} clients")
-    local = [array.mean(axis=0) for array in arrays]
+    local = [_exact_sums(array) / len(array) for array in arrays]
     total = _sum_up({"query": "weighted mean"}, local, weights, aggregator, dropouts, weighted=True)
     if total.weight == 0:
         raise AggregationError("the weights sum to zero: there is no mean")
-    return _answer(total.mean, total.error_bound, local[0].shape, total)
+    return _answer(total.mean, total.rounding / total.weight, arrays[0].shape[1:], total)
 
 
 def secure_histogram(
@@ -178,6 +186,8 @@ def secure_quantile(
         counts = [_at_most(a, bounds) for a in arrays]
         total = _count({"query": "at most", "bounds": bounds}, counts, aggregator, dropouts)
         *within, size = (round(number) for number in total.metrics)
+        if max(within) > size:
+            raise ImplausibleSum(f"{max(within)} of {size} values: at most all of them expected")
         # The rounding takes back what binary fractions add: 0.55 of 100 is 55 values, not 56.
         return [count >= round(q * size, 9) for count in within], total
 
@@ -197,10 +207,9 @@ def _read(values: Sequence[ArrayLike], *, alike: bool = True) -> list[Values]:
     """float64[values of the client, ...] for every client; `alike`: all values of one shape."""
     arrays: list[Values] = []
     for client, given in enumerate(values):
-        try:
-            array = np.atleast_1d(np.asarray(given, np.float64))
-        except (TypeError, ValueError) as error:
-            raise DataError(f"client {client}: not an array of numbers: {error}") from error
+        array = _numbers(given)
+        if array is None:
+            raise DataError(f"client {client}: not an array of numbers")
         if len(array) == 0:
             raise DataError(f"client {client}: no values, at least one expected")
         if alike and arrays and array.shape[1:] != arrays[0].shape[1:]:
@@ -210,6 +219,30 @@ def _read(values: Sequence[ArrayLike], *, alike: bool = True) -> list[Values]:
             )
         arrays.append(array)
     return arrays
+
+
+def _numbers(given: ArrayLike) -> Values | None:
+    """None for what is no array of numbers: the error of numpy quotes what it could not read."""
+    try:
+        return np.atleast_1d(np.asarray(given, np.float64))
+    except (TypeError, ValueError):
+        return None
+
+
+def _exact_sums(array: Values) -> NDArray[Any]:
+    """The sum of all values of each coordinate, an object array of Fractions (NaN: not finite)."""
+    columns = array.reshape(len(array), -1).T
+    return np.array([_exact_sum(column) for column in columns] + [None], object)[:-1]
+
+
+def _exact_sum(column: Values) -> Fraction | float:
+    if not np.isfinite(column).all():
+        return math.nan
+    mantissas, exponents = np.frexp(column)
+    whole, total = np.ldexp(mantissas, 53).astype(np.int64), Fraction(0)
+    for exponent in np.unique(exponents).tolist():
+        total += sum(whole[exponents == exponent].tolist()) * Fraction(2) ** (exponent - 53)
+    return total
 
 
 def _edges(edges: ArrayLike) -> Values:
@@ -242,7 +275,7 @@ def _nan_of(array: Values) -> float:
 
 def _sum_up(
     query: Mapping[str, Any],
-    local: Sequence[Values],
+    local: Sequence[NDArray[Any]],
     weights: Sequence[int],
     aggregator: Aggregator | None,
     dropouts: Dropouts,
@@ -251,8 +284,8 @@ def _sum_up(
 ) -> Aggregated:
     """One session over each client's own numbers."""
     given = zip(local, weights, strict=True)
-    contributions = [Contribution(np.ravel(numbers), w, np.zeros(1)) for numbers, w in given]
-    chosen = chosen_sum(aggregator, SecureSum(clip=CLIP, bits=64))
+    contributions = [Contribution(numbers, weight, np.zeros(0)) for numbers, weight in given]
+    chosen = chosen_sum(aggregator, SecureSum(clip=None, max_weight=MAX_WEIGHT))
     return _session(query, contributions, chosen, dropouts, weighted=weighted)
 
 
@@ -281,10 +314,18 @@ def _session(
     gone = check_dropouts(dropouts or {}, n)
     # What a client was asked is its context: nobody sums up the answers to two questions.
     context = hashlib.sha256(_LABEL + json.dumps(query, sort_keys=True).encode()).digest()
-    session = Session(0, 0, [context] * n, gone, weighted)
+    counts = (Metric("counts", contributions[0].metrics.size, math.inf),)
+    session = Session(0, 0, [context] * n, gone, weighted, metrics=counts)
     total = aggregator.aggregate(contributions, session)
-    if total.non_finite:
-        raise AggregationError(f"{total.non_finite} clients have values that cannot be summed up")
+    failed = total.non_finite + total.failed["counts"]
+    if failed:
+        raise AggregationError(f"{failed} clients have values that cannot be summed up")
+    if total.bad_weights:
+        raise AggregationError(
+            f"{total.bad_weights} clients have a weight that the aggregator does not take: whole "
+            "numbers up to its max_weight expected, with fl.SecureSum(clip=None, max_weight=2**29) "
+            "up to 2**29"
+        )
     if total.clipped:
         raise AggregationError(
             f"{total.clipped} numbers are beyond the clip of the aggregator: give one that holds "
@@ -294,7 +335,7 @@ def _session(
 
 
 def _answer(value: Values, bound: float, shape: tuple[int, ...], total: Aggregated) -> Answer:
-    # Besides the rounding to steps, that of float64.
-    exact = bound + float(np.spacing(np.abs(value)).max(initial=0.0))
+    # Besides the rounding to steps, that of float64: of the sum, and of what it is divided by.
+    exact = bound + 2 * float(np.spacing(np.abs(value)).max(initial=0.0))
     shaped = value.reshape(shape)
     return Answer(float(shaped) if shape == () else shaped, exact, total.report())

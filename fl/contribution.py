@@ -1,60 +1,139 @@
 """What goes into a sum and what comes out: contributions, what is submitted of them, the result.
 
-    submitted = (Δ, w, m) where all is finite and m fits the fixed point, else zeros and a count
+    submitted = (Δ, s, w, m), zeros and a count in place of what cannot be summed
 
-A client that cannot be summed submits zero with weight zero and counts itself: dropping out instead
-would tell the server a property of its data. This module does not sum.
+A client whose update or weight cannot be summed submits zero with weight zero and counts itself;
+one of whose metrics cannot be summed submits zero for that metric and counts itself there. Dropping
+out instead would tell the server a property of its data. This module does not sum.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fl.errors import AggregationError
+from fl.errors import AggregationError, SumWarning
 
 Sums = NDArray[np.float64]
+Numbers = NDArray[Any]
 State = tuple[NDArray[Any], ...]
 
-METRIC_SCALE = 2.0**24
-"""Metric sums travel as whole multiples of 2^-24 in 64 bits."""
+LARGEST = float(np.finfo(np.float32).max)
+"""A number beyond it is as good as infinite: float32 does not have it."""
+
+CLIPPED = 1e-3
+"""Where more than this part of all coordinates is clipped, a round warns."""
+
+_STACK = 3  # a warning points at whoever asked for the round, not at this package
 
 
-def metric_limit(n: int) -> float:
-    """The largest metric state of one client whose sum over n clients fits the fixed point."""
-    return float(2**38 // n)
+def nothing() -> Numbers:
+    """No numbers."""
+    return np.zeros(0, np.float32)
+
+
+class Metric(NamedTuple):
+    """A metric as a sum sees it: some numbers that stand together, under a name.
+
+    most: None for floats; otherwise they are counts, whole numbers in 0..most of each client.
+    """
+
+    name: str
+    size: int
+    most: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Contribution:
-    """What one client's work comes to: never seen outside that client, except in simulation."""
+    """What one client's work comes to: never seen outside that client, except in simulation.
 
-    delta: NDArray[np.floating[Any]] = field(repr=False)
-    weight: int
+    delta: changes of trained weights, float[d], summed within a range and to a step.
+    statistics: of what is no trained weight, float[s], or an object array of Fractions, summed
+        exactly. weight: both count so often. metrics: float64[m], summed exactly, without a weight.
+    """
+
+    delta: Numbers = field(repr=False)
+    weight: int = field(repr=False)
     metrics: Sums = field(repr=False)
+    statistics: Numbers = field(default_factory=nothing, repr=False)
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """How many numbers: d, s, m."""
+        return self.delta.size, self.statistics.size, self.metrics.size
 
 
 @dataclass(frozen=True, eq=False)
 class Submission:
-    """What a client submits: its contribution, or zeros and a count of one in `non_finite`."""
+    """What a client submits: numbers that are finite in float32, and counts of 0 or 1.
 
-    delta: NDArray[np.floating[Any]]
-    weight: int
-    metrics: Sums
-    non_finite: int
+    non_finite, bad_weight, empty: why all of it is zero, weight and metrics included.
+    failed: for each metric, whether it is zero because it is not finite, or no count.
+    """
+
+    delta: Numbers = field(repr=False)
+    statistics: Numbers = field(repr=False)
+    weight: int = field(repr=False)
+    metrics: Sums = field(repr=False)
+    non_finite: int = field(default=0, repr=False)
+    bad_weight: int = field(default=0, repr=False)
+    empty: int = field(default=0, repr=False)
+    failed: tuple[int, ...] = field(default=(), repr=False)
 
     @classmethod
-    def of(cls, contribution: Contribution, n: int) -> Submission:
-        """The submission of one of n clients."""
-        delta, metrics = contribution.delta, contribution.metrics
-        # NaN compares false, so this is also the check that metrics are finite.
-        if np.isfinite(delta).all() and (np.abs(metrics) <= metric_limit(n)).all():
-            return cls(delta, contribution.weight, metrics, 0)
-        return cls(np.zeros_like(delta), 0, np.zeros_like(metrics), 1)
+    def of(
+        cls, contribution: Contribution, metrics: Sequence[Metric], max_weight: float
+    ) -> Submission:
+        """The submission of one client. metrics: what `contribution.metrics` consists of."""
+        given, weight = contribution, contribution.weight
+        fits = isinstance(weight, int | np.integer) and 0 <= weight <= max_weight
+        finite = _finite(given.delta) and _finite(given.statistics)
+        if not (finite and fits and weight > 0):
+            return cls(
+                np.zeros_like(given.delta),
+                np.zeros_like(given.statistics),
+                0,
+                np.zeros_like(given.metrics),
+                non_finite=int(not finite),
+                bad_weight=int(finite and not fits),
+                empty=int(finite and fits),
+                failed=(0,) * len(metrics),
+            )
+        numbers, failed = given.metrics.copy(), []
+        for metric, part in zip(metrics, parts(metrics), strict=True):
+            summed = _finite(numbers[part]) and _counts(numbers[part], metric.most)
+            failed.append(int(not summed))
+            if not summed:
+                numbers[part] = 0
+        return cls(given.delta, given.statistics, int(weight), numbers, failed=tuple(failed))
+
+
+def parts(metrics: Sequence[Metric]) -> list[slice]:
+    """Where each metric's numbers stand."""
+    ends = np.cumsum([metric.size for metric in metrics]).tolist()
+    return [slice(end - metric.size, end) for metric, end in zip(metrics, ends, strict=True)]
+
+
+def whole(metrics: Sequence[Metric]) -> NDArray[np.bool_]:
+    """bool[m], which numbers are counts."""
+    kinds = np.array([metric.most is not None for metric in metrics], np.bool_)
+    return np.repeat(kinds, [metric.size for metric in metrics])
+
+
+def _finite(numbers: Numbers) -> bool:
+    with np.errstate(invalid="ignore"):  # numpy warns of NaN among objects
+        return bool((np.abs(numbers) <= LARGEST).all())  # NaN compares false
+
+
+def _counts(numbers: Sums, most: float | None) -> bool:
+    if most is None:
+        return True
+    return bool(((numbers >= 0) & (numbers <= most) & (numbers == np.floor(numbers))).all())
 
 
 @dataclass(frozen=True)
@@ -65,6 +144,7 @@ class Session:
     dropouts: client -> the protocol round (0..4) from which it is gone.
     weighted: False promises that every weight is 1, which buys a finer quantisation step.
     state: what the aggregator carries from round to round; empty for one that carries nothing.
+    metrics: what the metrics of a contribution consist of; empty for one metric of that name.
     """
 
     round: int
@@ -73,14 +153,36 @@ class Session:
     dropouts: Mapping[int, int] = field(default_factory=dict)
     weighted: bool = True
     state: State = ()
+    metrics: tuple[Metric, ...] = ()
+
+    def metrics_of(self, contributions: Sequence[Contribution]) -> tuple[Metric, ...]:
+        """`metrics`, of as many numbers as all contributions have.
+
+        Raises AggregationError where they have others, or are not alike.
+        """
+        first = contributions[0].sizes
+        metrics = self.metrics or (Metric("metrics", first[2]),)
+        expected = (*first[:2], sum(metric.size for metric in metrics))
+        for contribution in contributions:
+            if contribution.sizes != expected:
+                raise AggregationError(
+                    f"an update, statistics and metrics of {contribution.sizes} numbers: "
+                    f"{expected} expected"
+                )
+        return metrics
 
 
 @dataclass(frozen=True, eq=False)
 class Aggregated:
     """The sums over the survivors, and what the session cost.
 
-    total: float64[d], Σ w·Δ; weight: Σ w; metrics: float64[m].
-    error_bound: the most by which a coordinate of `mean` can be wrong, where `clipped` is 0.
+    total: float64[d + s], Σ w·(Δ ‖ s); weight: Σ w; metrics: float64[m], NaN where a metric of
+        floats comes from nobody.
+    clipped, clipped_fraction: coordinates of Δ, and which part of all of them.
+    non_finite, bad_weights, empty: how many survivors count for nothing because of their update,
+        their weight, or because they have no examples. failed: metric -> how many of the others
+        are not in it.
+    rounding: the most by which a coordinate of `total` can be wrong without clipping.
     bytes_up, bytes_down: the protocol's bytes, mean over clients.
     state: the aggregator's, after this sum. extra: what it reports besides.
     """
@@ -94,8 +196,12 @@ class Aggregated:
     dropped: list[dict[str, Any]]
     threshold: int
     clipped: int
+    clipped_fraction: float
     non_finite: int
-    error_bound: float
+    bad_weights: int
+    empty: int
+    failed: Mapping[str, int]
+    rounding: float
     bytes_up: int
     bytes_down: int
     seconds: float
@@ -104,16 +210,47 @@ class Aggregated:
 
     @property
     def mean(self) -> Sums:
-        """float64[d], Σ w·Δ / Σ w; zero where the weights sum to zero."""
+        """float64[d + s], Σ w·(Δ ‖ s) / Σ w; zero where the weights sum to zero."""
         return self.total / self.weight if self.weight else np.zeros_like(self.total)
+
+    @property
+    def counted(self) -> int:
+        """How many survivors count for something."""
+        return len(self.survivors) - self.non_finite - self.bad_weights - self.empty
+
+    @property
+    def error_bound(self) -> float | None:
+        """The most by which a coordinate of `mean` can be wrong; None where any was clipped."""
+        if self.clipped:
+            return None
+        return self.rounding / self.weight if self.weight else 0.0
 
     def report(self) -> dict[str, Any]:
         """The public part as a plain dict."""
         names = [
             *("kind", "clients", "survivors", "dropped", "threshold", "clipped"),
-            *("error_bound", "bytes_up", "bytes_down"),
+            *("clipped_fraction", "error_bound", "bad_weights", "bytes_up", "bytes_down"),
         ]
-        return {**{name: getattr(self, name) for name in names}, **self.extra}
+        told = {name: getattr(self, name) for name in names}
+        non_finite = {"update": self.non_finite, **self.failed}
+        return {**told, "without_examples": self.empty, "non_finite": non_finite, **self.extra}
+
+    def warn(self) -> None:
+        """Warn of what is in the sum otherwise than clients had it, where a setting is to blame."""
+        if self.clipped_fraction > CLIPPED:
+            warnings.warn(
+                f"{self.clipped_fraction:.2%} of the coordinates of updates were clipped: the mean "
+                "is not theirs. fl.SecureSum(clip=...) has the range; clip=None needs none",
+                SumWarning,
+                stacklevel=_STACK,
+            )
+        if self.bad_weights:
+            warnings.warn(
+                f"{self.bad_weights} clients count for nothing: a weight that is a whole number in "
+                "0..max_weight expected. fl.SecureSum(max_weight=...) has the range",
+                SumWarning,
+                stacklevel=_STACK,
+            )
 
 
 class Aggregator(Protocol):

@@ -72,7 +72,9 @@ class Comparison:
     bound: float | None = None
     client: int = 0
     bits: int = 0
-    true_update: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    true_update: NDArray[np.float32] = field(
+        default_factory=lambda: np.zeros(0, np.float32), repr=False
+    )
     masked: NDArray[Any] = field(default_factory=lambda: np.zeros(0, np.uint32))
 
     def as_json(self) -> dict[str, Any]:

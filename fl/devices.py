@@ -9,7 +9,7 @@ status of a device is constant for an hour and follows from (seed, hour) alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ class Status:
     charging: bool = True
     unmetered: bool = True
     idle: bool = True
-    examples: int = 0
+    examples: int = field(default=0, repr=False)
 
 
 Condition = Callable[[Status], bool]

@@ -24,5 +24,13 @@ class AggregationError(FLError, ValueError):
     """The contributions of a round cannot be summed as asked."""
 
 
+class ImplausibleSum(AggregationError):
+    """A sum that no set of honest clients gives: somebody lied, and nothing is learned from it."""
+
+
+class SumWarning(UserWarning):
+    """Some of what clients had is not in a sum as they had it: clipped, or beyond `max_weight`."""
+
+
 class CheckpointError(FLError):
     """A checkpoint that cannot be written, or none that can be read."""

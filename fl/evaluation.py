@@ -51,6 +51,8 @@ class FedEval:
     def __call__(self, weights: ModelWeights, client_data: Sequence[Any]) -> dict[str, Any]:
         """Evaluate `weights` on the clients' data; the metrics over all examples as a plain dict.
 
+        A client's metric that is not finite is not in the sum, and is counted under its name.
+
         Raises DataError for data of the wrong form, ModelError for weights of another model, and
         what the aggregator raises.
         """
@@ -63,7 +65,8 @@ class FedEval:
             client_data, lambda client, data: self._evaluate(received[client], client, data)
         )
         evaluated = time.perf_counter()
-        session = Session(0, 0, [told.digest for told in received], weighted=False)
+        contexts = [told.digest for told in received]
+        session = Session(0, 0, contexts, weighted=False, metrics=self._loop.metrics.parts)
         total = self._aggregator.aggregate(contributions, session)
         return {
             "client_work": {"eval": self._loop.metrics.report(total.metrics)},

@@ -36,9 +36,9 @@ class Events:
         started = tf.compat.v1.SessionLog(status=tf.compat.v1.SessionLog.START)
         self._write(session_log=started, step=first)  # TensorBoard drops this round and later ones
 
-    def write(self, metrics: Mapping[str, Any], parameters: int) -> None:
-        """One round's metrics, at step `metrics["round"]`; `parameters` is an update's length."""
-        values = [_value(name, number) for name, number in scalars(metrics, parameters)]
+    def write(self, metrics: Mapping[str, Any]) -> None:
+        """One round's metrics, at step `metrics["round"]`."""
+        values = [_value(name, number) for name, number in scalars(metrics)]
         self._write(summary=tf.compat.v1.Summary(value=values), step=metrics["round"])
 
     def close(self) -> None:
@@ -74,18 +74,17 @@ def _end(path: Path, rounds: int) -> int:
     return end
 
 
-def scalars(metrics: Mapping[str, Any], parameters: int) -> Iterator[tuple[str, float]]:
+def scalars(metrics: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     """What is worth a curve: (name, value)."""
     parts = {**metrics.get("client_work", {}), "eval": metrics.get("eval", {})}
     for part, values in parts.items():
         yield from ((f"{part}/{k}", v) for k, v in values.items() if isinstance(v, int | float))
     if "aggregator" in metrics:
         seen = metrics["aggregator"]
-        survivors = len(seen["survivors"])
         yield from ((f"aggregator/{k}", v) for k, v in seen.items() if isinstance(v, int | float))
-        yield "aggregator/survivors", survivors
+        yield "aggregator/survivors", len(seen["survivors"])
         yield "aggregator/dropped", len(seen["dropped"])
-        yield "aggregator/clipped_fraction", seen["clipped"] / max(survivors * parameters, 1)
+        yield from ((f"aggregator/non_finite/{k}", v) for k, v in seen["non_finite"].items())
     for part in ("finalizer", "seconds"):
         yield from ((f"{part}/{name}", value) for name, value in metrics.get(part, {}).items())
 

@@ -10,7 +10,7 @@ pad, drop, repeat or cast.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -33,9 +33,9 @@ class Examples:
     bounds: int64[batches + 1], where each batch begins and ends; None where batching is free.
     """
 
-    arrays: tuple[Any, ...]
-    count: int
-    bounds: Indices | None = None
+    arrays: tuple[Any, ...] = field(repr=False)
+    count: int = field(repr=False)
+    bounds: Indices | None = field(default=None, repr=False)
 
     def schedule(
         self, *, batch_size: int, epochs: int, shuffle: bool, rng: np.random.Generator
@@ -97,7 +97,8 @@ def check_against(model: Any, examples: Examples) -> None:
     # Keras adds a missing last axis of length one by itself.
     if not (_fits(x.shape[1:], wanted) or _fits((*x.shape[1:], 1), wanted)):
         expected = ", ".join(["examples", *("any" if n is None else str(n) for n in wanted)])
-        raise DataError(f"x has shape {x.shape}: the model expects ({expected})")
+        seen = ", ".join(["examples", *map(str, x.shape[1:])])
+        raise DataError(f"x has shape ({seen}): the model expects ({expected})")
 
 
 def _from_batches(batches: Iterable[Any]) -> Examples:
@@ -143,8 +144,10 @@ def _from_mapping(element: Mapping[Any, Any]) -> tuple[Any, ...]:
 def _array(value: Any) -> NDArray[Any]:
     try:
         array = np.asarray(value)
-    except ValueError as error:
-        raise DataError(f"not an array: {error}") from error
+    except ValueError:
+        array = None
+    if array is None:  # outside of the handler: numpy's error says how many rows there are
+        raise DataError("not an array: rows of one shape expected")
     if array.ndim == 0:
         raise DataError("an element without a batch axis: batch the data first, .batch(n)")
     if array.dtype.hasobject and not all(isinstance(v, bytes | str) for v in array.flat):
@@ -155,7 +158,7 @@ def _array(value: Any) -> NDArray[Any]:
 def _rows(arrays: tuple[Any, ...]) -> int:
     lengths = [len(array) for array in keras.tree.flatten(arrays)]
     if len(set(lengths)) != 1:
-        raise DataError(f"x, y and sample_weight have {lengths} rows: expected the same number")
+        raise DataError("x, y and sample_weight have different numbers of rows: expected the same")
     if lengths[0] == 0:
         raise DataError("no examples: every client needs at least one")
     return lengths[0]

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,8 +22,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fl.contribution import Aggregated, Aggregator, Contribution, Session, State, check_dropouts
-from fl.errors import DataError, ModelError
+from fl.contribution import (
+    Aggregated,
+    Aggregator,
+    Contribution,
+    Metric,
+    Session,
+    State,
+    check_dropouts,
+)
+from fl.errors import DataError, ImplausibleSum, ModelError
 from fl.examples import count_clients, read_examples
 from fl.process import for_each_client
 from fl.sums import chosen_sum
@@ -70,8 +79,8 @@ def build_fed_kmeans(
 ) -> FedKMeans:
     """Federated k-means of points of one shape.
 
-    aggregator: None is `SecureSum()`: a coordinate of a point may be 4 from its center, and a
-        client have 16384 points; for more, give one with another `clip` and `max_weight`.
+    aggregator: None is `SecureSum()`. Offsets and counts are summed exactly, however far points
+        are from the centers and however many a client has: no clip and no weight is in the way.
     memory: how much of its weight a center keeps from round to round, in [0, 1].
     seed: of the initial centers, which are standard normal.
 
@@ -120,7 +129,7 @@ class FedKMeans:
         client_data: for each client an array [points, *data_shape], or examples in any form that
             training takes, of which x is used. dropouts: as for training.
 
-        Raises DataError, AggregationError, secagg.TooFewClients, as training does.
+        Raises DataError, AggregationError, ImplausibleSum, secagg.TooFewClients, as training does.
         """
         self._check(state)
         gone = check_dropouts(dropouts or {}, count_clients(client_data))
@@ -132,13 +141,22 @@ class FedKMeans:
         )
         worked = time.perf_counter()
         contexts = [hashlib.sha256(_LABEL + message).digest()] * len(client_data)
-        session = Session(state.round, self._seed, contexts, gone, state=state.aggregator)
+        session = Session(
+            state.round,
+            self._seed,
+            contexts,
+            gone,
+            weighted=False,
+            state=state.aggregator,
+            metrics=(Metric("points", 1 + self._shape[0], math.inf), Metric("mean_square", 2)),
+        )
         total = self._aggregator.aggregate(contributions, session)
+        _check_counts(total)
         after = self._move(state, total)
         return KMeansResult(after, _report(state, after, total, worked - started))
 
     def _move(self, state: KMeansState, total: Aggregated) -> KMeansState:
-        counts = np.round(total.metrics[2:])
+        counts = total.metrics[1:-2]
         weights = self._memory * state.weights + counts
         offsets = total.total.reshape(len(counts), -1)
         # Where nothing was counted there is nothing to divide, and nothing moves.
@@ -167,28 +185,36 @@ def _read(message: bytes) -> Points:
 
 
 def _contribution(centers: Points, data: Any) -> Contribution:
-    """A client's mean offset from each center over all its points, their number, and counts.
+    """A client's sums of offsets from each center, how many points, and the sum of squares.
 
-    The mean over *all* points is no longer than the longest offset, so it fits the same clip; times
-    the weight it is the sum that is needed.
+    Where the offsets are not finite, nothing of the client counts; where only the squares are too
+    large, the points do, but not for the mean square, which has a count of its own.
     """
     points, flat = _flat(_points(data, centers.shape[1:])), _flat(centers)
     nearest, squares = _nearest(points, flat)
     offsets = np.zeros_like(flat)
     np.add.at(offsets, nearest, points - flat[nearest])
     counts = np.bincount(nearest, minlength=len(flat))
-    metrics = np.array([len(points), squares.sum(), *counts], np.float64)
-    return Contribution(offsets.ravel() / len(points), len(points), metrics)
+    metrics = np.array([len(points), *counts, len(points), squares.sum()], np.float64)
+    return Contribution(np.zeros(0), 1, metrics, statistics=offsets.ravel())
+
+
+def _check_counts(total: Aggregated) -> None:
+    points, *counts = total.metrics[:-2].tolist()
+    if sum(counts) != points:
+        raise ImplausibleSum(f"clusters of {sum(counts):.0f} points in all: {points:.0f} expected")
 
 
 def _points(data: Any, shape: tuple[int, ...]) -> Points:
     x = data if isinstance(data, np.ndarray) else read_examples(data).arrays[0]
     try:
         points = np.asarray(x, np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"not an array of numbers: {error}") from error
+    except (TypeError, ValueError):
+        points = None
+    if points is None:  # outside of the handler: the error quotes what it could not read
+        raise DataError("not an array of numbers")
     if points.shape[1:] != shape or len(points) == 0:
-        raise DataError(f"points of shape {points.shape}: (at least 1, *{shape}) expected")
+        raise DataError(f"points of shape {points.shape[1:]}: at least 1 of {shape} expected")
     return points
 
 
@@ -206,12 +232,12 @@ def _nearest(points: Points, centers: Points) -> tuple[NDArray[np.int64], Points
 def _report(
     before: KMeansState, after: KMeansState, total: Aggregated, work: float
 ) -> dict[str, Any]:
-    examples, squares, *counts = total.metrics.tolist()
+    points, *counts, examples, squares = total.metrics.tolist()
     moves = np.linalg.norm(_flat(after.centers - before.centers), axis=1)
     mean_square = squares / examples if examples else float("nan")
     return {
         "round": after.round,
-        "client_work": {"train": {"mean_square": mean_square, "num_examples": round(examples)}},
+        "client_work": {"train": {"mean_square": mean_square, "num_examples": round(points)}},
         "aggregator": total.report(),
         "finalizer": {
             "cluster_sizes": [round(count) for count in counts],

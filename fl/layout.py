@@ -25,10 +25,12 @@ are, or never sent by a client, so that the server's stay as they were."""
 
 @dataclass(frozen=True)
 class Layout:
-    """sizes: of every array of `ModelWeights`, in its order. sent: whether an update covers it."""
+    """sizes: of every array of `ModelWeights`, in its order. sent: whether an update covers it.
+    trained: how many coordinates of an update are changes of trainable weights: the first ones."""
 
     sizes: tuple[int, ...]
     sent: tuple[bool, ...]
+    trained: int
 
     @classmethod
     def of(cls, model: Any, non_trainable: NonTrainable = "average") -> Layout:
@@ -39,7 +41,8 @@ class Layout:
         frozen = _frozen(model)
         averaged = [non_trainable == "average" and id(v) not in frozen for v in statistics]
         sizes = [int(np.prod(v.shape)) for v in trainable + statistics]
-        return cls(tuple(sizes), (*[True] * len(trainable), *averaged))
+        trained = sum(sizes[: len(trainable)])
+        return cls(tuple(sizes), (*[True] * len(trainable), *averaged), trained)
 
     @property
     def spans(self) -> list[tuple[int, int]]:

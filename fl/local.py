@@ -95,7 +95,8 @@ class LocalTrainer:
         )
         layers = seed_sequence(terms.seed, terms.round, client, "layers")
         delta, numbers = self._loop.run(plan.weights, layers, examples, order, bounds)
-        return Contribution(delta, examples.count if terms.weighted else 1, numbers)
+        weight, trained = examples.count if terms.weighted else 1, self.layout.trained
+        return Contribution(delta[:trained], weight, numbers, statistics=delta[trained:])
 
     def _set_learning_rate(self, rate: float | None) -> None:
         if self._rate is not None:

@@ -10,6 +10,7 @@ loop holds a stateful model: use one from one thread at a time.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -31,7 +32,13 @@ _UNSUITABLE = (
     tf.errors.InvalidArgumentError,
     tf.errors.UnimplementedError,
 )
-_TRACE_LINES = ("Graph execution error", "Detected at node", "File ", "[[")
+_TRACE_LINES = (
+    *("Graph execution error", "Detected at node", "File ", "[["),
+    "Exception encountered when calling",
+)
+# What of an error is no data: the range of labels, and shapes but for their first axis.
+_PUBLIC = re.compile(r"\[\d+, \d+\)|(?<=\()\d+(?P<rest>(?:, \d+)*,?\))|b'.*?'|b\".*?\"|\d+")
+_TERMINAL = re.compile(r"\x1b\[\d*m|\{\{.*?\}\}")
 
 Step = Callable[[Any], Any]
 Seeds = np.random.SeedSequence
@@ -91,6 +98,7 @@ class BatchLoop:
         return delta, np.concatenate([counts, state])
 
     def _guarded(self, weights: Vector, *arguments: Any) -> tuple[Vector, Numbers]:
+        failure = ""
         try:
             if self._metrics is None:
                 self._metrics = self._first_step(*arguments)
@@ -98,7 +106,9 @@ class BatchLoop:
         except FLError:
             raise
         except _UNSUITABLE as error:
-            raise DataError(f"the model cannot take these examples: {_one_line(error)}") from error
+            failure = _one_line(error)
+        if failure:  # outside of the handler: what TensorFlow says quotes the examples
+            raise DataError(f"the model cannot take these examples: {failure}")
         return delta.numpy(), state.numpy()
 
     def _step_on(self, batch: Any) -> None:
@@ -172,7 +182,20 @@ def _any_length(tensor: Any) -> Any:
 
 
 def _one_line(error: BaseException) -> str:
-    """The line of an error that says what is wrong: TensorFlow's come after a stack trace."""
-    lines = [line.strip() for line in str(error).splitlines()]
+    """The line of an error that says what is wrong, without the data that it may quote.
+
+    TensorFlow's come after a stack trace. Numbers are left out, and what an operation says after a
+    colon.
+    """
+    lines = [_TERMINAL.sub("", line).strip() for line in str(error).splitlines()]
     telling = (line for line in lines if line and not line.startswith(_TRACE_LINES))
-    return next(telling, type(error).__name__)
+    line = next(telling, "")
+    if isinstance(error, tf.errors.OpError):
+        line = re.split(r"\.? *(?:Label values)?:|\[Op:", line)[0].strip()
+    return _PUBLIC.sub(_shown, line) or type(error).__name__
+
+
+def _shown(found: re.Match[str]) -> str:
+    if found["rest"] is not None:
+        return f"?{found['rest']}"
+    return found[0] if found[0].startswith("[") else "?"

@@ -9,13 +9,16 @@ state does not add up is refused by name. This module does not sum and does not 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from fl.contribution import Metric
 from fl.errors import MetricError
 
 Numbers = NDArray[np.float64]
@@ -57,6 +60,19 @@ class MetricSums:
         self._model = model
         self._variables = [v for metric in model.metrics for v in metric.variables]
 
+    @cached_property
+    def parts(self) -> tuple[Metric, ...]:
+        """What `numbers` consist of, under the names of `report`."""
+        parts = {"examples": Metric("examples", 2, math.inf)}
+        for metric in self._model.metrics:
+            leaves = list(_leaves([metric]))
+            # A container reports each of its metrics under a name of its own, in their order.
+            names = [metric.name] if leaves == [metric] else list(metric.result())
+            for name, leaf in zip(names, leaves, strict=True):
+                name = name if name not in parts else f"{name}_{len(parts)}"
+                parts[name] = Metric(name, _size(leaf))
+        return tuple(parts.values())
+
     def reset(self) -> None:
         """Put every metric to its start; works inside a compiled function."""
         for metric in self._model.metrics:
@@ -97,6 +113,10 @@ def _leaves(metrics: list[Any]) -> Iterator[Any]:
             yield from _leaves(metric.metrics)
         else:
             yield metric
+
+
+def _size(metric: Any) -> int:
+    return sum(int(np.prod(variable.shape)) for variable in metric.variables)
 
 
 def _plain(value: Any) -> Any:

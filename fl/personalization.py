@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from fl import plan
-from fl.contribution import Aggregator, Contribution, Session, check_dropouts
+from fl.contribution import Aggregator, Contribution, Metric, Session, check_dropouts
 from fl.errors import DataError, ModelError
 from fl.examples import Examples, count_clients, read_examples
 from fl.local import LocalTrainer
@@ -94,7 +94,8 @@ class _Tuner:
 
     def tuned(self, told: RoundPlan, client: int, examples: Examples) -> Vector:
         """The weights after fine-tuning, float32[d]."""
-        delta = self.trainer.train(told, client, examples).delta
+        work = self.trainer.train(told, client, examples)
+        delta = np.concatenate([work.delta, work.statistics])
         tuned: Vector = told.weights + self.trainer.layout.expand(delta)
         return tuned
 
@@ -146,7 +147,8 @@ class PersonalizationEval:
         )
         worked = time.perf_counter()
         context = hashlib.sha256(_LABEL + b"".join(each.digest for each in told.values())).digest()
-        session = Session(0, 0, [context] * len(client_data), gone, weighted=False)
+        contexts = [context] * len(client_data)
+        session = Session(0, 0, contexts, gone, weighted=False, metrics=self._metrics())
         total = self._aggregator.aggregate(contributions, session)
         return {
             "client_work": {"eval": self._report(total.metrics)},
@@ -173,6 +175,15 @@ class PersonalizationEval:
         )
         layers = seed_sequence(0, 0, client, "layers")
         return self._loop.run(weights, layers, test, order, bounds)[1]
+
+    def _metrics(self) -> tuple[Metric, ...]:
+        """What a contribution's metrics consist of: each name after that of its strategy."""
+        parts = self._loop.metrics.parts
+        metrics = [part._replace(name=f"{BASELINE}/{part.name}") for part in parts]
+        for name in self._tuners:
+            metrics += [part._replace(name=f"{name}/{part.name}") for part in parts]
+            metrics.append(Metric(f"{name}/improved", 1, 1))
+        return tuple(metrics)
 
     def _loss(self, numbers: Numbers) -> float:
         return float(self._loop.metrics.report(numbers).get("loss", np.nan))

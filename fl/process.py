@@ -83,8 +83,13 @@ class FedAvg:
         dropouts: client index -> the protocol round (0..4) from which that client is gone. Gone at
             round 0, 1 or 2 it is not in the sum; at 3 or 4 it is.
 
+        A client whose update is not finite, or whose weight is beyond `max_weight`, counts for
+        nothing, and a metric that is not finite does not; both are counted in the metrics. Warns
+        (SumWarning) of weights beyond `max_weight`, and of a part of the coordinates being clipped.
+
         Raises DataError for data of the wrong form, AggregationError for input that cannot be
-        summed, secagg.TooFewClients when fewer clients finish than the threshold.
+        summed, ImplausibleSum for a sum that no honest clients give, secagg.TooFewClients when
+        fewer clients finish than the threshold.
         """
         self._server.check(state)
         dropouts = check_dropouts(dropouts or {}, count_clients(client_data))
@@ -101,9 +106,16 @@ class FedAvg:
         trained = time.perf_counter()
         contexts = [told.digest for told in received]
         session = Session(
-            terms.round, terms.seed, contexts, dropouts, terms.weighted, state.aggregator
+            terms.round,
+            terms.seed,
+            contexts,
+            dropouts,
+            terms.weighted,
+            state.aggregator,
+            self._trainer.metrics.parts,
         )
         total = self._aggregator.aggregate(contributions, session)
+        total.warn()
         metrics = self._report(state, total, trained - started)
         return RoundResult(self._finish(state, total), metrics)
 

@@ -5,6 +5,7 @@ It knows the metrics of a round and widths of columns; it prints nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 _COLUMNS = {
@@ -14,6 +15,7 @@ _COLUMNS = {
     "tested: loss": 12,
     "accuracy ": 8,
     "summed": 7,
+    "clipped": 8,
     "kB up": 8,
     "train s": 7,
     "protocol s": 10,
@@ -32,13 +34,25 @@ def line(metrics: dict[str, Any]) -> str:
         *(number(train.get(name, "")) for name in ("loss", "accuracy")),
         *(number(tested.get(name, "")) for name in ("loss", "accuracy")),
         f"{len(seen['survivors'])}/{len(seen['clients'])}",
+        f"{seen['clipped_fraction']:.2%}",
         f"{seen['bytes_up'] / 1000:.1f}",
         f"{seconds['train']:.2f}",
         f"{seconds['protocol']:.2f}",
     ]
     row = "  ".join(f"{c:>{width}}" for c, width in zip(cells, _COLUMNS.values(), strict=True))
-    broken = metrics["finalizer"]["update_non_finite"]
-    return f"{row}  {broken} not finite" if broken else row
+    return "  ".join([row, *_left_out(seen)])
+
+
+def _left_out(seen: Mapping[str, Any]) -> Iterator[str]:
+    """What is not in the sum: clients whose update or weight cannot be, metrics by their name."""
+    update, *metrics = seen["non_finite"].items()
+    counts = {
+        "not finite": update[1],
+        "above max_weight": seen["bad_weights"],
+        "without examples": seen["without_examples"],
+        **{f"without {name}": count for name, count in metrics},
+    }
+    return (f"{count} {what}" for what, count in counts.items() if count)
 
 
 def number(value: Any) -> str:

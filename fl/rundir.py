@@ -59,7 +59,7 @@ class RunDir:
             self._keep_rounds(found.round if found else 0)
         return found
 
-    def record(self, metrics: Mapping[str, Any], parameters: int) -> None:
+    def record(self, metrics: Mapping[str, Any]) -> None:
         """Add one round's metrics to the lines and to the events."""
         with self._explained():
             with open(self._metrics, "a", encoding="utf-8") as file:
@@ -68,7 +68,7 @@ class RunDir:
                 os.fsync(file.fileno())
             if self._events is None:
                 self._events = Events(self.path / "events", metrics["round"])
-            self._events.write(metrics, parameters)
+            self._events.write(metrics)
 
     def save(self, state: Any, round_number: int) -> None:
         """Write a checkpoint."""
@@ -139,10 +139,14 @@ def _failure(metrics: Mapping[str, Any]) -> str | None:
     """Why a round gave no new weights; None where it did."""
     if "failed" in metrics:
         return str(metrics["failed"])
-    broken, survivors = (
-        metrics["finalizer"]["update_non_finite"],
-        metrics["aggregator"]["survivors"],
-    )
-    return (
-        f"the updates of all {broken} clients were not finite" if broken == len(survivors) else None
-    )
+    seen = metrics["aggregator"]
+    all_of_them = len(seen["survivors"])
+    reasons = {
+        "updates that are not finite": seen["non_finite"]["update"],
+        "more examples than max_weight": seen["bad_weights"],
+        "no examples": seen["without_examples"],
+    }
+    if sum(reasons.values()) < all_of_them:
+        return None
+    told = ", ".join(f"{count} with {reason}" for reason, count in reasons.items() if count)
+    return f"none of {all_of_them} clients counts: {told}"

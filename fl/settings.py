@@ -47,7 +47,8 @@ class Settings:
     batch_size: int = 20
     epochs: int = 1
     aggregator: str = "secure"
-    clip: float = 4.0
+    clip: float | None = None
+    max_weight: int = 16384
     clip_norm: float | None = None
     clip_quantile: float | None = None
     threshold: float | None = None
@@ -110,7 +111,6 @@ def model_of(settings: Settings, data: Federated) -> Callable[[], Any]:
 def process_of(
     settings: Settings,
     model_fn: Callable[[], Any],
-    examples: Mapping[str, int],
     simulation: Simulation,
 ) -> FedAvg:
     """The algorithm's process. Raises FLError."""
@@ -120,18 +120,16 @@ def process_of(
         client_rate=settings.client_lr,
         server_rate=settings.server_lr,
         extra={"proximal_strength": settings.proximal_strength},
-        aggregator=aggregator(settings, examples, simulation),
+        aggregator=aggregator(settings, simulation),
         batch_size=settings.batch_size,
         epochs=settings.epochs,
         seed=settings.seed,
     )
 
 
-def aggregator(
-    settings: Settings, examples: Mapping[str, int], simulation: Simulation
-) -> Aggregator:
-    """The sum. Weights up to the largest client's size are allowed for. Raises AggregationError."""
-    summed = _sum(settings, max(examples.values()), simulation)
+def aggregator(settings: Settings, simulation: Simulation) -> Aggregator:
+    """The sum. Raises AggregationError."""
+    summed = _sum(settings, simulation)
     if settings.clip_quantile is not None:
         initial = 1.0 if settings.clip_norm is None else settings.clip_norm
         return AdaptiveNorm(summed, initial=initial, quantile=settings.clip_quantile)
@@ -139,26 +137,30 @@ def aggregator(
 
 
 def check_sum(settings: Settings, examples: Mapping[str, int]) -> None:
-    """Raise AggregationError where not even a full round could be summed."""
+    """Raise AggregationError where not even a full round could be summed, or no client counts."""
     n = min(settings.clients_per_round, len(examples))
     if n < 2:
         raise AggregationError(f"{n} client: at least 2 expected, or its update would be the sum")
     try:
-        _sum(settings, max(examples.values()), HERE).check(n)
+        _sum(settings, HERE).check(n)
     except (AggregationError, SecAggError) as error:
         given = "" if settings.threshold is None else f"--threshold {settings.threshold}: "
         raise AggregationError(f"{given}{error}") from error
+    if settings.aggregator == "secure" and min(examples.values()) > settings.max_weight:
+        raise AggregationError(
+            f"no client has at most --max-weight {settings.max_weight} examples: some expected"
+        )
 
 
-def _sum(settings: Settings, largest: int, simulation: Simulation) -> PlainSum | SecureSum:
+def _sum(settings: Settings, simulation: Simulation) -> PlainSum | SecureSum:
     if settings.aggregator == "plain":
         return PlainSum(threshold=settings.threshold)
     if settings.aggregator != "secure":
         raise AggregationError(f"aggregator {settings.aggregator!r}: secure or plain expected")
     return SecureSum(
         threshold=settings.threshold,
-        clip=settings.clip,
-        max_weight=largest,
+        clip=settings.clip or algorithms.clip_of(settings.algorithm),
+        max_weight=settings.max_weight,
         executor=simulation.executor,
         progress=simulation.progress,
     )

@@ -1,4 +1,4 @@
-"""The seam: how the contributions of a round become one sum. The only module that imports secagg.
+"""The seam: how the contributions of a round become one sum. It and `encoding` import secagg.
 
     mean = Σ wᵤ·Δᵤ / Σ wᵤ over the survivors, metrics = Σ mᵤ
 
@@ -9,13 +9,11 @@ tell them apart.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, SupportsFloat
 
 import numpy as np
@@ -23,18 +21,19 @@ from numpy.typing import NDArray
 
 import secagg
 from fl.contribution import (
-    METRIC_SCALE,
     Aggregated,
     Aggregator,
     Contribution,
+    Metric,
     Session,
     Submission,
+    Sums,
     check_aggregator,
-    metric_limit,
+    parts,
 )
+from fl.encoding import Encoding
 from fl.errors import AggregationError
 from fl.plan import seed_sequence
-from secagg import Quantizer
 from secagg.messages import MaskedInput
 from secagg.packing import unpack
 
@@ -42,14 +41,16 @@ from secagg.packing import unpack
 SecAggError = secagg.SecAggError
 TooFewClients = secagg.TooFewClients
 
-_TERMS_LABEL = b"secagg/v1/fl-session-terms"
+MAX_WEIGHT = 2**29  # with it, a float32 still has an exact product in float64
+_ANY = (Metric("metrics", 1),)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlainSum:
     """The sum in the clear: float64, no clipping, no quantisation, the protocol's survivors.
 
-    threshold: as in `SecureSum`.
+    What counts for nothing in `SecureSum` does here, but that no weight is too large. threshold: as
+    in `SecureSum`.
     """
 
     threshold: int | float | None = None
@@ -70,21 +71,25 @@ class PlainSum:
         if finished < threshold:
             raise TooFewClients(f"{finished} clients are fewer than t={threshold}")
         survivors = [u for u in range(n) if session.dropouts.get(u, 5) > 2]
-        submitted = [Submission.of(contributions[u], n) for u in survivors]
-        total = sum(s.weight for s in submitted)
-        weighted = sum(s.weight * s.delta.astype(np.float64) for s in submitted)
+        metrics = session.metrics_of(contributions)
+        most = math.inf if session.weighted else 1
+        submitted = [Submission.of(contributions[u], metrics, most) for u in survivors]
         return Aggregated(
             kind="plain",
-            total=np.asarray(weighted),
-            weight=total,
-            metrics=np.sum([s.metrics for s in submitted], axis=0),
+            total=np.concatenate([_weighted(submitted, name) for name in ("delta", "statistics")]),
+            weight=sum(s.weight for s in submitted),
+            metrics=_summed_metrics(metrics, submitted),
             clients=list(range(n)),
             survivors=survivors,
             dropped=_dropped(session.dropouts, session.dropouts),
             threshold=threshold,
             clipped=0,
+            clipped_fraction=0.0,
             non_finite=sum(s.non_finite for s in submitted),
-            error_bound=0.0,
+            bad_weights=sum(s.bad_weight for s in submitted),
+            empty=sum(s.empty for s in submitted),
+            failed=_failed(metrics, submitted),
+            rounding=0.0,
             bytes_up=_clear_bytes(contributions[0]),
             bytes_down=0,
             seconds=time.perf_counter() - started,
@@ -106,10 +111,13 @@ class SecureSum:
         a float a fraction of them; None is the most that the threshold withstands.
     dropout: the fraction of clients that may go missing. With it, and corrupt, threshold and graph
         are those of `secagg.Params.choose`, and must not be given.
-    clip: every coordinate of an update is clipped to [-clip, clip]; the clipped are counted.
+    clip: every coordinate of an update is clipped to [-clip, clip]; the clipped are counted. With
+        None there is no range and no step: the sum is exact, in 5 to 7 words of 64 bits a
+        coordinate, as that of statistics and metrics always is.
     bits: the width of the update on the wire. The quantisation step follows from n, bits, clip
         and max_weight, as fine as cannot wrap.
-    max_weight: the largest weight (number of examples) of one client.
+    max_weight: the largest weight (number of examples) of one client, up to 2^29. A client with
+        more counts for nothing, and is counted.
     suite: what masks are made of, a suite of `secagg.Params`.
     observer: in simulation, sees every frame as (sender, receiver, bytes); None is the server.
     executor: in simulation, where clients and the server mask, if they are many enough; the sum is
@@ -121,7 +129,7 @@ class SecureSum:
     """
 
     threshold: int | float | None = None
-    clip: float = 4.0
+    clip: float | None = 4.0
     bits: int = 32
     max_weight: int = 16384
     graph: Any = None
@@ -135,8 +143,10 @@ class SecureSum:
     def __post_init__(self) -> None:
         _check_threshold(self.threshold)
         _check_range("bits", self.bits, 2, 64)
-        _check_range("max_weight", self.max_weight, 1, math.inf)
-        if not (isinstance(self.clip, SupportsFloat) and 0 < float(self.clip) < math.inf):
+        _check_range("max_weight", self.max_weight, 1, MAX_WEIGHT)
+        if self.clip is not None and not (
+            isinstance(self.clip, SupportsFloat) and 0 < float(self.clip) < math.inf
+        ):
             raise AggregationError(f"clip={self.clip!r}: a finite number above 0 expected")
         if self.dropout is None:
             return
@@ -151,23 +161,24 @@ class SecureSum:
     def check(self, n: int) -> None:
         """Raise AggregationError or SecAggError where no n clients could be summed, whatever they
         sent."""
-        self._params(_Terms(n, self.bits, self.clip, self.max_weight), (1, 1), b"")
+        self._params(self._encoding(n, self.max_weight, (1, 0), _ANY), b"")
 
     def aggregate(self, contributions: Sequence[Contribution], session: Session) -> Aggregated:
-        """Run one session. Raises AggregationError for input that cannot be summed,
-        secagg.TooFewClients when fewer than the threshold finish."""
+        """Run one session. Raises AggregationError for one client alone, ImplausibleSum for a sum
+        that no honest clients give, secagg.TooFewClients when fewer than the threshold finish."""
         started = time.perf_counter()
         n = len(contributions)
-        max_weight = self.max_weight if session.weighted else 1
-        _check(contributions, max_weight)
-        terms = _Terms(n, self.bits, self.clip, max_weight)
+        if n < 2:
+            raise AggregationError("one client alone: its update would be the sum")
+        metrics, max_weight = session.metrics_of(contributions), self.max_weight
+        sizes = contributions[0].sizes[:2]
+        encoding = self._encoding(n, max_weight if session.weighted else 1, sizes, metrics)
         inputs = {
-            u: terms.encode(contribution, _rounding(session, u))
+            u: encoding.encode(encoding.submission(contribution), _rounding(session, u))
             for u, contribution in enumerate(contributions)
         }
         traffic = _Traffic(self.observer)
-        sizes = contributions[0].delta.size, contributions[0].metrics.size
-        params = self._params(terms, sizes, session.contexts[0])
+        params = self._params(encoding, session.contexts[0])
         result = secagg.run(
             params,
             inputs,
@@ -175,10 +186,11 @@ class SecureSum:
             link=traffic.carry,
             executor=self.executor,
             progress=self.progress,
-            contexts={u: terms.bind(context) for u, context in enumerate(session.contexts)},
+            contexts={u: encoding.bind(context) for u, context in enumerate(session.contexts)},
         )
-        return terms.decode(
-            result.vectors,
+        return Aggregated(
+            kind="secure",
+            **encoding.decode(result.vectors, len(result.survivors)),
             clients=list(range(n)),
             survivors=list(result.survivors),
             dropped=_dropped(result.dropped, session.dropouts),
@@ -188,9 +200,15 @@ class SecureSum:
             seconds=time.perf_counter() - started,
         )
 
-    def _params(self, terms: _Terms, sizes: tuple[int, int], context: bytes) -> secagg.Params:
-        n, vectors = terms.n, terms.vectors(*sizes)
-        bound = terms.bind(context)
+    def _encoding(
+        self, n: int, max_weight: int, sizes: tuple[int, int], metrics: tuple[Metric, ...]
+    ) -> Encoding:
+        clip = None if self.clip is None else float(self.clip)
+        return Encoding(n, self.bits, clip, max_weight, sizes, metrics)
+
+    def _params(self, encoding: Encoding, context: bytes) -> secagg.Params:
+        n, vectors = encoding.n, encoding.vectors()
+        bound = encoding.bind(context)
         if self.corrupt is not None and self.dropout is not None:
             return secagg.Params.choose(
                 n,
@@ -209,64 +227,6 @@ class SecureSum:
             graph=self.graph,
             context=bound,
             suite=self.suite,
-        )
-
-
-@dataclass(frozen=True)
-class _Terms:
-    """How inputs of one session become ring vectors: the same for every client."""
-
-    n: int
-    bits: int
-    clip: float
-    max_weight: int
-
-    @property
-    def update(self) -> Quantizer:
-        return Quantizer(self.n, self.bits, self.clip, max_weight=self.max_weight)
-
-    @property
-    def metrics(self) -> Quantizer:
-        return Quantizer(self.n, 64, metric_limit(self.n), scale=METRIC_SCALE)
-
-    def bind(self, context: bytes) -> bytes:
-        """A client's session context: what it was told to train, and how it is to encode that."""
-        terms = {**asdict(self), "scale": 1 / self.update.step, "metric_scale": METRIC_SCALE}
-        text = json.dumps(terms, sort_keys=True).encode()
-        return hashlib.sha256(_TERMS_LABEL + hashlib.sha256(text).digest() + context).digest()
-
-    def vectors(self, d: int, m: int) -> tuple[secagg.VectorSpec, ...]:
-        update = (secagg.VectorSpec("update", d, self.bits),) if d else ()
-        return (
-            *update,
-            secagg.VectorSpec("counts", 3, 64),
-            secagg.VectorSpec("metrics", m, 64),
-        )
-
-    def encode(
-        self, contribution: Contribution, rng: np.random.Generator
-    ) -> dict[str, NDArray[Any]]:
-        """One client's input."""
-        submission = Submission.of(contribution, self.n)
-        update, clipped = self.update.encode(submission.delta, submission.weight, rng)
-        metrics, _ = self.metrics.encode(submission.metrics)
-        counts = [submission.weight, clipped, submission.non_finite]
-        vectors = {"counts": np.array(counts, np.uint64), "metrics": metrics}
-        return {"update": update, **vectors} if update.size else vectors
-
-    def decode(self, sums: Mapping[str, NDArray[Any]], **rest: Any) -> Aggregated:
-        weight, clipped, non_finite = (int(count) for count in sums["counts"])
-        update = self.update.decode(sums["update"]) if "update" in sums else np.zeros(0)
-        bound = self.update.error_bound(len(rest["survivors"]), stochastic=True)
-        return Aggregated(
-            kind="secure",
-            total=update,
-            weight=weight,
-            metrics=self.metrics.decode(sums["metrics"]),
-            clipped=clipped,
-            non_finite=non_finite,
-            error_bound=float(bound / weight) if weight else 0.0,
-            **rest,
         )
 
 
@@ -336,15 +296,24 @@ def _resolve_corrupt(corrupt: int | float | None, n: int) -> int | None:
     return math.floor(round(corrupt * n, 9)) if isinstance(corrupt, float) else corrupt
 
 
-def _check(contributions: Sequence[Contribution], max_weight: int) -> None:
-    if len(contributions) < 2:
-        raise AggregationError("one client alone: its update would be the sum")
-    for client, contribution in enumerate(contributions):
-        if not 0 <= contribution.weight <= max_weight:
-            raise AggregationError(
-                f"client {client} has weight {contribution.weight}: "
-                f"at most max_weight={max_weight} expected"
-            )
+def _weighted(submitted: Sequence[Submission], name: str) -> Sums:
+    """Σ w·x of one part of the submissions; Fractions are summed as such."""
+    rows = [(s.weight, getattr(s, name)) for s in submitted]
+    total = sum(weight * (x if x.dtype == object else x.astype(np.float64)) for weight, x in rows)
+    return np.asarray(total).astype(np.float64)
+
+
+def _failed(metrics: Sequence[Metric], submitted: Sequence[Submission]) -> dict[str, int]:
+    return {m.name: sum(s.failed[i] for s in submitted) for i, m in enumerate(metrics)}
+
+
+def _summed_metrics(metrics: Sequence[Metric], submitted: Sequence[Submission]) -> Sums:
+    numbers: Sums = np.sum([s.metrics for s in submitted], axis=0)
+    there, failed = sum(s.weight > 0 for s in submitted), _failed(metrics, submitted)
+    for metric, part in zip(metrics, parts(metrics), strict=True):
+        if metric.most is None and failed[metric.name] == there:
+            numbers[part] = np.nan  # nobody gave it
+    return numbers
 
 
 def _rounding(session: Session, client: int) -> np.random.Generator:
@@ -359,4 +328,5 @@ def _dropped(gone: Mapping[int, int], planned: Mapping[int, int]) -> list[dict[s
 
 
 def _clear_bytes(contribution: Contribution) -> int:
-    return contribution.delta.nbytes + contribution.metrics.nbytes + 8
+    parts = (contribution.delta, contribution.statistics, contribution.metrics)
+    return sum(part.nbytes for part in parts) + 8

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +23,7 @@ from fl import quiet
 from fl.algorithms import ALGORITHMS
 from fl.bars import Bars
 from fl.data.catalogue import NAMES
-from fl.errors import AggregationError, FLError
+from fl.errors import AggregationError, FLError, SumWarning
 from fl.pool import masking_pool
 from fl.rows import HEAD, line, number
 
@@ -97,8 +98,16 @@ def train(
     epochs: Annotated[int, _option(_ROUND, "Passes over a client's examples.", min=1)] = 1,
     aggregator: Aggregator = "secure",
     clip: Annotated[
-        float, _option(_ROUND, "Largest coordinate of an update, if secure.", callback=_above_zero)
-    ] = 4.0,
+        float | None,
+        _option(
+            _ROUND,
+            "Largest coordinate of an update, if secure; default: 4, fedsgd: any.",
+            callback=_above_zero,
+        ),
+    ] = None,
+    max_weight: Annotated[
+        int, _option(_ROUND, "Examples of a client that still counts, if secure.", min=1)
+    ] = 16384,
     clip_norm: Annotated[
         float | None,
         _option(_ROUND, "Largest norm of an update; default: any.", callback=_above_zero),
@@ -155,6 +164,7 @@ def train(
         epochs=epochs,
         aggregator=aggregator,
         clip=clip,
+        max_weight=max_weight,
         clip_norm=clip_norm,
         clip_quantile=clip_quantile,
         threshold=threshold,
@@ -162,7 +172,8 @@ def train(
     )
     directory = RunDir(run_dir or default_run_dir(settings), settings.as_json(), keep)
     bars = Bars(console)
-    with masking_pool(workers) as pool, bars.progress:
+    with masking_pool(workers) as pool, bars.progress, warnings.catch_warnings():
+        warnings.simplefilter("ignore", SumWarning)  # the rows say it
         training = Training(
             settings,
             directory,

@@ -4,7 +4,8 @@
 
 Everything a round does follows from the settings and the state before it, so a run that goes on
 from a checkpoint ends with the weights of one that was never interrupted, bit for bit. A round that
-too few clients finish is recorded as failed, changes no weight, and the next one begins.
+too few clients finish, or whose sum no honest clients give, is recorded as failed, changes no
+weight, and the next one begins.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from fl.checkpoint import PART, explained
 from fl.cohort import Cohort, OnClient
 from fl.data.federated import Division, federated
 from fl.devices import Fleet, Selection, select
+from fl.errors import ImplausibleSum
 from fl.evaluation import build_fed_eval
 from fl.parallel import with_workers
 from fl.rundir import RunDir
@@ -67,7 +69,7 @@ class Training:
         self._dropout = Dropout.in_session(settings.dropout)
         model_fn = told.model_of(settings, self._data)
         self._process = with_workers(
-            lambda: told.process_of(settings, model_fn, self._sizes, simulation), workers
+            lambda: told.process_of(settings, model_fn, simulation), workers
         )
         self._evaluate = build_fed_eval(model_fn, aggregator=PlainSum())
         initial = self._process.initialize()
@@ -90,7 +92,7 @@ class Training:
             last = self.state.round == self._rounds
             if last or self.state.round % self._evaluate_every == 0:
                 metrics["eval"] = self.evaluate()
-            self._run_dir.record(metrics, self.parameters)
+            self._run_dir.record(metrics)
             if last or self.state.round % self._every == 0:
                 self._run_dir.save(self.state, self.state.round)
             yield metrics
@@ -120,7 +122,7 @@ class Training:
             drops = self._dropout.draw(selection.cohort, round_rng(seed, number, "dropout"))
             cohort = Cohort(self._data.train.arrays, selection.cohort, self._on_client)
             self.state, metrics = self._process.next(self.state, cohort, dropouts=drops)
-        except TooFewClients as error:
+        except (TooFewClients, ImplausibleSum) as error:
             self.state = replace(self.state, round=number + 1)
             metrics = {"round": number + 1, "failed": str(error), "seconds": {}}
         if selection is not None:
@@ -151,7 +153,7 @@ def evaluate_model(
     """The federated evaluation of a saved model on a data set's test clients. Raises FLError."""
     data = federated(dataset, data_dir, Division(clients=clients, seed=seed))
     settings = Settings(aggregator=aggregator)
-    summed = told.aggregator(settings, {"every client counts itself": 1}, simulation)
+    summed = told.aggregator(settings, simulation)
     model = zoo.from_file(path)
     evaluation = build_fed_eval(lambda: model, aggregator=summed)
     cohort = Cohort(data.test.arrays, data.test.client_ids, on_client)

@@ -28,6 +28,7 @@ from secagg.errors import (
     SecAggError,
     TooFewClients,
 )
+from secagg.exact import ExactFloats
 from secagg.graph import Complete, Harary
 from secagg.params import Params, VectorSpec
 from secagg.quantize import Quantizer
@@ -44,6 +45,7 @@ __all__ = [
     "Complete",
     "DecodeError",
     "Directory",
+    "ExactFloats",
     "Harary",
     "LocalProtocolError",
     "Params",

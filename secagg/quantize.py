@@ -97,7 +97,7 @@ class Quantizer:
         """
         if not (isinstance(weight, int | np.integer) and 0 <= weight <= self.max_weight):
             raise LocalProtocolError(
-                f"weight {weight!r} is not an integer in 0..max_weight={self.max_weight}"
+                f"the weight is not an integer in 0..max_weight={self.max_weight}"
             )
         is_float = isinstance(values, np.ndarray) and values.dtype.kind == "f"
         wanted = np.asarray(values, None if is_float else np.float64)

@@ -54,7 +54,7 @@ def decode_shares(raw: bytes | memoryview | NDArray[np.uint8]) -> Field:
     """Shares laid end to end as residues [count, 17]; RemoteProtocolError for a digit >= p."""
     residues = np.frombuffer(raw, "<u2").reshape(-1, DIGITS)
     if residues.size and residues.max() >= P:
-        raise RemoteProtocolError(f"a share has the digit {residues.max()}, expected less than {P}")
+        raise RemoteProtocolError(f"a share has a digit out of range, expected less than {P}")
     return residues.astype(np.int64)
 
 

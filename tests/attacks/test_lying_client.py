@@ -87,7 +87,7 @@ STORIES = {
     ),
     "a share whose digit is no field element": Story(
         4,
-        "the digit 65535",
+        "a digit out of range",
         lambda p, m: p.resealed(m, lambda s: b"\xff\xff" + s[2:]),
     ),
     "shares that are not signed": Story(

@@ -195,8 +195,8 @@ def test_the_metrics_dictionary_has_the_promised_names(secure, clients):
     names = {"loss", "accuracy", "num_examples", "num_batches"}
     assert set(metrics["client_work"]["train"]) == names
     assert set(metrics["aggregator"]) == {
-        "kind", "clients", "survivors", "dropped", "threshold", "clipped", "error_bound",
-        "bytes_up", "bytes_down",
+        "kind", "clients", "survivors", "dropped", "threshold", "clipped", "clipped_fraction",
+        "error_bound", "bytes_up", "bytes_down", "bad_weights", "without_examples", "non_finite",
     }  # fmt: skip
     assert metrics["aggregator"]["kind"] == "secure"
     assert metrics["aggregator"]["threshold"] == 4

@@ -94,7 +94,8 @@ def test_bitwise_equal_to_train_on_batch_for_one_client_after_another(make):
         ]
         layers = seed_sequence(7, 2, client, "layers")
         expected = reference.delta(trainer.initial_weights, batches, layers)
-        np.testing.assert_array_equal(result.delta, expected, strict=True)
+        update = np.concatenate([result.delta, result.statistics])
+        np.testing.assert_array_equal(update, expected, strict=True)
     assert trainer.trace_count == 1
 
 
@@ -197,7 +198,7 @@ BAD = {
     "infinite": (tf.data.Dataset.from_tensors((X, Y)).repeat(), "infinite"),
     "empty list": ([], "no batches"),
     "empty arrays": ((X[:0], Y[:0]), "no examples"),
-    "rows differ": ((X, Y[:5]), r"\[6, 5\] rows"),
+    "rows differ": ((X, Y[:5]), "different numbers of rows"),
     "one part": ((X,), "1 parts"),
     "wrong names": ({"x": X, "label": Y}, "names label, x"),
     "no batch axis": (tf.data.Dataset.from_tensor_slices((X, Y)), "without a batch axis"),
@@ -205,8 +206,8 @@ BAD = {
     "batches differ": ([(X, Y), (X[:, :3], Y)], "batch 1"),
     "a number": (3, "type int"),
     "too wide": ((np.ones((6, 5), np.float32), Y), r"model expects \(examples, 4\)"),
-    "labels out of range": ((X, Y + 100), "label value of 10[12] which is outside"),
-    "words": ((X.astype(str), Y), "cannot take these examples"),
+    "labels out of range": ((X, Y + 100), r"label value of \? which is outside .* \[0, 3\)$"),
+    "words": ((X.astype(str), Y), "cannot take these examples: Cast string to float"),
     "ragged": (([[1.0], [1.0, 2.0]], [0, 1]), "not an array"),
 }
 

@@ -1,21 +1,27 @@
 """The seam: a plain and a secure sum of the same contributions are the same sum."""
 
+import re
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fl
-from fl.contribution import Contribution, Session, metric_limit
+from fl.contribution import LARGEST, Contribution, Metric, Session, Submission
 from fl.sums import resolve_threshold
 from secagg import Harary, LocalProtocolError, TooFewClients
 from tests import aegis
 
 CONTEXT = bytes(32)
+AGGREGATORS = pytest.mark.parametrize(
+    "aggregator", [fl.PlainSum(), fl.SecureSum()], ids=["plain", "secure"]
+)
 
 
-def contribution(delta, weight=1, metrics=(1.0,)):
-    return Contribution(np.float32(delta), weight, np.float64(metrics))
+def contribution(delta, weight=1, metrics=(1.0,), statistics=()):
+    return Contribution(np.float32(delta), weight, np.float64(metrics), np.float32(statistics))
 
 
 def session(n, **changes):
@@ -47,7 +53,7 @@ def test_secure_equals_plain_within_the_bound_whoever_drops(data):
     assert (secure.weight, secure.dropped) == (plain.weight, plain.dropped)
     rounding = 1e-14 * np.abs(plain.mean)
     assert (np.abs(secure.mean - plain.mean) <= secure.error_bound + rounding).all()
-    np.testing.assert_allclose(secure.metrics, plain.metrics, atol=n * 2**-25, rtol=0)
+    np.testing.assert_allclose(secure.metrics, plain.metrics, rtol=1e-15, atol=1e-15)
 
 
 def test_a_sum_of_another_suite_is_the_same_sum():
@@ -63,7 +69,7 @@ def test_a_sum_of_another_suite_is_the_same_sum():
 def test_clipped_coordinates_are_counted_and_only_then_do_the_sums_differ():
     contributions = [contribution([5.0, -9.0, 1.0]), contribution([1.0, 1.0, 1.0])]
     total = fl.SecureSum(clip=4.0).aggregate(contributions, session(2))
-    assert total.clipped == 2
+    assert (total.clipped, total.clipped_fraction, total.error_bound) == (2, 1 / 3, None)
     np.testing.assert_array_equal(total.mean, [2.5, -1.5, 1.0])
 
 
@@ -75,27 +81,107 @@ def test_unweighted_sums_have_a_finer_step():
 
 
 SPOILT = {
-    "nan in the update": contribution([np.nan, 0], 5, [1]),
-    "infinite update": contribution([0, -np.inf], 5, [1]),
-    "nan in a metric": contribution([1, 1], 5, [np.nan]),
-    "metric beyond the fixed point": contribution([1, 1], 5, [metric_limit(3) * 1.01]),
+    "nan in the update": (contribution([np.nan, 0], 5, [1], [1]), "non_finite"),
+    "infinite update": (contribution([0, -np.inf], 5, [1], [1]), "non_finite"),
+    "infinite statistics": (contribution([1, 1], 5, [1], [np.inf]), "non_finite"),
+    "a part of an example": (contribution([1, 1], 0.5, [1], [1]), "bad_weights"),
+    "fewer than none": (contribution([1, 1], -1, [1], [1]), "bad_weights"),
+    "no examples": (contribution([1, 1], 0, [1], [1]), "empty"),
 }
 
 
-@pytest.mark.parametrize("spoilt", SPOILT.values(), ids=SPOILT)
-@pytest.mark.parametrize("aggregator", [fl.PlainSum(), fl.SecureSum()], ids=["plain", "secure"])
-def test_what_cannot_be_summed_is_zero_with_weight_zero_and_counted(aggregator, spoilt):
-    whole = [contribution([2, 4], 3, [7]), contribution([4, 0], 1, [8])]
+@AGGREGATORS
+@pytest.mark.parametrize(("spoilt", "reason"), SPOILT.values(), ids=SPOILT)
+def test_what_cannot_be_summed_is_zero_with_weight_zero_and_counted(aggregator, spoilt, reason):
+    whole = [contribution([2, 4], 3, [7], [1]), contribution([4, 0], 1, [8], [3])]
     total = aggregator.aggregate([*whole, spoilt], session(3))
-    assert (total.non_finite, total.weight, total.survivors) == (1, 4, [0, 1, 2])
-    np.testing.assert_allclose(total.mean, [2.5, 3.0], atol=total.error_bound)
+    counts = {name: getattr(total, name) for name in ("non_finite", "bad_weights", "empty")}
+    assert counts == {"non_finite": 0, "bad_weights": 0, "empty": 0, reason: 1}
+    assert (total.counted, total.weight, total.survivors) == (2, 4, [0, 1, 2])
+    np.testing.assert_allclose(total.mean, [2.5, 3.0, 1.5], atol=total.error_bound)
     np.testing.assert_array_equal(total.metrics, [15])
 
 
-@pytest.mark.parametrize("metric", [metric_limit(3), -metric_limit(3), 2.0**-24, 1 / 3])
-def test_the_largest_and_the_smallest_metrics_add_up(metric):
+def test_a_weight_beyond_the_largest_is_counted_and_nobody_says_whose_it_is():
+    given = [contribution([1.0], 3), contribution([4.0], 16385), contribution([3.0], 1)]
+    total = fl.SecureSum().aggregate(given, session(3))
+    assert (total.bad_weights, total.weight, total.mean.tolist()) == (1, 4, [1.5])
+    with pytest.warns(fl.SumWarning, match="1 clients count for nothing: a weight"):
+        total.warn()
+    assert fl.PlainSum().aggregate(given, session(3)).weight == 16389
+
+
+METRICS = (Metric("examples", 1, 9), Metric("loss", 2), Metric("mape", 1))
+
+
+@AGGREGATORS
+def test_each_metric_fails_by_itself_and_under_its_name(aggregator):
+    given = [
+        contribution([1.0], 2, [5, 1.5, 1, np.nan]),
+        contribution([2.0], 2, [4.5, np.inf, 1, 7.0]),  # no whole number of examples
+        contribution([3.0], 2, [4, 2.5, 1, 1e39]),  # beyond float32
+        contribution([np.nan], 2, [4, 2.5, 1, 8.0]),
+    ]
+    total = aggregator.aggregate(given, session(4, metrics=METRICS))
+    assert total.mean.tolist() == [2.0]
+    assert total.metrics.tolist() == [9.0, 4.0, 2.0, 7.0]
+    assert total.report()["non_finite"] == {"update": 1, "examples": 1, "loss": 1, "mape": 2}
+
+
+@AGGREGATORS
+def test_a_metric_that_nobody_gave_is_nan_and_a_count_zero(aggregator):
+    given = [contribution([1.0], 2, [5, np.nan, 1, 3.0]), contribution([1.0], 2, [-1, 1, 1, 2.0])]
+    given[1].metrics[1] = np.inf
+    total = aggregator.aggregate(given, session(2, metrics=METRICS))
+    np.testing.assert_array_equal(total.metrics, [5.0, np.nan, np.nan, 5.0])
+    given[0].metrics[0] = 10  # more than the most
+    total = aggregator.aggregate(given, session(2, metrics=METRICS))
+    np.testing.assert_array_equal(total.metrics, [0.0, np.nan, np.nan, 5.0])
+
+
+@pytest.mark.parametrize("metric", [LARGEST, -LARGEST, 1e12, 1e-12, 2.0**-149, 1 / 3])
+def test_the_largest_and_the_smallest_metrics_add_up_exactly(metric):
     total = fl.SecureSum().aggregate([contribution([0], 1, [metric])] * 3, session(3))
-    np.testing.assert_allclose(total.metrics, [3 * metric], atol=3 * 2**-25, rtol=0)
+    assert total.metrics.tolist() == [float(3 * Fraction(metric))]
+
+
+@AGGREGATORS
+@pytest.mark.parametrize("weight", [1, 16384])
+def test_statistics_are_summed_exactly_whatever_their_size(aggregator, weight):
+    given = [
+        contribution([0.5], weight, statistics=[5e4, 1e-30, LARGEST]),
+        contribution([0.5], weight, statistics=[-1e9, 3e-30, LARGEST]),
+    ]
+    total = aggregator.aggregate(given, session(2))
+    rows = [g.statistics.astype(np.float64) for g in given]
+    np.testing.assert_array_equal(total.total[1:], weight * (rows[0] + rows[1]))
+    assert total.clipped == 0
+
+
+def test_without_a_clip_the_update_is_exact_too_and_its_cost_is_known():
+    given = [contribution([-20.25, 1e9], 7), contribution([1e-9, 3.0], 2)]
+    total = fl.SecureSum(clip=None).aggregate(given, session(2))
+    rows = [7 * given[0].delta.astype(np.float64), 2 * given[1].delta.astype(np.float64)]
+    np.testing.assert_array_equal(total.total, rows[0] + rows[1])
+    assert total.error_bound < 1e-40
+    # at ten clients five words of 64 bits each, where ±clip takes 32 bits
+    wide = [contribution(np.zeros(1000))] * 10
+    exact, clipped = (
+        fl.SecureSum(clip=clip).aggregate(wide, session(10)).bytes_up for clip in (None, 4.0)
+    )
+    assert exact - clipped == pytest.approx(1000 * (40 - 4), rel=0.01)
+
+
+def test_what_a_contribution_and_a_submission_show_is_nothing_of_a_client():
+    given = contribution([0.123], 17321, [0.456], [0.789])
+    shown = repr(given) + repr(Submission.of(given, METRICS[1:2], 16384))
+    assert not re.search(r"\d", shown)
+
+
+@pytest.mark.parametrize("metrics", [(Metric("loss", 2),), METRICS])
+def test_metrics_of_another_number_are_refused(metrics):
+    with pytest.raises(fl.AggregationError, match=r"of \(1, 0, 1\) numbers: \(1, 0, [24]\)"):
+        fl.SecureSum().aggregate([contribution([1])] * 2, session(2, metrics=metrics))
 
 
 def test_a_client_that_was_told_something_else_cannot_share_a_session():
@@ -125,12 +211,6 @@ def test_no_frame_carries_the_update_in_the_clear():
 
 REFUSED = {
     "alone": ([contribution([1])], {}, fl.AggregationError, "one client alone"),
-    "weight": (
-        [contribution([1]), contribution([1], 16385)],
-        {},
-        fl.AggregationError,
-        "client 1 has weight 16385: at most max_weight=16384",
-    ),
     "threshold": ([contribution([1])] * 3, {"threshold": 4}, fl.AggregationError, "4 of 3 clients"),
     "majority": ([contribution([1])] * 6, {"threshold": 3}, LocalProtocolError, "t"),
 }
@@ -167,6 +247,7 @@ INCOMPLETE = {
     "text for bits": ({"bits": "32"}, r"bits='32': an int in 2\.\.64 expected"),
     "too many bits": ({"bits": 65}, "bits=65"),
     "max_weight": ({"max_weight": 0}, "max_weight=0"),
+    "a larger one": ({"max_weight": 2**29 + 1}, r"max_weight=536870913: an int in 1\.\.536870912"),
     "clip": ({"clip": float("nan")}, "clip=nan: a finite number above 0"),
     "dropout alone": ({"dropout": 0.1}, "dropout=0.1 without corrupt"),
     "threshold too": ({"dropout": 0.1, "corrupt": 0.1, "threshold": 7}, "threshold=7"),

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -17,9 +18,10 @@ import tensorflow as tf
 from layouts import write_hdf5
 
 import fl
-from fl import cli
+from fl import cli, rows
 from fl.algorithms import ALGORITHMS
 from fl.checkpoint import Checkpoints
+from fl.encoding import Encoding
 from fl.rundir import RunDir
 from fl.settings import Settings
 from fl.training import Training
@@ -173,7 +175,43 @@ def test_updates_that_are_not_finite_show_in_the_row(tmp_path, capfd):
     assert cli.run(command) == 2
     seen = capfd.readouterr()
     assert "  10 not finite\n" in seen.out
-    assert "no round succeeded: the updates of all 10 clients were not finite" in seen.err
+    assert (
+        "no round succeeded: none of 10 clients counts: 10 with updates that are not finite"
+        in seen.err
+    )
+
+
+def test_what_is_clipped_or_left_out_shows_in_the_row(tmp_path, capfd):
+    command = ["train", "--rounds", "1", "--clip", "0.001", "--max-weight", "143"]
+    assert cli.run([*command, "--run-dir", str(tmp_path)]) == 0
+    seen = capfd.readouterr()
+    assert re.search(r"\d\.\d\d%.*  8 above max_weight\n", seen.out)
+    assert "0.00%" not in seen.out
+    assert "SumWarning" not in seen.err
+    with open(tmp_path / "metrics.jsonl") as file:
+        (metrics,) = map(json.loads, file)
+    metrics["aggregator"]["non_finite"]["mape"] = 3
+    assert rows.line(metrics).endswith("  8 above max_weight  3 without mape")
+
+
+def test_where_no_client_can_count_there_is_no_first_round(tmp_path, capfd):
+    assert cli.run(["train", "--max-weight", "14", "--run-dir", str(tmp_path)]) == 2
+    assert "no client has at most --max-weight 14 examples" in capfd.readouterr().err
+
+
+def test_a_sum_that_cannot_be_fails_its_round_and_the_next_begins(tmp_path, monkeypatch):
+    honest, liars = Encoding.encode, iter(["the first client of the first round"])
+
+    def encode(self, submission, rng):
+        vectors = honest(self, submission, rng)
+        if next(liars, None):
+            vectors["counts"][0] = 2**40
+        return vectors
+
+    monkeypatch.setattr(Encoding, "encode", encode)
+    first, second = training(tmp_path, rounds=2)
+    assert first["failed"].startswith("weights that sum to ")
+    assert "failed" not in second
 
 
 def test_where_nobody_is_eligible_the_round_fails(tmp_path):
