@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fl import seeds
 from fl.contribution import Aggregated, Aggregator, Contribution, Session, State, check_dropouts
 from fl.errors import DataError, ModelError
 from fl.examples import count_clients, read_examples
@@ -103,7 +104,7 @@ class FedKMeans:
         Raises ModelError for centers that are not finite numbers of the shape [k, *data_shape].
         """
         if centers is None:
-            centers = np.random.default_rng(self._seed).normal(size=self._shape)
+            centers = seeds.generator("kmeans/centers", self._seed).normal(size=self._shape)
         state = KMeansState(np.asarray(centers, np.float64), np.zeros(self._shape[0]))
         self._check(state)
         return state

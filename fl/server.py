@@ -122,7 +122,7 @@ def _check(optimizer: Any, variables: list[Any]) -> None:
                 "be used, for rounds have no last one: ema_overwrite_frequency in rounds expected"
             )
         # Keras keeps what `exclude_from_weight_decay` was given as keys of the variables.
-        excluded = getattr(each, "_exclude_from_weight_decay", set())
+        excluded: set[Any] = getattr(each, "_exclude_from_weight_decay", set())
         if not excluded <= {each._var_key(variable) for variable in variables}:
             raise ModelError(
                 f"{name} with variables of another model in exclude_from_weight_decay: var_names "

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fl import seeds
 from fl.data.partition import Partition
 from fl.errors import DataError
 
@@ -99,7 +100,7 @@ class ClientData:
 
     def create_tf_dataset_from_all_clients(self, seed: int | None = None) -> tf.data.Dataset:
         """All clients' stored features one client after another, in an order drawn from `seed`."""
-        order = np.random.default_rng(seed).permutation(len(self))
+        order = self._order("one after another", seed)
         first, *rest = (self.create_tf_dataset_for_client(self.client_ids[i]) for i in order)
         for dataset in rest:
             first = first.concatenate(dataset)
@@ -107,7 +108,7 @@ class ClientData:
 
     def datasets(self, limit_count: int | None = None, seed: int | None = None) -> Iterator[Any]:
         """The clients' data sets in an order drawn from `seed`, at most `limit_count` of them."""
-        order = np.random.default_rng(seed).permutation(len(self))
+        order = self._order("data sets", seed)
         for index in order[:limit_count]:
             yield self.create_tf_dataset_for_client(self.client_ids[index])
 
@@ -122,7 +123,7 @@ class ClientData:
         """Two disjoint groups of clients, the second of `test_clients`. Raises DataError."""
         if not 1 <= test_clients < len(self):
             raise DataError(f"{test_clients} test clients of {len(self)}: fewer, but one expected")
-        order = np.random.default_rng(seed).permutation(len(self))
+        order = self._order("split", seed)
         test, train = np.split(order, [test_clients])
         ids = [[self.client_ids[i] for i in np.sort(part)] for part in (train, test)]
         return self.select(ids[0]), self.select(ids[1])
@@ -133,6 +134,10 @@ class ClientData:
     ) -> tuple[ClientData, ClientData]:
         """`train_test_split` under its name in TensorFlow Federated."""
         return client_data.train_test_split(num_test_clients, 0 if seed is None else seed)
+
+    def _order(self, purpose: str, seed: int | None) -> NDArray[np.int64]:
+        rng = np.random.default_rng() if seed is None else seeds.generator(f"data/{purpose}", seed)
+        return rng.permutation(len(self))
 
     def pooled(self) -> Arrays:
         """All clients' `arrays` as one, clients in order: for an evaluation in one place."""

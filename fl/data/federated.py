@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fl import seeds
 from fl.data import images, partition
 from fl.data.catalogue import load
 from fl.data.clients import ClientData
@@ -69,7 +70,7 @@ def _some(clients: ClientData, division: Division) -> ClientData:
     wanted = len(clients) if division.clients is None else division.clients
     if not 1 <= wanted <= len(clients):
         raise DataError(f"{wanted} clients: 1 to the {len(clients)} that there are expected")
-    drawn = np.random.default_rng(division.seed).permutation(len(clients))[:wanted]
+    drawn = seeds.generator("data/clients", division.seed).permutation(len(clients))[:wanted]
     return clients.select([clients.client_ids[i] for i in np.sort(drawn)])
 
 
