@@ -2,9 +2,9 @@
 
     stream = SeedSequence(SHA-256(label ‖ JSON of [purpose, numbers...]))
 
-numpy's own sequences of numbers are not told apart where they end in zeros: those of (3,), (3, 0) and
-(3, 0, 0, 0) are one, and so are those of a number of 2^32 and of two numbers. Of two streams of
-this module that differ in anything, none is the other.
+numpy's own sequences of numbers are not told apart where they end in zeros: those of (3,), (3, 0)
+and (3, 0, 0, 0) are one, and so are those of a number above 2^32 and of its two halves. Of two
+streams of this module that differ in anything, none is the other.
 """
 
 from __future__ import annotations

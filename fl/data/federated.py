@@ -6,6 +6,8 @@ the command line offers; with `load`, `partition` and `ClientData` anything else
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,7 @@ from fl.data.images import Split
 from fl.errors import DataError
 
 DEFAULT_CLIENTS = 10
+_LABEL = b"fl/data/v1"
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,14 @@ class Federated:
     train: ClientData
     test: ClientData
 
+    def digests(self) -> dict[str, str]:
+        """A digest of the training and of the test examples: what each client has, and its name.
+
+        It reads them all, in 0.14 s for MNIST and 0.5 s for Shakespeare. Where the files are, and
+        how they are packed, is not in it.
+        """
+        return {"train_data": _digest(self.train), "test_data": _digest(self.test)}
+
 
 def federated(name: str, data_dir: str | Path | None, division: Division) -> Federated:
     """Load a data set and divide it. Raises DataError."""
@@ -57,6 +68,17 @@ def federated(name: str, data_dir: str | Path | None, division: Division) -> Fed
         parts = partition.sequential(len(test[1]), min(len(clients), len(test[1])))
         return Federated(clients, ClientData.from_partition(test, parts))
     raise DataError(f"{name} has clients in one half only")
+
+
+def _digest(clients: ClientData) -> str:
+    digest = hashlib.sha256(_LABEL)
+    for client in clients.client_ids:
+        arrays = clients.arrays(client)
+        head = json.dumps([client, *((array.dtype.str, array.shape) for array in arrays)]).encode()
+        digest.update(len(head).to_bytes(8, "little") + head)
+        for array in arrays:
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()[:32]
 
 
 def _own_clients(name: str, train: ClientData, division: Division) -> ClientData:
