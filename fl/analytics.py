@@ -24,6 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fl.contribution import Aggregated, Aggregator, Contribution, Session, check_dropouts
 from fl.errors import AggregationError, DataError
+from fl.masked import refuse_masked
 from fl.sums import SecureSum, chosen_sum
 
 _LABEL = b"secagg/v1/fl-analytics"
@@ -198,8 +199,9 @@ def _read(values: Sequence[ArrayLike], *, alike: bool = True) -> list[Values]:
     arrays: list[Values] = []
     for client, given in enumerate(values):
         try:
+            refuse_masked(given)
             array = np.atleast_1d(np.asarray(given, np.float64))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, DataError) as error:
             raise DataError(f"client {client}: not an array of numbers: {error}") from error
         if len(array) == 0:
             raise DataError(f"client {client}: no values, at least one expected")

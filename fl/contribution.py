@@ -37,6 +37,13 @@ class Contribution:
     weight: int
     metrics: Sums = field(repr=False)
 
+    def __post_init__(self) -> None:
+        # The secure sum carries whole numbers; the number itself is the client's alone.
+        if not isinstance(self.weight, int | np.integer) or self.weight < 0:
+            kind = type(self.weight).__name__
+            raise AggregationError(f"a weight of type {kind}: a whole number from 0 expected")
+        object.__setattr__(self, "weight", int(self.weight))
+
 
 @dataclass(frozen=True, eq=False)
 class Submission:

@@ -25,6 +25,7 @@ from fl import seeds
 from fl.contribution import Aggregated, Aggregator, Contribution, Session, State, check_dropouts
 from fl.errors import DataError, ModelError
 from fl.examples import count_clients, read_examples
+from fl.masked import refuse_masked
 from fl.process import for_each_client
 from fl.sums import chosen_sum
 from fl.vector import read_only
@@ -184,6 +185,7 @@ def _contribution(centers: Points, data: Any) -> Contribution:
 
 def _points(data: Any, shape: tuple[int, ...]) -> Points:
     x = data if isinstance(data, np.ndarray) else read_examples(data).arrays[0]
+    refuse_masked(x)
     try:
         points = np.asarray(x, np.float64)
     except (TypeError, ValueError) as error:

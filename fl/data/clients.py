@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from fl import seeds
 from fl.data.partition import Partition
 from fl.errors import DataError
+from fl.masked import refuse_masked
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -78,7 +79,9 @@ class ClientData:
 
     def arrays(self, client_id: str) -> Arrays:
         """(x, y) or (x, y, sample_weight), ready to train on. Raises DataError."""
-        return self._to_arrays(self.features(client_id))
+        arrays = self._to_arrays(self.features(client_id))
+        refuse_masked(arrays)
+        return arrays
 
     def count(self, client_id: str) -> int:
         """How many rows the arrays of one client have."""
