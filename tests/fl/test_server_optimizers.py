@@ -1,8 +1,10 @@
 """Keras optimizers on the server: each sees minus the mean delta, with numbers by hand."""
 
 import math
+import re
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -270,6 +272,21 @@ def test_five_rounds_by_the_pseudo_code_of_the_papers(name, aggregator):
         state = process.next(state, clients).state
         np.testing.assert_allclose(state.weights.to_vector(), x, atol=2e-5)
     assert np.abs(x - process.initialize().weights.to_vector()).max() > 0.02
+
+
+def test_what_the_command_line_takes_is_what_the_docs_say():
+    page = (Path(__file__).parents[2] / "docs" / "algorithms.md").read_text()
+    told = dict(re.findall(r"^\| (Fed\w+) \| `((?:keras|fl)\..*?)` \|", page, re.MULTILINE))
+    assert told.keys() == {"FedAvgM", "FedAdagrad", "FedAdam", "FedYogi"}
+    for name, expression in told.items():
+        expected = eval(expression)
+        process = algorithms.build(
+            name.lower(), one_weight, client_rate=0.5, server_rate=None, extra={}
+        )
+        optimizer = process._server._optimizer
+        assert type(optimizer) is type(expected)
+        ours, theirs = optimizer.get_config(), expected.get_config()
+        assert {**ours, "name": ""} == {**theirs, "name": ""}
 
 
 def named_free():
