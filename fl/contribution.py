@@ -39,9 +39,12 @@ class Contribution:
 
     def __post_init__(self) -> None:
         # The secure sum carries whole numbers; the number itself is the client's alone.
-        if not isinstance(self.weight, int | np.integer) or self.weight < 0:
-            kind = type(self.weight).__name__
-            raise AggregationError(f"a weight of type {kind}: a whole number from 0 expected")
+        whole = isinstance(self.weight, int | np.integer)
+        if not whole or self.weight < 0:
+            seen = (
+                "a negative weight" if whole else f"a weight of type {type(self.weight).__name__}"
+            )
+            raise AggregationError(f"{seen}: a whole number from 0 expected")
         object.__setattr__(self, "weight", int(self.weight))
 
 

@@ -7,12 +7,21 @@ import fl
 from fl.contribution import Contribution, Session
 
 
-@pytest.mark.parametrize("weight", [0.5, 1.0, -1, np.int64(-1), "2", None])
-def test_a_weight_is_a_whole_number_that_is_not_in_the_message(weight):
+@pytest.mark.parametrize(
+    ("weight", "seen"),
+    [
+        (0.5, "a weight of type float"),
+        (1.0, "a weight of type float"),
+        (-1, "a negative weight"),
+        (np.int64(-1), "a negative weight"),
+        ("2", "a weight of type str"),
+        (None, "a weight of type NoneType"),
+    ],
+)
+def test_a_weight_is_a_whole_number_that_is_not_in_the_message(weight, seen):
     with pytest.raises(fl.AggregationError) as refused:
         Contribution(np.ones(1), weight, np.ones(1))
-    kind = type(weight).__name__
-    assert str(refused.value) == f"a weight of type {kind}: a whole number from 0 expected"
+    assert str(refused.value) == f"{seen}: a whole number from 0 expected"
 
 
 def test_weights_of_numpy_add_up_beyond_their_own_range():
