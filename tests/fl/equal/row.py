@@ -21,6 +21,7 @@ def sgd() -> Any:
 class Row:
     """A setting. By default it is trained for two rounds, and is equal to all it is compared with.
 
+    builder: of the process.
     model: optimizer -> a built model compiled with it, with the same weights whenever it is called.
     data: (rng, examples) -> (x, y) or (x, y, sample_weight).
     optimizer: makes the client's. server: makes the server's.
@@ -39,6 +40,7 @@ class Row:
     data: Callable[[np.random.Generator, int], tuple[Any, ...]]
     optimizer: Callable[[], Any] = sgd
     server: Callable[[], Any] | None = None
+    builder: Callable[..., Any] = fl.build_weighted_fed_avg
     model_fn: Callable[[], Any] | None = None
     shape: Callable[[tuple[Any, ...]], Any] = lambda data: data
     fit: bool = True
@@ -66,7 +68,7 @@ class Row:
     def process(self) -> Any:
         """A process over the plain sum. Raises FLError."""
         server = {} if self.server is None else {"server_optimizer_fn": self.server}
-        return fl.build_weighted_fed_avg(
+        return self.builder(
             self.model_fn or self.new_model,
             aggregator=fl.PlainSum(),
             batch_size=BATCH,

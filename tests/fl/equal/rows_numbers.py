@@ -5,7 +5,7 @@ from functools import partial
 
 import keras
 import numpy as np
-from row import BATCH, Row
+from row import BATCH, SIZES, Row
 
 layers, losses, metrics = keras.layers, keras.losses, keras.metrics
 
@@ -116,6 +116,20 @@ COUNTED = [
     partial(metrics.BinaryAccuracy, "accuracy"),
 ]
 
+
+def letters(rng, n):
+    y = rng.integers(0, 3, n)
+    return np.array(list("abc"))[y][:, None], y
+
+
+def broken(rng, n):
+    """The second client has an example that is no number."""
+    x, y = classes(rng, n)
+    if n == SIZES[1]:
+        x[3, 2] = np.nan
+    return x, y
+
+
 NUMBERS = {
     "classification": Row(net(*MLP, **SOFTMAX), classes),
     "three passes": Row(net(*MLP, **SOFTMAX), classes, epochs=3),
@@ -178,6 +192,21 @@ NUMBERS = {
     "targets without an axis": Row(
         net(dense(1)), lambda rng, n: (lambda x, y: (x, y[:, 0]))(*regression(1.0)(rng, n))
     ),
+    "strings": Row(
+        net(
+            lambda: layers.StringLookup(vocabulary=list("abc")),
+            lambda: layers.Embedding(4, 5),
+            layers.Flatten,
+            dense(3),
+            inputs=(1,),
+            dtype="string",
+            **SOFTMAX,
+        ),
+        letters,
+        fit=False,  # Keras takes no such arrays
+        evaluate=False,
+    ),
+    "a client with a NaN": Row(net(*MLP, **SOFTMAX), broken, evaluate=False),
     "numbers of 64 bits": Row(
         net(dense(1)), lambda rng, n: tuple(a.astype(np.float64) for a in regression(1.0)(rng, n))
     ),

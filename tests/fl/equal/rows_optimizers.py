@@ -67,6 +67,19 @@ OPTIMIZERS = {
         lambda: optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=2),
         may_be_refused=True,
     ),
+    "unweighted": client(optimizers.SGD, builder=fl.build_unweighted_fed_avg),
+    "FedProx, of no strength": client(
+        optimizers.Adam,
+        builder=fl.build_weighted_fed_prox,
+        options={"proximal_strength": 0.0},
+        **ADAPTIVE,
+    ),
+    "FedProx": client(
+        lambda: optimizers.SGD(0.1),
+        builder=fl.build_weighted_fed_prox,
+        options={"proximal_strength": 1.0},
+        fit=False,
+    ),
     "server: FedAvgM": server(lambda: optimizers.SGD(1.0, momentum=0.9), fast=True),
     # η / τ, and the rounding of the square
     "server: FedAdagrad": server(fl.FedAdagrad, server_gain=200.0),
