@@ -15,10 +15,11 @@ from row import BATCH, Row
 from rows_layers import LAYERS
 from rows_numbers import NUMBERS
 from rows_optimizers import OPTIMIZERS
+from rows_own import OWN
 
 import fl
 
-ROWS: dict[str, Row] = {**NUMBERS, **LAYERS, **OPTIMIZERS}
+ROWS: dict[str, Row] = {**NUMBERS, **LAYERS, **OWN, **OPTIMIZERS}
 
 
 def rows(wanted):
