@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fl import clipping as clipping
     from fl import data as data
+    from fl.adaptive import FedAdagrad, FedAdam, FedYogi
     from fl.analytics import (
         Answer,
         Histogram,
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
     from fl.server import ServerState
     from fl.sums import PlainSum, SecAggError, SecureSum, TooFewClients
     from fl.vector import ModelWeights
-    from fl.yogi import Yogi
 
 __all__ = [
     "AggregationError",
@@ -59,6 +59,9 @@ __all__ = [
     "CheckpointError",
     "DataError",
     "FLError",
+    "FedAdagrad",
+    "FedAdam",
+    "FedYogi",
     "FineTune",
     "Histogram",
     "ImplausibleSum",
@@ -73,7 +76,6 @@ __all__ = [
     "ServerState",
     "SumWarning",
     "TooFewClients",
-    "Yogi",
     "build_fed_eval",
     "build_fed_kmeans",
     "build_fed_sgd",
@@ -92,6 +94,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "fl.adaptive": ("FedAdagrad", "FedAdam", "FedYogi"),
     "fl.analytics": (
         "Answer",
         "Histogram",
@@ -123,7 +126,6 @@ _HOME = {
     "fl.server": ("ServerState",),
     "fl.sums": ("PlainSum", "SecAggError", "SecureSum", "TooFewClients"),
     "fl.vector": ("ModelWeights",),
-    "fl.yogi": ("Yogi",),
 }
 _MODULES = ("clipping", "data")
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

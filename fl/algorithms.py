@@ -39,8 +39,6 @@ class Algorithm:
     clip: float | None = 4.0
 
 
-_ADAPTIVE = {"beta_1": 0.9, "beta_2": 0.99, "epsilon": 1e-3}  # Reddi et al. 2021
-
 ALGORITHMS: dict[str, Algorithm] = {
     "fedavg": Algorithm("federated averaging, by number of examples"),
     "fedavg-unweighted": Algorithm(
@@ -58,23 +56,11 @@ ALGORITHMS: dict[str, Algorithm] = {
         "fl.fedprox:build_weighted_fed_prox",
         takes=("proximal_strength",),
     ),
-    "fedavgm": Algorithm(
-        "momentum 0.9 on the server", server_options={"momentum": 0.9}, server_rate=0.1
-    ),
-    "fedadam": Algorithm(
-        "Adam on the server",
-        server="keras.optimizers:Adam",
-        server_options=_ADAPTIVE,
-        server_rate=0.01,
-    ),
-    "fedyogi": Algorithm(
-        "Yogi on the server", server="fl.yogi:Yogi", server_options=_ADAPTIVE, server_rate=0.01
-    ),
+    "fedavgm": Algorithm("momentum 0.9 on the server", server_options={"momentum": 0.9}),
+    "fedadam": Algorithm("Adam on the server", server="fl.adaptive:FedAdam", server_rate=0.01),
+    "fedyogi": Algorithm("Yogi on the server", server="fl.adaptive:FedYogi", server_rate=0.01),
     "fedadagrad": Algorithm(
-        "Adagrad on the server",
-        server="keras.optimizers:Adagrad",
-        server_options={"epsilon": 1e-3},
-        server_rate=0.1,
+        "Adagrad on the server", server="fl.adaptive:FedAdagrad", server_rate=0.1
     ),
 }
 

@@ -33,6 +33,7 @@ from fl.contribution import (
     check_dropouts,
 )
 from fl.errors import AggregationError, DataError, ImplausibleSum
+from fl.masked import refuse_masked
 from fl.sums import MAX_WEIGHT, SecureSum, chosen_sum
 
 _LABEL = b"secagg/v1/fl-analytics"
@@ -207,6 +208,7 @@ def _read(values: Sequence[ArrayLike], *, alike: bool = True) -> list[Values]:
     """float64[values of the client, ...] for every client; `alike`: all values of one shape."""
     arrays: list[Values] = []
     for client, given in enumerate(values):
+        refuse_masked(given)
         array = _numbers(given)
         if array is None:
             raise DataError(f"client {client}: not an array of numbers")

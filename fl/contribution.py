@@ -67,6 +67,16 @@ class Contribution:
         """How many numbers: d, s, m."""
         return self.delta.size, self.statistics.size, self.metrics.size
 
+    def __post_init__(self) -> None:
+        # The secure sum carries whole numbers; the number itself is the client's alone.
+        whole = isinstance(self.weight, int | np.integer)
+        if not whole or self.weight < 0:
+            seen = (
+                "a negative weight" if whole else f"a weight of type {type(self.weight).__name__}"
+            )
+            raise AggregationError(f"{seen}: a whole number from 0 expected")
+        object.__setattr__(self, "weight", int(self.weight))
+
 
 @dataclass(frozen=True, eq=False)
 class Submission:
@@ -91,7 +101,7 @@ class Submission:
     ) -> Submission:
         """The submission of one client. metrics: what `contribution.metrics` consists of."""
         given, weight = contribution, contribution.weight
-        fits = isinstance(weight, int | np.integer) and 0 <= weight <= max_weight
+        fits = weight <= max_weight
         finite = _finite(given.delta) and _finite(given.statistics)
         if not (finite and fits and weight > 0):
             return cls(
@@ -110,7 +120,7 @@ class Submission:
             failed.append(int(not summed))
             if not summed:
                 numbers[part] = 0
-        return cls(given.delta, given.statistics, int(weight), numbers, failed=tuple(failed))
+        return cls(given.delta, given.statistics, weight, numbers, failed=tuple(failed))
 
 
 def parts(metrics: Sequence[Metric]) -> list[slice]:

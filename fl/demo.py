@@ -15,6 +15,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from fl import seeds
 from fl.cohort import Cohort, OnClient
 from fl.contribution import Aggregated, Contribution, Session
 from fl.data import digits, partition
@@ -204,7 +205,7 @@ def _split(train: digits.Split, settings: Settings) -> list[digits.Split]:
 
 def _dropouts(settings: Settings) -> Iterator[dict[int, int]]:
     """For each round, who is gone from which protocol round on."""
-    rng = np.random.default_rng(settings.seed)
+    rng = seeds.generator("demo/dropouts", settings.seed)
     for _ in range(settings.rounds):
         gone = rng.choice(settings.clients, settings.dropouts, replace=False)
         yield {int(client): int(rng.integers(5)) for client in sorted(gone)}

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from fl import seeds
 from fl.errors import AggregationError
 from fl.sampling import Sampler, round_rng
 from fl.sums import TooFewClients
@@ -70,7 +71,7 @@ class Fleet:
         self._examples = dict(examples)
         self._seed = seed
         self._rounds_per_hour = rounds_per_hour
-        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
+        rng = seeds.generator("fleet", seed)
         self._zone = rng.uniform(0, 24, len(examples))
         self._seconds = dict(zip(examples, rng.lognormal(-6, 0.5, len(examples)), strict=True))
 
@@ -78,7 +79,7 @@ class Fleet:
         """Every client's status in a round."""
         hour = int(round_number / self._rounds_per_hour)
         night = np.cos(2 * np.pi * (hour + self._zone - 3) / 24)
-        rng = np.random.default_rng(np.random.SeedSequence((self._seed, hour), spawn_key=(1,)))
+        rng = seeds.generator("fleet/hour", self._seed, hour)
         drawn = rng.random((3, len(night))) < _chances(night)
         return {
             client: Status(bool(c), bool(u), bool(i), count)

@@ -80,6 +80,6 @@ class FedEval:
         order, bounds = examples.schedule(
             batch_size=received.terms.batch_size, epochs=1, shuffle=False, rng=rng
         )
-        layers = seed_sequence(0, 0, client, "layers")
+        layers = seed_sequence(0, 0, client, "evaluation")
         _, numbers = self._loop.run(received.weights, layers, examples, order, bounds)
         return Contribution(np.zeros(0, np.float32), 1, numbers)

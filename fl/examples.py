@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from fl.data.clients import ClientData
 from fl.errors import DataError
+from fl.masked import refuse_masked
 
 Indices = NDArray[np.int64]
 
@@ -142,6 +143,7 @@ def _from_mapping(element: Mapping[Any, Any]) -> tuple[Any, ...]:
 
 
 def _array(value: Any) -> NDArray[Any]:
+    refuse_masked(value)
     try:
         array = np.asarray(value)
     except ValueError:

@@ -18,7 +18,7 @@ from fl.errors import ModelError
 from fl.layout import NonTrainable
 from fl.local import LocalTrainer
 from fl.loop import BatchLoop
-from fl.models import ModelFn, OptimizerFn, client_model, evaluation_model, new_optimizer
+from fl.models import ModelFn, OptimizerFn, client_model, evaluation_model
 from fl.plan import Terms
 from fl.process import FedAvg, LearningRate
 from fl.server import ServerOptimizer
@@ -155,7 +155,7 @@ def build_process(
     trainer = LocalTrainer(model, options.get("non_trainable", "average"), loop)
     if rate is not None and not trainer.has_learning_rate:
         raise ModelError("client_learning_rate: the client optimizer has a schedule of its own")
-    optimizer = new_optimizer(server_optimizer_fn, "server_optimizer_fn")
+    server = ServerOptimizer(server_optimizer_fn, model)
     terms = Terms(
         round=0,
         seed=options.get("seed", 0),
@@ -167,7 +167,7 @@ def build_process(
     )
     return FedAvg(
         trainer,
-        ServerOptimizer(optimizer, trainer.initial_weights),
+        server,
         aggregator,
         terms,
         partial(evaluation_model, model_fn, input_spec),

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fl import seeds
 from fl.contribution import (
     Aggregated,
     Aggregator,
@@ -33,6 +34,7 @@ from fl.contribution import (
 )
 from fl.errors import DataError, ImplausibleSum, ModelError
 from fl.examples import count_clients, read_examples
+from fl.masked import refuse_masked
 from fl.process import for_each_client
 from fl.sums import chosen_sum
 from fl.vector import read_only
@@ -112,7 +114,7 @@ class FedKMeans:
         Raises ModelError for centers that are not finite numbers of the shape [k, *data_shape].
         """
         if centers is None:
-            centers = np.random.default_rng(self._seed).normal(size=self._shape)
+            centers = seeds.generator("kmeans/centers", self._seed).normal(size=self._shape)
         state = KMeansState(np.asarray(centers, np.float64), np.zeros(self._shape[0]))
         self._check(state)
         return state
@@ -207,6 +209,7 @@ def _check_counts(total: Aggregated) -> None:
 
 def _points(data: Any, shape: tuple[int, ...]) -> Points:
     x = data if isinstance(data, np.ndarray) else read_examples(data).arrays[0]
+    refuse_masked(x)
     try:
         points = np.asarray(x, np.float64)
     except (TypeError, ValueError):

@@ -173,7 +173,7 @@ class PersonalizationEval:
             shuffle=False,
             rng=np.random.default_rng(0),  # asked for nothing: evaluation does not shuffle
         )
-        layers = seed_sequence(0, 0, client, "layers")
+        layers = seed_sequence(0, 0, client, "evaluation")
         return self._loop.run(weights, layers, test, order, bounds)[1]
 
     def _metrics(self) -> tuple[Metric, ...]:

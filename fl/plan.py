@@ -15,9 +15,11 @@ import json
 import math
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 
+from fl import seeds
 from fl.errors import FLError, ModelError
 from fl.vector import Vector
 
@@ -86,9 +88,11 @@ def read(message: bytes) -> RoundPlan:
     return RoundPlan(terms, weights, hashlib.sha256(_LABEL + message).digest())
 
 
-def seed_sequence(seed: int, round_number: int, client: int, stream: str) -> np.random.SeedSequence:
+Stream = Literal["shuffle", "layers", "rounding", "evaluation"]
+
+
+def seed_sequence(
+    seed: int, round_number: int, client: int, stream: Stream
+) -> np.random.SeedSequence:
     """The source of one kind of randomness of one client in one round; never of key material."""
-    return np.random.SeedSequence((seed, round_number, client, _STREAMS[stream]))
-
-
-_STREAMS = {"shuffle": 0, "layers": 1, "rounding": 2}
+    return seeds.sequence(f"client/{stream}", seed, round_number, client)

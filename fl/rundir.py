@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -39,21 +39,25 @@ class RunDir:
         self._events: Events | None = None
         with self._explained():
             if self._begun():
-                self._check()
+                self._check(self._settings)
 
     @property
     def model(self) -> Path:
         """Where the model is saved."""
         return self.path / "model.keras"
 
-    def resume(self, template: Any) -> Found | None:
+    def resume(self, template: Any, loaded: Mapping[str, Any]) -> Found | None:
         """Begin the run, or find the last state that is whole: None for a new run.
 
         template: a state of its kind.
+        loaded: settings that are known only now, such as digests of the data.
         """
+        self._settings.update(loaded)
         with self._explained():
             self._make()
-            if not self._begun():
+            if self._begun():
+                self._check({**self._before(), **self._settings})
+            else:
                 self._write_settings()
             found = self._checkpoints.latest(template)
             self._keep_rounds(found.round if found else 0)
@@ -105,13 +109,17 @@ class RunDir:
         text = json.dumps(self._settings, indent=1, sort_keys=True) + "\n"
         write_atomically(self.path / "settings.json", lambda file: file.write(text.encode()))
 
-    def _check(self) -> None:
-        path, settings = self.path / "settings.json", self._settings
+    def _before(self) -> dict[str, Any]:
+        """The settings of the run that is here."""
+        path = self.path / "settings.json"
         try:
-            before = json.loads(path.read_text())
-        except ValueError as error:
+            return dict(json.loads(path.read_text()))
+        except (ValueError, TypeError) as error:
             raise CheckpointError(f"{path} is damaged: {error}") from error
-        changed = [k for k in {**before, **settings} if before.get(k) != settings.get(k)]
+
+    def _check(self, names: Iterable[str]) -> None:
+        before, settings = self._before(), self._settings
+        changed = [k for k in names if before.get(k) != settings.get(k)]
         if changed:
             told = ", ".join(f"{k}={before.get(k)!r} there" for k in sorted(changed))
             raise CheckpointError(

@@ -11,20 +11,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
+from fl import seeds
 from fl.errors import AggregationError
 
 PROTOCOL_ROUNDS = 5
-_STREAMS = {"sample": 0, "dropout": 1, "arrival": 2}
 
 
-def round_rng(seed: int, round_number: int, stream: str) -> np.random.Generator:
-    """The source of one kind of choice of one round; disjoint from what training draws."""
-    source = np.random.SeedSequence((seed, round_number), spawn_key=(_STREAMS[stream],))
-    return np.random.default_rng(source)
+Stream = Literal["sample", "dropout", "arrival"]
+
+
+def round_rng(seed: int, round_number: int, stream: Stream) -> np.random.Generator:
+    """The source of one kind of choice of one round."""
+    return seeds.generator(f"round/{stream}", seed, round_number)
 
 
 class Sampler(Protocol):

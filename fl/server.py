@@ -2,12 +2,14 @@
 
     trainable     <- optimizer(trainable, gradient = -mean)      non-trainable <- itself + mean
 
-SGD(1.0) is thus plain federated averaging. This module holds no state between calls: the
-optimizer's variables travel in `ServerState`.
+SGD(1.0) is thus plain federated averaging. The optimizer is given the model's own variables, so it
+finds their names, paths and constraints, and does to them what it would do in `fit`. This module
+holds no state between calls: the optimizer's variables travel in `ServerState`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fl.errors import ModelError
-from fl.vector import Array, ModelWeights, check_shapes, read_only, values
+from fl.models import OptimizerFn, new_optimizer
+from fl.vector import Array, ModelWeights, aggregated_variables, check_shapes, read_only, values
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,21 +39,27 @@ class ServerState:
 
 
 class ServerOptimizer:
-    """Applies mean deltas to states. `optimizer` is a fresh Keras optimizer."""
+    """Applies mean deltas to states.
 
-    def __init__(self, optimizer: Any, weights: ModelWeights) -> None:
-        self._like = weights
-        self._optimizer = optimizer
-        self._variables = [
-            keras.Variable(array, dtype=array.dtype.name, name=f"weight_{i}")
-            for i, array in enumerate(weights.trainable)
-        ]
-        optimizer.build(self._variables)
-        self._initial = values(optimizer.variables)
+    optimizer_fn: returns a new Keras optimizer.
+    model: a built Keras model, whose trainable variables are assigned before each step.
+
+    Raises ModelError for an optimizer, or a weight, that has no meaning on a server.
+    """
+
+    def __init__(self, optimizer_fn: OptimizerFn, model: Any) -> None:
+        self._like = ModelWeights.from_model(model)
+        self._variables, _ = aggregated_variables(model)
+        self._optimizer_fn = optimizer_fn
+        self._optimizer = self._built()
+        self._shapes_like = values(self._optimizer.variables)
 
     def initialize(self, weights: ModelWeights) -> ServerState:
-        """The state before the first round."""
-        return ServerState(weights, self._initial, 0)
+        """The state before the first round. Raises ModelError for weights of another model."""
+        self.check_weights(weights)
+        self._assign(weights)
+        # Built anew, for an optimizer may begin with a copy of the weights that it finds.
+        return ServerState(weights, values(self._built().variables), 0)
 
     def apply(self, state: ServerState, mean: NDArray[np.float64]) -> ServerState:
         """The state after one round whose mean delta is `mean`, float64[d]."""
@@ -75,14 +84,59 @@ class ServerOptimizer:
         if not isinstance(state, ServerState):
             raise ModelError(f"a state of type {type(state).__name__}: a ServerState expected")
         self.check_weights(state.weights)
-        check_shapes(state.optimizer, self._initial, "server optimizer variables")
+        check_shapes(state.optimizer, self._shapes_like, "server optimizer variables")
 
     def check_weights(self, weights: ModelWeights) -> None:
         """Raise ModelError for weights of another model."""
         self._like.check_like(weights)
 
     def _restore(self, state: ServerState) -> None:
-        for variable, array in zip(self._variables, state.weights.trainable, strict=True):
-            variable.assign(array)
+        self._assign(state.weights)
         for variable, array in zip(self._optimizer.variables, state.optimizer, strict=True):
             variable.assign(array)
+
+    def _assign(self, weights: ModelWeights) -> None:
+        for variable, array in zip(self._variables, weights.trainable, strict=True):
+            variable.assign(array)
+
+    def _built(self) -> Any:
+        """A new optimizer with its variables."""
+        optimizer = new_optimizer(self._optimizer_fn, "server_optimizer_fn")
+        optimizer.build(self._variables)
+        _check(optimizer, self._variables)
+        return optimizer
+
+
+def _check(optimizer: Any, variables: list[Any]) -> None:
+    """Refuse what would go wrong silently on a server."""
+    for each in _parts(optimizer):
+        name = f"server_optimizer_fn returned {type(each).__name__}"
+        if isinstance(each, keras.optimizers.LossScaleOptimizer) or each.loss_scale_factor:
+            raise ModelError(
+                f"{name} with a loss scale, by which gradients are divided, and the mean of the "
+                "clients' updates is not scaled: an optimizer without one expected"
+            )
+        if each.use_ema and not each.ema_overwrite_frequency:
+            raise ModelError(
+                f"{name} with use_ema and no ema_overwrite_frequency, so the average would never "
+                "be used, for rounds have no last one: ema_overwrite_frequency in rounds expected"
+            )
+        # Keras keeps what `exclude_from_weight_decay` was given as keys of the variables.
+        excluded: set[Any] = getattr(each, "_exclude_from_weight_decay", set())
+        if not excluded <= {each._var_key(variable) for variable in variables}:
+            raise ModelError(
+                f"{name} with variables of another model in exclude_from_weight_decay: var_names "
+                "expected"
+            )
+    for variable in variables:
+        if getattr(variable, "overwrite_with_gradient", False):
+            raise ModelError(
+                f"weight {variable.path!r} is overwritten with its gradient, as for float8: such "
+                "weights have no mean, others expected"
+            )
+
+
+def _parts(optimizer: Any) -> Iterator[Any]:
+    """An optimizer, and those to which it hands the variables."""
+    yield optimizer
+    yield from getattr(optimizer, "optimizers", ())

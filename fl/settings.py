@@ -5,6 +5,7 @@ The record is what a run directory remembers: the same settings give the same we
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
@@ -55,7 +56,7 @@ class Settings:
     seed: int = 0
 
     def as_json(self) -> dict[str, Any]:
-        """What a run directory remembers: all but where the data are."""
+        """What a run directory remembers, besides `digests`: all but where the data are."""
         settings = asdict(self)
         del settings["data_dir"]
         return {**settings, "conditions": list(self.conditions)}
@@ -71,6 +72,15 @@ class Simulation:
 
 HERE = Simulation()
 """In this process, unwatched."""
+
+
+def digests(settings: Settings, data: Federated) -> dict[str, str]:
+    """What the result follows from besides: of the examples, and of the file of a model."""
+    if not settings.model.endswith(".keras"):
+        return data.digests()
+    with open(settings.model, "rb") as file:
+        model = hashlib.file_digest(file, "sha256").hexdigest()[:32]
+    return {**data.digests(), "model_file": model}
 
 
 def division(settings: Settings) -> Division:

@@ -73,7 +73,7 @@ class Training:
         )
         self._evaluate = build_fed_eval(model_fn, aggregator=PlainSum())
         initial = self._process.initialize()
-        self.found = run_dir.resume(initial)
+        self.found = run_dir.resume(initial, told.digests(settings, self._data))
         self.state: ServerState = self.found.state if self.found else initial
 
     @property

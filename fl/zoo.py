@@ -11,6 +11,7 @@ training the algorithm's client brings its own.
 
 from __future__ import annotations
 
+import json
 import math
 import zipfile
 from collections.abc import Callable
@@ -50,7 +51,9 @@ def model_fn(name: str, example: Arrays, classes: int, seed: int) -> Callable[[]
 
 
 def from_file(path: Path) -> Any:
-    """A model that was saved by Keras; compiled for classification where it was not compiled.
+    """A model that was saved by Keras, compiled as it was; for classification where it was not.
+
+    One that was compiled without an optimizer has plain SGD, and its own loss and metrics.
 
     Raises ModelError for a file that is none, or that wants to run code of its own.
     """
@@ -60,7 +63,7 @@ def from_file(path: Path) -> Any:
         )
     try:
         model = _load(path)
-    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+    except (*_UNREADABLE, zipfile.BadZipFile) as error:
         raise ModelError(f"{path} is not a model: {' '.join(str(error).split())[:200]}") from error
     if not model.compiled:
         probabilities = getattr(model.layers[-1], "activation", None) is keras.activations.softmax
@@ -68,11 +71,20 @@ def from_file(path: Path) -> Any:
     return model
 
 
+_UNREADABLE = (OSError, ValueError, TypeError, KeyError, AttributeError)
+
+
 def _load(path: Path) -> Any:
     try:
         return keras.saving.load_model(path)
     except AttributeError:  # Keras cannot load what was compiled without an optimizer
-        return keras.saving.load_model(path, compile=False)
+        model = keras.saving.load_model(path, compile=False)
+        with zipfile.ZipFile(path) as file:
+            told = json.loads(file.read("config.json")).get("compile_config")
+        if told:
+            told["optimizer"] = keras.optimizers.serialize(keras.optimizers.SGD())
+            model.compile_from_config(told)
+        return model
 
 
 def _build(name: str, shape: tuple[int, ...], classes: int, seed: int) -> Any:

@@ -53,7 +53,7 @@ class Session:
         directory = {u: key.public_key().public_bytes_raw() for u, key in keys.items()}
         private = X25519PrivateKey.from_private_bytes(KEY)
         public = private.public_key().public_bytes_raw()
-        params = secagg.Params(4, SPECS, session=b"private", server_key=public)
+        params = secagg.Params(4, SPECS, session=b"private of private values", server_key=public)
         self.server = secagg.Server(params, directory=directory, private_key=private)
         drawn = iter(range(10**6))
         self.clients = {

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fl import seeds
 from fl.data.partition import Partition
 from fl.errors import DataError
+from fl.masked import refuse_masked
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -77,7 +79,9 @@ class ClientData:
 
     def arrays(self, client_id: str) -> Arrays:
         """(x, y) or (x, y, sample_weight), ready to train on. Raises DataError."""
-        return self._to_arrays(self.features(client_id))
+        arrays = self._to_arrays(self.features(client_id))
+        refuse_masked(arrays)
+        return arrays
 
     def count(self, client_id: str) -> int:
         """How many rows the arrays of one client have."""
@@ -99,7 +103,7 @@ class ClientData:
 
     def create_tf_dataset_from_all_clients(self, seed: int | None = None) -> tf.data.Dataset:
         """All clients' stored features one client after another, in an order drawn from `seed`."""
-        order = np.random.default_rng(seed).permutation(len(self))
+        order = self._order("one after another", seed)
         first, *rest = (self.create_tf_dataset_for_client(self.client_ids[i]) for i in order)
         for dataset in rest:
             first = first.concatenate(dataset)
@@ -107,7 +111,7 @@ class ClientData:
 
     def datasets(self, limit_count: int | None = None, seed: int | None = None) -> Iterator[Any]:
         """The clients' data sets in an order drawn from `seed`, at most `limit_count` of them."""
-        order = np.random.default_rng(seed).permutation(len(self))
+        order = self._order("data sets", seed)
         for index in order[:limit_count]:
             yield self.create_tf_dataset_for_client(self.client_ids[index])
 
@@ -122,7 +126,7 @@ class ClientData:
         """Two disjoint groups of clients, the second of `test_clients`. Raises DataError."""
         if not 1 <= test_clients < len(self):
             raise DataError(f"{test_clients} test clients of {len(self)}: fewer, but one expected")
-        order = np.random.default_rng(seed).permutation(len(self))
+        order = self._order("split", seed)
         test, train = np.split(order, [test_clients])
         ids = [[self.client_ids[i] for i in np.sort(part)] for part in (train, test)]
         return self.select(ids[0]), self.select(ids[1])
@@ -133,6 +137,10 @@ class ClientData:
     ) -> tuple[ClientData, ClientData]:
         """`train_test_split` under its name in TensorFlow Federated."""
         return client_data.train_test_split(num_test_clients, 0 if seed is None else seed)
+
+    def _order(self, purpose: str, seed: int | None) -> NDArray[np.int64]:
+        rng = np.random.default_rng() if seed is None else seeds.generator(f"data/{purpose}", seed)
+        return rng.permutation(len(self))
 
     def pooled(self) -> Arrays:
         """All clients' `arrays` as one, clients in order: for an evaluation in one place."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fl import seeds
 from fl.errors import DataError
 
 Split = tuple[NDArray[np.float32], NDArray[np.int64]]
@@ -26,7 +27,7 @@ def load(seed: int = 0, test_fraction: float = 0.2) -> tuple[Split, Split]:
     bundled = _bundled()
     x = (bundled.data / 16).astype(np.float32)
     y = bundled.target.astype(np.int64)
-    order = np.random.default_rng(seed).permutation(len(y))
+    order = seeds.generator("digits/split", seed).permutation(len(y))
     test, train = np.split(order, [round(test_fraction * len(y))])
     return (x[train], y[train]), (x[test], y[test])
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fl import seeds
 from fl.errors import DataError
 
 Partition = list[NDArray[np.int64]]
@@ -16,7 +17,7 @@ Partition = list[NDArray[np.int64]]
 def iid(examples: int, clients: int, *, seed: int = 0) -> Partition:
     """Shuffle, and deal parts of equal size (within one). Raises DataError."""
     _check(examples, clients)
-    order = np.random.default_rng(seed).permutation(examples)
+    order = seeds.generator("partition/iid", seed).permutation(examples)
     return [np.sort(part) for part in np.array_split(order, clients)]
 
 
@@ -38,7 +39,11 @@ def shards(labels: ArrayLike, clients: int, *, per_client: int = 2, seed: int = 
     _check(classes.size, clients)
     _check(classes.size, clients * per_client)
     pieces = np.array_split(np.argsort(classes, kind="stable"), clients * per_client)
-    dealt = np.random.default_rng(seed).permutation(len(pieces)).reshape(clients, per_client)
+    dealt = (
+        seeds.generator("partition/shards", seed)
+        .permutation(len(pieces))
+        .reshape(clients, per_client)
+    )
     return [np.sort(np.concatenate([pieces[i] for i in hand])) for hand in dealt]
 
 
@@ -60,7 +65,7 @@ def dirichlet(labels: ArrayLike, clients: int, *, alpha: float, seed: int = 0) -
     _check(classes.size, clients)
     if not alpha > 0:
         raise DataError(f"alpha is {alpha}: a number above 0 expected")
-    rng = np.random.default_rng(seed)
+    rng = seeds.generator("partition/dirichlet", seed)
     parts: list[list[int]] = [[] for _ in range(clients)]
     for label in np.unique(classes):
         members = rng.permutation(np.flatnonzero(classes == label))

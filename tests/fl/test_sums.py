@@ -84,8 +84,6 @@ SPOILT = {
     "nan in the update": (contribution([np.nan, 0], 5, [1], [1]), "non_finite"),
     "infinite update": (contribution([0, -np.inf], 5, [1], [1]), "non_finite"),
     "infinite statistics": (contribution([1, 1], 5, [1], [np.inf]), "non_finite"),
-    "a part of an example": (contribution([1, 1], 0.5, [1], [1]), "bad_weights"),
-    "fewer than none": (contribution([1, 1], -1, [1], [1]), "bad_weights"),
     "no examples": (contribution([1, 1], 0, [1], [1]), "empty"),
 }
 

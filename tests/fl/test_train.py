@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from layouts import write_hdf5
+from layouts import idx, write_hdf5, write_mnist
 
 import fl
 from fl import cli, rows
@@ -417,6 +417,53 @@ def test_another_run_is_not_overwritten(whole, tmp_path):
     (tmp_path / "metrics.jsonl").touch()
     with pytest.raises(fl.CheckpointError, match=r"settings\.json is damaged"):
         training(tmp_path)
+
+
+def tiny_mnist(folder, write, seed=0, darker=0):
+    """A tiny MNIST, and the folder's name; `darker` adds to one pixel of one test image."""
+    rng = np.random.default_rng(seed)
+    x, y = rng.integers(0, 200, (40, 28, 28), np.uint8), np.arange(40, dtype=np.uint8) % 4
+    test = x[:8].copy()
+    test[3, 5, 5] += darker
+    write(folder, (x, y), (test, y[:8]))
+    return str(folder)
+
+
+def original_files(folder, train, test):
+    (folder / "mnist").mkdir(parents=True)
+    for part, (x, y) in (("train", train), ("t10k", test)):
+        (folder / "mnist" / f"{part}-images-idx3-ubyte").write_bytes(idx(x))
+        (folder / "mnist" / f"{part}-labels-idx1-ubyte").write_bytes(idx(y))
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [({"seed": 1}, "train_data='"), ({"darker": 1}, r"\(test_data='")],
+    ids=["training examples", "one pixel of a test example"],
+)
+def test_other_data_under_the_same_names_are_refused(tmp_path, changed, named):
+    run, options = tmp_path / "run", {"dataset": "mnist", "aggregator": "plain"}
+    finished(run, rounds=1, data_dir=tiny_mnist(tmp_path / "a", write_mnist), **options)
+    other = tiny_mnist(tmp_path / "b", write_mnist, **changed)
+    with pytest.raises(fl.CheckpointError, match=rf"other settings .*{named}[0-9a-f]{{32}}' there"):
+        training(run, data_dir=other, **options)
+    # The same data elsewhere, and in the original files in place of Keras's: the run goes on.
+    moved = tiny_mnist(tmp_path / "c", original_files)
+    assert training(run, data_dir=moved, **options).found.round == 1
+
+
+def test_another_model_in_the_same_file_is_refused(tmp_path):
+    run, path = tmp_path / "run", tmp_path / "own.keras"
+    model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(10)])
+    logits = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss=logits)
+    model.save(path)
+    finished(run, rounds=1, model=str(path))
+    assert training(run, model=str(path)).found.round == 1
+    model.compile("sgd", loss=keras.losses.SparseCategoricalCrossentropy())
+    model.save(path)
+    with pytest.raises(fl.CheckpointError, match=r"\(model_file='[0-9a-f]{32}' there\)"):
+        training(run, model=str(path))
 
 
 @pytest.mark.parametrize("command", ["train", "evaluate"])

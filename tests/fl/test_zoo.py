@@ -68,6 +68,18 @@ def test_a_model_from_a_file_has_its_weights_and_a_loss(tmp_path, make):
     assert getattr(loaded.loss, "from_logits", not probabilities) is not probabilities
 
 
+def test_a_file_compiled_without_an_optimizer_keeps_its_loss_and_metrics(tmp_path):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    focal = keras.losses.BinaryFocalCrossentropy(gamma=3.0, from_logits=True)
+    fl.from_keras_model(model, focal, [keras.metrics.MeanAbsoluteError()])
+    model.save(tmp_path / "model.keras")
+    loaded = zoo.from_file(tmp_path / "model.keras")
+    x, y = np.ones((6, 4), np.float32), np.arange(12).reshape(6, 2) % 2
+    assert loaded.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
+    assert loaded.loss.get_config() == focal.get_config()
+    loaded.fit(x, y, verbose=0)
+
+
 def test_a_file_that_is_no_model_is_refused(tmp_path):
     (tmp_path / "model.keras").write_bytes(b"PK")
     with pytest.raises(fl.ModelError, match=r"model\.keras is not a model"):

@@ -1,0 +1,28 @@
+"""Masked arrays of numpy: a plain array made of one has what was masked, and no mask.
+
+What is masked is refused wherever data come in; a masked array of which nothing is masked is its
+data.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fl.errors import DataError
+
+
+def refuse_masked(value: Any) -> None:
+    """Raise DataError for an array, or a list of arrays, with something masked."""
+    if _masked(value):
+        raise DataError(
+            "an array with masked values: arrays without expected, for example with a sample "
+            "weight of 0 for what does not count"
+        )
+
+
+def _masked(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(map(_masked, value))
+    return bool(np.ma.is_masked(value))
