@@ -116,9 +116,10 @@ class GradientLoop(BatchLoop):
         check_loss(model)
         super().__init__(model, *rest)
 
-    def _try(self, weights: Vector, words: Any, examples: Examples, *which: Any) -> None:
-        super()._try(weights, words, examples, *which)
+    def _try(self, weights: Vector, words: Any, examples: Examples, *which: Any) -> bool:
+        tried = super()._try(weights, words, examples, *which)
         check_loss_on(self._model, examples)
+        return tried
 
     def _step_on(self, batch: Any) -> None:
         rows = tf.shape(keras.tree.flatten(batch)[0])[0]

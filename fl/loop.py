@@ -27,7 +27,6 @@ from fl.state import (
     Stray,
     apart_from,
     check_graph,
-    seed_variables,
     variables_of,
     warn_of,
 )
@@ -67,7 +66,7 @@ class BatchLoop:
         self._weights = trainable + non_trainable
         self._layout = layout or Layout.of(model)
         reset = [*local_variables(model), *self._optimizer.variables]
-        self._state = PassState(reset, seed_variables(model))
+        self._state = PassState(model, reset)
         self._touched: list[Stray] = []
         self._strays: list[Stray] = []
         self._metrics: MetricSums | None = None
@@ -105,8 +104,7 @@ class BatchLoop:
                 self._look(examples, order)
             words = seeds.generate_state(self._state.seeds).astype(np.int64)
             if not self._tried:
-                self._try(weights, words, examples, order, bounds)
-                self._tried = True
+                self._tried = self._try(weights, words, examples, order, bounds)
             start = self.metrics.zeros
             delta, state = self._call(weights, words, examples.arrays, order, bounds, start)
         except FLError:
@@ -121,7 +119,7 @@ class BatchLoop:
         every variable that it uses comes to light before any of them changes."""
 
         def step(data: Any, rows: Any) -> None:
-            with self._optimizer.of(self._model):
+            with self._state.tracing(), self._optimizer.of(self._model):
                 self._step_on(_rows(data, rows))
 
         tensors = keras.tree.map_structure(tf.convert_to_tensor, (examples.arrays, order))
@@ -141,15 +139,15 @@ class BatchLoop:
 
     def _try(
         self, weights: Vector, words: Any, examples: Examples, order: Indices, bounds: Indices
-    ) -> None:
-        """On the first batch of all: raise MetricError unless the metrics add up."""
+    ) -> bool:
+        """On the first batch: raise MetricError unless the metrics add up. False: ask again."""
 
         def after(start: Numbers) -> Numbers:
             result = self._call(weights, words, examples.arrays, order, bounds[:2], start)[1]
             state: Numbers = result.numpy()[len(self._optimizer.counts) :]
             return state
 
-        self.metrics.check_additive(after)
+        return self.metrics.check_additive(after)
 
     def _step_on(self, batch: Any) -> None:
         self._step(batch)
@@ -166,7 +164,7 @@ class BatchLoop:
     def _pass(
         self, weights: Any, seeds: Any, data: Any, order: Any, bounds: Any, start: Any
     ) -> Any:
-        with self._optimizer.of(self._model):
+        with self._state.tracing(), self._optimizer.of(self._model):
             _assign_vector(self._weights, weights)
             self._state.reset(seeds)
             self.metrics.assign(start)

@@ -80,20 +80,20 @@ class MetricSums:
             metric.total.assign(total + mean * tf.cast(counted, total.dtype))
             metric.count.assign(count + counted)
 
-    def check_additive(self, after: Callable[[Numbers], Numbers]) -> None:
+    def check_additive(self, after: Callable[[Numbers], Numbers]) -> bool:
         """Raise MetricError, naming them, for metrics that do not add up.
 
-        after: the state after one batch, always the same one, from a given state.
+        after: the state after one batch, always the same one, from a given state. False where the
+        batch leaves it open, because a state is not finite after it.
         """
         added = after(self.zeros)
-        fails = np.zeros(added.size, bool)
-        for start in self._elsewhere(added):
-            moved = after(start) - start
-            error = np.abs(moved - added)
-            # Not finite: this batch says nothing about the metric.
-            fails |= error > self._tolerance() * (np.abs(start) + np.abs(added))
-            fails |= np.isfinite(added) & ~np.isfinite(moved)
-        self._refuse(fails)
+        finite = np.isfinite(added)
+        known = np.where(finite, added, 0.0)
+        for start in self._elsewhere(known):
+            moved = np.where(finite, after(start) - start, 0.0)
+            allowed = self._tolerance() * (np.abs(start) + np.abs(known))
+            self._refuse(~(np.abs(moved - known) <= allowed))  # NaN is refused
+        return bool(finite.all())
 
     def _check_start(self) -> None:
         for metric in self._model.metrics:
@@ -112,7 +112,7 @@ class MetricSums:
 
     def _elsewhere(self, added: Numbers) -> tuple[Numbers, Numbers]:
         """Two states unlike the one at the start, of the size of what was added."""
-        size = np.where(np.isfinite(added) & (added != 0), np.abs(added), 1.0)
+        size = np.where(added != 0, np.abs(added), 1.0)
         state = np.ceil(size * (1 + np.arange(added.size) * 0.618 % 1) * 64) / 64
         return state, -state
 

@@ -193,7 +193,7 @@ def configuration(optimizer: Any) -> str:
 
 def _used(optimizer: Any) -> str:
     return (
-        f"the model's optimizer {type(optimizer).__name__} was used before, and cannot be made anew "
+        f"the model's optimizer {type(optimizer).__name__} was used before and cannot be made anew "
         "(a model with a new optimizer expected, or client_optimizer_fn)"
     )
 

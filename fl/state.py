@@ -13,10 +13,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import keras
 import tensorflow as tf
+from keras.src.backend.common import global_state
+from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
 
 from fl.errors import ModelError
 from fl.vector import values
@@ -54,11 +58,24 @@ class Stray:
 class PassState:
     """What is put back before a pass: variables to their first value, seeds to new words."""
 
-    def __init__(self, variables: list[Any], seeds: list[Any]) -> None:
+    def __init__(self, model: Any, variables: list[Any]) -> None:
         # Tensors, not arrays: the compiled function refers to them, where it would copy arrays.
         first = [tf.constant(array) for array in values(variables)]
         self._reset_to: list[tuple[Any, Any]] = list(zip(variables, first, strict=True))
-        self._seeds = list(seeds)
+        self._seeds = [v for v in model.variables if v.path.endswith(_SEED_STATE)]
+        self._generator = keras.random.SeedGenerator(0)
+        self._seeds.append(self._generator.state)
+
+    @contextmanager
+    def tracing(self) -> Iterator[None]:
+        """While a step is traced, `keras.random` without a seed draws from a generator of this
+        state. Keras has one a thread for it, which all models that are traced there would share."""
+        own = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
+        global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, self._generator)
+        try:
+            yield
+        finally:
+            global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, own)
 
     @property
     def variables(self) -> list[Any]:
@@ -84,11 +101,6 @@ class PassState:
             variable.assign(value)
         for index, variable in enumerate(self._seeds):
             variable.assign(tf.cast(tf.stack([words[index], 0]), variable.dtype))
-
-
-def seed_variables(model: Any) -> list[Any]:
-    """The states of the seed generators that a model knows of."""
-    return [v for v in model.variables if v.path.endswith(_SEED_STATE)]
 
 
 def variables_of(graph: Any) -> list[Stray]:
@@ -120,8 +132,8 @@ def check_graph(graph: Any) -> None:
     ops = {node.op for node in _nodes(graph) if _draws(node)}
     if ops:
         raise ModelError(
-            f"the model's step draws random numbers with tf.random ({', '.join(sorted(ops))}), whose "
-            "state runs on from client to client: keras.random, with a SeedGenerator, expected"
+            f"the model's step draws with tf.random ({', '.join(sorted(ops))}), whose state runs "
+            "on from client to client: keras.random, with a SeedGenerator, expected"
         )
     ops = {node.op for node in _nodes(graph) if node.op.startswith(_CONTAINERS)}
     if ops:
