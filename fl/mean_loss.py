@@ -44,7 +44,7 @@ def check_loss_on(model: Any, examples: Examples) -> None:
     if abs(together - mean) > _TOLERANCE * max(abs(together), abs(mean)):
         raise ModelError(
             "FedSGD with a loss that is not the mean of the losses of a batch's examples: such a "
-            "loss expected, with no activity regularizer or other term that is a sum over the batch"
+            "loss expected, and from `add_loss` no sum over the batch"
         )
 
 

@@ -113,7 +113,8 @@ class MetricSums:
     def _elsewhere(self, added: Numbers) -> tuple[Numbers, Numbers]:
         """Two states unlike the one at the start, of the size of what was added."""
         size = np.where(added != 0, np.abs(added), 1.0)
-        state = np.ceil(size * (1 + np.arange(added.size) * 0.618 % 1) * 64) / 64
+        state = size * (1 + np.arange(added.size) * 0.618 % 1)
+        state = np.where(self._tolerance() == 0, np.ceil(state), state)  # whole, for integers
         return state, -state
 
     def _tolerance(self) -> Numbers:
