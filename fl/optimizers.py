@@ -65,7 +65,7 @@ class ClientOptimizer(NoOptimizer):
 
     counts: the name of what `take` and `end` count together, empty where no batch is ever skipped.
     variables: all that are put back before a pass. assigned: those that are set otherwise.
-    rate: the learning rate's, which the plan of a round sets; None where a schedule computes it.
+    rate: the learning rate's, which the plan of a round sets; None where there is no one rate.
     """
 
     def __init__(self, optimizer: Any, model: Any) -> None:
@@ -73,12 +73,15 @@ class ClientOptimizer(NoOptimizer):
         self.optimizer = optimizer
         self._weights = model.trainable_variables
         *_, self._inner = wrapped(optimizer)
-        self._steps = getattr(self._inner, "gradient_accumulation_steps", None)
-        rate = optimizer.learning_rate
+        # A keras.optimizers.MultiOptimizer has several, each for some of the weights.
+        parts = getattr(self._inner, "optimizers", [self._inner])
+        self._averages = any(part.use_ema for part in parts)
+        self._accumulating = [part for part in parts if part.gradient_accumulation_steps]
+        rate = getattr(optimizer, "learning_rate", None)
         self.rate = rate if isinstance(rate, keras.Variable) else None
         self.variables = tuple(v for v in optimizer.variables if v is not self.rate)
         self.assigned = () if self.rate is None else (self.rate,)
-        self.counts = ("num_skipped",) if self._steps else ()
+        self.counts = ("num_skipped",) if self._accumulating else ()
 
     @contextmanager
     def of(self, model: Any) -> Iterator[None]:
@@ -98,11 +101,15 @@ class ClientOptimizer(NoOptimizer):
     def end(self) -> Any:
         """Put the averages of `use_ema` in place of the weights; the batches accumulated since the
         last step."""
-        applied = tf.convert_to_tensor(self._inner._iterations)
-        if getattr(self._inner, "use_ema", False):
+        if self._averages:
             # Before its first step an average is zero, not the weights.
+            applied = tf.convert_to_tensor(self._inner._iterations)
             tf.cond(applied > 0, self._finalize, lambda: True)
-        return tf.cast(applied % self._steps, tf.int32) if self._steps else tf.constant(0)
+        waiting = [
+            tf.cast(part._iterations % part.gradient_accumulation_steps, tf.int32)
+            for part in self._accumulating
+        ]
+        return tf.reduce_max([0, *waiting])
 
     def _finalize(self) -> bool:
         self._inner.finalize_variable_values(self._weights)

@@ -135,6 +135,28 @@ def test_moving_averages_take_the_place_of_the_weights_as_in_fit(optimizer_fn):
     assert not np.allclose(trained, next(vectors(linear, lambda: raw)), atol=1e-4)
 
 
+def by_weight():
+    return keras.optimizers.MultiOptimizer(
+        keras.optimizers.OptimizerMap(
+            keras.optimizers.Adam(0.02, use_ema=True, ema_momentum=0.7),
+            {".*bias": keras.optimizers.SGD(0.3, gradient_accumulation_steps=3)},
+        )
+    )
+
+
+@pytest.mark.skipif(not hasattr(keras.optimizers, "MultiOptimizer"), reason="an older Keras")
+def test_an_optimizer_for_each_weight_trains_as_in_fit():
+    central = compiled(linear(), by_weight())
+    central.fit(X, Y, batch_size=8, epochs=2, shuffle=False, verbose=0)
+    process = fl.build_weighted_fed_avg(
+        linear, by_weight, aggregator=fl.PlainSum(), batch_size=8, epochs=2, shuffle=False
+    )
+    state, metrics = process.next(process.initialize(), [(X, Y)])
+    trained = ModelWeights.from_model(central).to_vector()
+    np.testing.assert_allclose(state.weights.to_vector(), trained, atol=1e-6)
+    assert metrics["client_work"]["train"]["num_skipped"] == 8 % 3
+
+
 def test_moving_averages_under_a_proximal_term():
     def prox(model_fn, optimizer_fn, **options):
         return fl.build_weighted_fed_prox(model_fn, 0.0, optimizer_fn, **options)
