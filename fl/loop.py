@@ -27,6 +27,7 @@ from fl.state import (
     Stray,
     apart_from,
     check_graph,
+    strays_among,
     variables_of,
     warn_of,
 )
@@ -128,7 +129,7 @@ class BatchLoop:
         check_graph(graph)
         metrics = MetricSums(self._model, self._optimizer.counts)
         self._touched = variables_of(graph)
-        self._strays = apart_from(self._touched, self._known(metrics))
+        self._strays = strays_among(self._touched, self._known(metrics))
         self._state.add(self._strays)
         warn_of(self._strays)
         self._metrics = metrics

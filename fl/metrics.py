@@ -102,8 +102,8 @@ class MetricSums:
         self._refuse(np.concatenate([*state, np.zeros(0)]) != 0)
 
     def _refuse(self, fails: NDArray[np.bool_]) -> None:
-        owners = np.repeat(self._owners, self._sizes)
         if fails.any():
+            owners = np.repeat(self._owners, self._sizes)
             names = ", ".join(repr(str(name)) for name in dict.fromkeys(owners[fails]))
             raise MetricError(
                 f"metric {names} does not add up across clients: a metric expected to whose state, "
@@ -121,7 +121,7 @@ class MetricSums:
         """A part of the numbers that rounding explains, far below what depends on the state."""
         dtypes = [variable.dtype for variable in self.variables]
         each = [64 * float(np.finfo(d).eps) if "float" in d else 0.0 for d in dtypes]
-        return np.repeat(each, self._sizes)
+        return np.repeat(each, np.array(self._sizes, int))
 
     def report(self, numbers: Numbers) -> dict[str, Any]:
         """Summed numbers -> {metric name: value, ..., "num_examples", "num_batches", ...}.

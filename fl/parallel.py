@@ -74,20 +74,25 @@ class TrainerPool:
             # Keras creates and traces in one thread at a time
             with nullcontext() if trainer.trace_count else self._tracing:
                 contribution = trainer.train(plan, client, examples)
-            self._check_apart(trainer)
+            self._check_strays(trainer)
             return contribution
         finally:
             self._idle.put(trainer)
 
-    def _check_apart(self, trainer: LocalTrainer) -> None:
-        """What the models list is each one's own; a variable that they do not may be shared."""
-        others = [s for other in self._trainers if other is not trainer for s in other.strays]
-        own = apart_from(trainer.strays, others)
-        if shared := [stray.name for stray in trainer.strays if stray not in own]:
-            raise ModelError(
-                f"the models of several workers use the same variables, {', '.join(shared)}: "
-                "variables and seed generators of each model's own expected, or one worker"
-            )
+    def _check_strays(self, trainer: LocalTrainer) -> None:
+        """What a model does not list may be shared with another, or begin otherwise there."""
+        for other in self._trainers:
+            if other is trainer or not (trainer.strays and other.strays):
+                continue
+            apart = apart_from(trainer.strays, other.strays)
+            if shared := [stray.name for stray in trainer.strays if stray not in apart]:
+                raise ModelError(
+                    f"the models of several workers use the same variables, {', '.join(shared)}: "
+                    "variables and seed generators of each model's own expected, or one worker"
+                )
+            for one, two in zip(trainer.strays, other.strays, strict=True):
+                if not np.array_equal(one.first, two.first):
+                    raise ModelError(f"the workers' models begin with different {one.name}")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._first, name)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
@@ -39,12 +39,22 @@ _CONTAINERS = (
 
 @dataclass(frozen=True, eq=False)
 class Stray:
-    """A variable by its handle. trainable: TensorFlow's word for it, which optimizers unset."""
+    """A variable by its handle.
+
+    trainable: TensorFlow's word for it, which optimizers unset. first: the value that it is put
+    back to; None for weights, optimizers' and metrics' variables, and seeds.
+    """
 
     handle: Any = field(repr=False)
     name: str
     dtype: Any
     trainable: bool
+    first: Any = field(default=None, repr=False)
+
+    @property
+    def seed(self) -> bool:
+        """Whether it is the state of a seed generator of Keras."""
+        return self.name.endswith(_SEED_STATE)
 
     def read(self) -> Any:
         """Its present value as a tensor."""
@@ -90,10 +100,10 @@ class PassState:
     def add(self, strays: Iterable[Stray]) -> None:
         """Put these back too: a generator's state is a seed, others keep their present value."""
         for stray in strays:
-            if stray.name.endswith(_SEED_STATE):
+            if stray.seed:
                 self._seeds.append(stray)
             else:
-                self._reset_to.append((stray, stray.read()))
+                self._reset_to.append((stray, tf.constant(stray.first)))
 
     def reset(self, words: Any) -> None:
         """Put everything back; works inside a compiled function."""
@@ -104,7 +114,7 @@ class PassState:
 
 
 def variables_of(graph: Any) -> list[Stray]:
-    """Every variable that a traced function refers to."""
+    """Every variable that a traced function refers to, known or stray."""
     named = {id(variable.handle): variable for variable in getattr(graph, "variables", ())}
     return [_stray(handle, named.get(id(handle))) for handle in _handles(graph)]
 
@@ -113,6 +123,12 @@ def apart_from(found: list[Stray], known: Iterable[Any]) -> list[Stray]:
     """Those of them that are not among the known variables."""
     handles = {id(variable.handle) for variable in known}
     return [variable for variable in found if id(variable.handle) not in handles]
+
+
+def strays_among(found: list[Stray], known: Iterable[Any]) -> list[Stray]:
+    """Those that are not among the known variables, with the values to put them back to."""
+    strays = apart_from(found, known)
+    return [s if s.seed else replace(s, first=s.read().numpy()) for s in strays]
 
 
 def warn_of(strays: Iterable[Stray]) -> None:

@@ -125,6 +125,21 @@ def test_a_metric_of_a_train_step_is_tried_too():
         trainer.train(plan_for(trainer), 0, read_examples(arrays(9)))
 
 
+def test_a_step_without_any_metric_trains():
+    class Bare(keras.Sequential):
+        def train_step(self, data):
+            for weight in self.trainable_weights:
+                weight.assign_add(keras.ops.ones_like(weight))
+            return {}
+
+    model = Bare([keras.Input((4,)), keras.layers.Dense(3)])
+    model.compile("sgd", jit_compile=False)
+    trainer = LocalTrainer(model)
+    contribution = trainer.train(plan_for(trainer, epochs=1), 0, read_examples(arrays(9)))
+    np.testing.assert_allclose(contribution.delta, np.full(15, 2), rtol=1e-6)
+    np.testing.assert_array_equal(contribution.metrics, [9, 2])
+
+
 def test_data_that_leave_it_open_do_not_settle_it():
     """A first client whose metrics are not finite says nothing, the second is tried again."""
     model, data = scalar([Largest(name="mine")])

@@ -76,6 +76,7 @@ def test_tries_leave_no_trace_in_statistics_metrics_or_dropout():
     found = trainer.train(told, 0, read_examples((X, Y)))
     scale = float(trainer.model.optimizer.dynamic_scale.numpy())
     assert scale < 2**14
+    assert found.delta[:25].any()
     direct = LocalTrainer(half(scaled(scale)))
     told = plan_for(direct, epochs=1, shuffle=False)
     expected = direct.train(told, 0, read_examples((X, Y)))

@@ -206,6 +206,11 @@ def test_a_step_that_uses_other_variables_in_every_trace_is_refused():
         trainer.train(plan_for(trainer), 0, read_examples(arrays(8)))
 
 
+def drifting(begin):
+    drift = tf.Variable(begin, trainable=False, name="drift")
+    return noisy(lambda shape: tf.fill(shape, drift.assign_add(1.0)))
+
+
 def test_workers_whose_models_share_a_variable_are_refused():
     shared = keras.random.SeedGenerator(3)
 
@@ -225,6 +230,12 @@ def test_workers_whose_models_share_a_variable_are_refused():
             process.next(process.initialize(), data)
 
     with pytest.raises(fl.ModelError, match=r"several workers use the same variables, .*seed"):
+        three_rounds()
+    begins = iter((0.0, 1.0))
+    process = fl.with_workers(
+        lambda: fl.build_weighted_fed_avg(lambda: drifting(next(begins)), batch_size=8), 2
+    )
+    with pytest.raises(fl.ModelError, match="begin with different drift"):
         three_rounds()
     states = []
     for workers in (1, 2):  # without a seed each has its own
