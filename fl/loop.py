@@ -112,6 +112,8 @@ class BatchLoop:
             raise
         except _UNSUITABLE as error:
             raise DataError(f"the model cannot take these examples: {_one_line(error)}") from error
+        finally:
+            self._state.leave()
         counts = [examples.count, len(bounds) - 1]
         return delta.numpy(), np.concatenate([counts, state.numpy()])
 
@@ -173,7 +175,7 @@ class BatchLoop:
             skipped = self._for_each_batch(data, order, bounds) + self._optimizer.end()
         self._check_trace()
         counts = [tf.cast([skipped], tf.float64)] * len(self._optimizer.counts)
-        return self._change(weights, skipped), tf.concat([*counts, *self.metrics.state()], 0)
+        return self._change(weights, skipped), tf.concat([*counts, *self.metrics.state(), []], 0)
 
     def _check_trace(self) -> None:
         """Python may choose other variables in every trace, and those would not be put back."""

@@ -75,6 +75,7 @@ class PassState:
         self._seeds = [v for v in model.variables if v.path.endswith(_SEED_STATE)]
         self._generator = keras.random.SeedGenerator(0)
         self._seeds.append(self._generator.state)
+        self._strays: list[Stray] = []
 
     @contextmanager
     def tracing(self) -> Iterator[None]:
@@ -104,6 +105,7 @@ class PassState:
                 self._seeds.append(stray)
             else:
                 self._reset_to.append((stray, tf.constant(stray.first)))
+                self._strays.append(stray)
 
     def reset(self, words: Any) -> None:
         """Put everything back; works inside a compiled function."""
@@ -111,6 +113,11 @@ class PassState:
             variable.assign(value)
         for index, variable in enumerate(self._seeds):
             variable.assign(tf.cast(tf.stack([words[index], 0]), variable.dtype))
+
+    def leave(self) -> None:
+        """After a pass, or what became of it: strays, which others may use, are as they were."""
+        for stray in self._strays:
+            stray.assign(stray.first)
 
 
 def variables_of(graph: Any) -> list[Stray]:

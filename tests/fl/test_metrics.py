@@ -132,6 +132,10 @@ def test_a_step_without_any_metric_trains():
                 weight.assign_add(keras.ops.ones_like(weight))
             return {}
 
+        @property
+        def metrics(self):
+            return []
+
     model = Bare([keras.Input((4,)), keras.layers.Dense(3)])
     model.compile("sgd", jit_compile=False)
     trainer = LocalTrainer(model)

@@ -110,6 +110,22 @@ def test_a_client_trains_alike_whoever_went_before(make):
     assert first.trace_count == 1
 
 
+def test_processes_that_share_a_variable_train_alike_in_any_order():
+    shared = tf.Variable(0.5, trainable=False)
+
+    def more(model, data):
+        shared.assign_add(tf.reduce_mean(data[0]))
+        model.trainable_weights[0].assign_add(tf.fill((4, 3), shared))
+
+    one, two = LocalTrainer(stepping(more)), LocalTrainer(stepping(more))
+    told, data = plan_for(one), read_examples(arrays(12))
+    first = one.train(told, 0, data)
+    with pytest.raises(fl.DataError):
+        one.train(told, 0, read_examples((arrays(12)[0], arrays(12)[1] + 100)))
+    assert shared.numpy() == 0.5
+    np.testing.assert_array_equal(first.delta, two.train(told, 0, data).delta)
+
+
 @pytest.mark.parametrize("draw", [keras.random.normal, hidden_generator], ids=[GLOBAL, "hidden"])
 def test_noise_differs_from_client_to_client_and_round_to_round(draw):
     trainer = LocalTrainer(noisy(draw) if draw is keras.random.normal else draw())
