@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from fl.errors import ModelError
@@ -70,6 +71,7 @@ class ClientOptimizer(NoOptimizer):
 
     def __init__(self, optimizer: Any, model: Any) -> None:
         optimizer.build(model.trainable_variables)
+        _check_start(optimizer, model.trainable_variables)
         self.optimizer = optimizer
         self._weights = model.trainable_variables
         *_, self._inner = wrapped(optimizer)
@@ -196,6 +198,19 @@ def configuration(optimizer: Any) -> str:
     """An optimizer's configuration as JSON, for the round's plan."""
     config = keras.saving.serialize_keras_object(optimizer)
     return json.dumps(_without_names(config), sort_keys=True, default=str)
+
+
+def _check_start(optimizer: Any, weights: list[Any]) -> None:
+    """Raise ModelError where an optimizer's state begins as a copy of the weights: those of the
+    first round would be put back in every round."""
+    for variable in optimizer.variables:
+        value = variable.numpy()
+        alike = (w for w in weights if w.shape == variable.shape and value.size > 1)
+        if value.any() and any(np.array_equal(value, w.numpy()) for w in alike):
+            raise ModelError(
+                f"client optimizer {type(optimizer).__name__} begins with a copy of the weights, "
+                f"{variable.path!r}: one whose state does not depend on them expected"
+            )
 
 
 def _used(optimizer: Any) -> str:

@@ -191,6 +191,23 @@ def test_nothing_is_said_of_skipped_batches_where_none_can_be(plain):
     assert "num_skipped" not in metrics["client_work"]["train"]
 
 
+class Anchored(keras.optimizers.SGD):
+    """Its state begins with the weights, as that of Keras's schedule-free AdamW does."""
+
+    def build(self, variables):
+        super().build(variables)
+        self.anchors = self.add_optimizer_variables(variables, "anchor")
+        for anchor, variable in zip(self.anchors, variables, strict=True):
+            anchor.assign(variable)
+
+
+def test_an_optimizer_that_begins_with_the_weights_is_refused():
+    with pytest.raises(
+        fl.ModelError, match=r"Anchored begins with a copy of the weights, '.*anchor"
+    ):
+        fl.build_weighted_fed_avg(linear, lambda: Anchored(0.1))
+
+
 def test_a_schedule_of_the_clients_begins_anew_in_every_round():
     decay = keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)
     process = fl.build_weighted_fed_avg(
@@ -200,3 +217,24 @@ def test_a_schedule_of_the_clients_begins_anew_in_every_round():
     one = process.next(start, [(X, Y)]).state
     again = process.next(process.set_model_weights(start, start.weights), [(X, Y)]).state
     np.testing.assert_array_equal(one.weights.to_vector(), again.weights.to_vector())
+
+
+def every_optimizer():
+    apart = ("Optimizer", "MultiOptimizer", "LossScaleOptimizer", "ScheduleFreeAdamW")
+    kinds = (getattr(keras.optimizers, name) for name in dir(keras.optimizers) if name not in apart)
+    return [k for k in kinds if isinstance(k, type) and issubclass(k, keras.optimizers.Optimizer)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", every_optimizer())
+def test_every_optimizer_of_keras_trains_a_client_as_in_fit(kind):
+    central = compiled(linear(), kind())
+    central.fit(X, Y, batch_size=8, epochs=2, shuffle=False, verbose=0)
+    trained = ModelWeights.from_model(central).to_vector()
+    process = fl.build_weighted_fed_avg(
+        linear, kind, aggregator=fl.PlainSum(), batch_size=8, epochs=2, shuffle=False
+    )
+    start = process.initialize()
+    for _ in range(2):  # from the same weights: nothing of the first round is in the second
+        state = process.next(start, [(X, Y)]).state
+        np.testing.assert_allclose(state.weights.to_vector(), trained, atol=1e-6)
