@@ -44,7 +44,7 @@ class FedEval:
 
     def __init__(self, model: Any, aggregator: Aggregator, batch_size: int) -> None:
         self._like = ModelWeights.from_model(model)
-        self._loop = BatchLoop(model, model.test_step, [])
+        self._loop = BatchLoop(model, model.test_step)
         self._aggregator = aggregator
         self._terms = Terms(0, 0, batch_size, 1, False, False, "")
 

@@ -149,10 +149,11 @@ def build_process(
     """
     input_spec, rate = options.get("input_spec"), options.get("client_learning_rate")
     aggregator = chosen_sum(options.get("aggregator"))
-    model = client_model(model_fn, client_optimizer_fn, input_spec)
+    model, client_optimizer = client_model(model_fn, client_optimizer_fn, input_spec)
     if adapt is not None:
-        model.optimizer = adapt(model.optimizer)
-    trainer = LocalTrainer(model, options.get("non_trainable", "average"), loop)
+        client_optimizer = adapt(client_optimizer)
+    statistics = options.get("non_trainable", "average")
+    trainer = LocalTrainer(model, client_optimizer, statistics, loop)
     if rate is not None and not trainer.has_learning_rate:
         raise ModelError("client_learning_rate: the client optimizer has a schedule of its own")
     server = ServerOptimizer(server_optimizer_fn, model)

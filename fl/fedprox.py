@@ -127,8 +127,11 @@ def drawn_back(optimizer: Any, strength: float) -> Any:
         )
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         # Inside: there the gradients have been scaled back, and the term is of their size.
-        optimizer.inner_optimizer = drawn_back(optimizer.inner_optimizer, strength)
-        return optimizer
+        return keras.optimizers.LossScaleOptimizer(
+            drawn_back(optimizer.inner_optimizer, strength),
+            initial_scale=optimizer.initial_scale,
+            dynamic_growth_steps=optimizer.dynamic_growth_steps,
+        )
     if optimizer.loss_scale_factor is not None:
         raise ModelError("a client optimizer with loss_scale_factor has no proximal term")
     return Proximal(optimizer, float(strength))

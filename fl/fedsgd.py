@@ -4,8 +4,9 @@
     weights <- server optimizer(weights, gradient = Σ nᵤ·gᵤ / Σ nᵤ)
 
 With plain SGD on the server this is gradient descent on the union of the data. A client takes its
-gradient in batches, because of memory only: it adds them up, its weights do not move meanwhile
-(statistics of batch normalization do), and it has no optimizer. It sends -gᵤ as its delta.
+gradient in batches, because of memory only: it adds them up, its weights do not move meanwhile,
+and it has no optimizer. It sends -gᵤ as its delta. The loss has to be a mean over examples, and is
+refused otherwise. Batch normalization sees batches, not examples: with it their size matters.
 """
 
 from __future__ import annotations
@@ -14,14 +15,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from fl.contribution import Aggregator
+from fl.examples import Examples
 from fl.fedavg import FedAvg, build_process
 from fl.layout import NonTrainable
 from fl.loop import BatchLoop
+from fl.mean_loss import check_loss, check_loss_on
 from fl.models import ModelFn, OptimizerFn
+from fl.optimizers import wrapped
 from fl.sums import SecureSum, chosen_sum
+from fl.vector import Vector
 
 
 def server_sgd() -> keras.optimizers.Optimizer:
@@ -42,12 +48,15 @@ def build_fed_sgd(
     """Federated SGD; a client counts by its number of examples.
 
     model_fn: returns a built, compiled `keras.Model` whose loss is a mean over the examples of a
-        batch (Keras's default). An optimizer that it was compiled with is not used.
+        batch (Keras's default), with no mask. An optimizer that it was compiled with is not used.
     server_optimizer_fn: returns a new Keras optimizer; it is given the mean gradient.
     aggregator: None is `SecureSum(clip=None)`: a gradient has no range that could be known before.
         It costs about ten times the bytes of one with a `clip` and 32 bits.
     batch_size: how many examples are taken at once, for clients that hold arrays; up to rounding
-        it changes nothing.
+        it changes nothing, unless layers look at the whole batch, as batch normalization does.
+
+    Raises ModelError for a loss that is no mean over examples: when it is built where the reduction
+    or the mask of a functional model tells, else in the first round.
 
     Other arguments and errors are those of `fl.build_weighted_fed_avg`.
     """
@@ -106,19 +115,30 @@ class GradientSum(keras.optimizers.Optimizer):  # type: ignore[misc]
 class GradientLoop(BatchLoop):
     """A pass that gives minus the mean gradient, and the change of the statistics."""
 
+    def __init__(self, model: Any, *rest: Any) -> None:
+        check_loss(model)
+        super().__init__(model, *rest)
+
+    def _try(self, weights: Vector, words: Any, examples: Examples, *which: Any) -> bool:
+        tried = super()._try(weights, words, examples, *which)
+        check_loss_on(self._model, examples)
+        return tried
+
     def _step_on(self, batch: Any) -> None:
         rows = tf.shape(keras.tree.flatten(batch)[0])[0]
-        gradients = _gradient_sum(self._model)
-        gradients.rows.assign(tf.cast(rows, tf.float32))
+        self._gradients.rows.assign(tf.cast(rows, tf.float32))
         super()._step_on(batch)
 
-    def _change(self, weights: Any) -> Any:
-        change = super()._change(weights)  # zero for the trainable weights, which come first
-        means = _gradient_sum(self._model).mean()
+    def _change(self, weights: Any, skipped: Any) -> Any:
+        change = super()._change(weights, skipped)  # zero for trainable weights, which come first
+        means = self._gradients.mean()
         gradient = tf.concat([tf.reshape(tf.cast(g, tf.float32), [-1]) for g in means], 0)
+        # A batch left out would be missing in the mean: then there is no gradient.
+        gradient = tf.where(skipped > 0, np.nan, gradient)
         return tf.concat([-gradient, change[tf.size(gradient) :]], 0)
 
-
-def _gradient_sum(model: Any) -> Any:
-    # A loss scale of mixed precision stands around it.
-    return getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    @property
+    def _gradients(self) -> Any:
+        """The sums; a loss scale of mixed precision may stand around them."""
+        *_, sums = wrapped(self._optimizer.optimizer)
+        return sums

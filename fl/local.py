@@ -7,12 +7,8 @@ It does not decide who trains, does not check that the result is finite, and sum
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from functools import partial
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
-import keras
 import numpy as np
 
 from fl.contribution import Contribution
@@ -21,15 +17,10 @@ from fl.examples import Examples
 from fl.layout import Layout, NonTrainable
 from fl.loop import BatchLoop
 from fl.metrics import MetricSums
+from fl.optimizers import configuration, in_pass
 from fl.plan import RoundPlan, seed_sequence
+from fl.state import Stray
 from fl.vector import ModelWeights
-
-
-@runtime_checkable
-class BeginsPass(Protocol):
-    """A client optimizer that is told when a pass begins, inside the compiled function."""
-
-    def begin_pass(self) -> None: ...
 
 
 class LocalTrainer:
@@ -37,7 +28,8 @@ class LocalTrainer:
 
     `initial_weights` are the model's weights before the first training, `layout` says which of
     them a delta covers, `optimizer` is the client optimizer's configuration as JSON, for the
-    round's plan. `loop` is the compiled function: another for another kind of training.
+    round's plan. `loop` is the compiled function: another for another kind of training. The client
+    optimizer is the one given, by default the model's own.
     """
 
     workers = 1
@@ -45,21 +37,19 @@ class LocalTrainer:
     def __init__(
         self,
         model: Any,
+        optimizer: Any = None,
         non_trainable: NonTrainable = "average",
         loop: type[BatchLoop] = BatchLoop,
     ) -> None:
         self.model = model
         self.initial_weights = ModelWeights.from_model(model)
         self.layout = Layout.of(model, non_trainable)
-        # Taken from the model: `compile` may have wrapped the optimizer it was given.
-        self.optimizer = _optimizer_config(model.optimizer)
-        model.optimizer.build(model.trainable_variables)
-        self._rate = _learning_rate(model.optimizer)
+        optimizer = model.optimizer if optimizer is None else optimizer
+        self.optimizer = configuration(optimizer)
+        used = in_pass(optimizer, model)
+        self._rate = used.rate
         self._configured_rate = None if self._rate is None else float(self._rate.numpy())
-        # Not the learning rate: it is assigned before each pass, for the plan may name another.
-        variables = [v for v in model.optimizer.variables if v is not self._rate]
-        begin = partial(_begin, model.optimizer)
-        self._loop = loop(model, model.train_step, variables, self.layout, begin)
+        self._loop = loop(model, model.train_step, self.layout, used)
 
     @property
     def has_learning_rate(self) -> bool:
@@ -70,6 +60,11 @@ class LocalTrainer:
     def trace_count(self) -> int:
         """How often the training function was traced."""
         return self._loop.trace_count
+
+    @property
+    def strays(self) -> list[Stray]:
+        """Variables that its step uses and the model does not list; known after a training."""
+        return self._loop.strays
 
     @property
     def metrics(self) -> MetricSums:
@@ -105,35 +100,3 @@ class LocalTrainer:
             raise ModelError(
                 f"learning rate {rate} for a client optimizer that has a schedule of its own"
             )
-
-
-def wrapped(optimizer: Any) -> Iterator[Any]:
-    """An optimizer, the one that it wraps, and so on."""
-    while optimizer is not None:
-        yield optimizer
-        optimizer = getattr(optimizer, "inner_optimizer", None)
-
-
-def _learning_rate(optimizer: Any) -> Any:
-    """The variable that holds the learning rate; None where a schedule computes it."""
-    rate = optimizer.learning_rate
-    return rate if isinstance(rate, keras.Variable) else None
-
-
-def _begin(optimizer: Any) -> None:
-    """Tell those optimizers that care that the weights are those of the plan now."""
-    for each in wrapped(optimizer):
-        if isinstance(each, BeginsPass):
-            each.begin_pass()
-
-
-def _optimizer_config(optimizer: Any) -> str:
-    config = keras.saving.serialize_keras_object(optimizer)
-    return json.dumps(_without_names(config), sort_keys=True, default=str)
-
-
-def _without_names(config: Any) -> Any:
-    """Names of optimizers are "sgd", "sgd_1", ...: the count of what a process has made."""
-    if not isinstance(config, dict):
-        return config
-    return {key: _without_names(value) for key, value in config.items() if key != "name"}

@@ -1,11 +1,11 @@
 """One compiled function per model: a whole pass over a client's batches runs inside it.
 
-    (weights, seeds, examples, order, bounds) -> (new weights - weights, metric state)
+    (weights, seeds, examples, order, bounds, start) -> (new weights - weights, metric state)
 
-Assign the weights, reset everything else that a step can change (optimizer, metrics, seeds, local
-weights), then the model's own step for every batch, rows gathered by index. It is traced once for
-all numbers of examples, never pads a batch, and is bitwise the model's steps taken one by one. A
-loop holds a stateful model: use one from one thread at a time.
+Assign the weights, put back everything else that a step uses (`state`), then the model's own step
+for every batch, rows gathered by index. The metrics begin at `start`, zero but for the test whether
+they add up. It is traced once for all numbers of examples, never pads a batch, and is bitwise the
+model's steps taken one by one. A loop holds a stateful model: use one from one thread at a time.
 """
 
 from __future__ import annotations
@@ -17,13 +17,22 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from fl.errors import DataError, FLError, ModelError
 from fl.examples import Examples, Indices, check_against
 from fl.layout import Layout
 from fl.metrics import MetricSums, Numbers
-from fl.vector import Vector, aggregated_variables, local_variables, values
+from fl.optimizers import NoOptimizer
+from fl.state import (
+    PassState,
+    Stray,
+    apart_from,
+    check_graph,
+    strays_among,
+    variables_of,
+    warn_of,
+)
+from fl.vector import Vector, aggregated_variables, local_variables
 
 # What Keras and TensorFlow raise for examples of a wrong shape, dtype or range.
 _UNSUITABLE = (
@@ -47,28 +56,29 @@ Seeds = np.random.SeedSequence
 class BatchLoop:
     """Runs `step` (the model's `train_step` or `test_step`) over the batches of one client.
 
-    optimizer_variables: reset before every pass, besides the model's own state.
     layout: which weights the change covers; None is all of them.
-    begin: called after the reset, inside the compiled function.
+    optimizer: what the model trains with, as a pass uses it.
     """
 
     def __init__(
         self,
         model: Any,
         step: Step,
-        optimizer_variables: list[Any],
         layout: Layout | None = None,
-        begin: Callable[[], None] = lambda: None,
+        optimizer: NoOptimizer | None = None,
     ) -> None:
         self._model = model
         self._step = step
-        self._begin = begin
+        self._optimizer = optimizer or NoOptimizer()
         trainable, non_trainable = aggregated_variables(model)
         self._weights = trainable + non_trainable
         self._layout = layout or Layout.of(model)
-        self._reset_to = _snapshot(local_variables(model) + optimizer_variables)
-        self._seeds = [v for v in model.variables if v.path.endswith("seed_generator_state")]
+        reset = [*local_variables(model), *self._optimizer.variables]
+        self._state = PassState(model, reset)
+        self._touched: list[Stray] = []
+        self._strays: list[Stray] = []
         self._metrics: MetricSums | None = None
+        self._tried = False
         self._function = tf.function(self._pass, autograph=False, reduce_retracing=True)
 
     @property
@@ -83,42 +93,77 @@ class BatchLoop:
             raise ModelError("the model's metrics exist only after its first step")
         return self._metrics
 
+    @property
+    def strays(self) -> list[Stray]:
+        """The variables that the step uses and the model does not list; known after a pass."""
+        return self._strays
+
     def run(
         self, weights: Vector, seeds: Seeds, examples: Examples, order: Indices, bounds: Indices
     ) -> tuple[Vector, Numbers]:
-        """One pass; (change float32[sent], numbers float64[m] with the two counts in front).
+        """One pass; (change float32[sent], numbers float64[m] with the counts in front).
 
         Raises DataError where the model cannot take the examples, MetricError for a metric that
-        does not add up.
+        does not add up, ModelError for a step whose state cannot be put back.
         """
         check_against(self._model, examples)
-        words = seeds.generate_state(len(self._seeds)).astype(np.int64)
-        delta, state = self._guarded(weights, words, examples.arrays, order, bounds)
-        counts = [examples.count, len(bounds) - 1]
-        return delta, np.concatenate([counts, state])
-
-    def _guarded(self, weights: Vector, *arguments: Any) -> tuple[Vector, Numbers]:
         failure = ""
         try:
             if self._metrics is None:
-                self._metrics = self._first_step(*arguments)
-            delta, state = self._call(weights, *arguments)
+                self._look(examples, order)
+            words = seeds.generate_state(self._state.seeds).astype(np.int64)
+            if not self._tried:
+                self._tried = self._try(weights, words, examples, order, bounds)
+            start = self.metrics.zeros
+            delta, state = self._call(weights, words, examples.arrays, order, bounds, start)
         except FLError:
             raise
         except _UNSUITABLE as error:
             failure = _one_line(error)
+        finally:
+            self._state.leave()
         if failure:  # outside of the handler: what TensorFlow says quotes the examples
             raise DataError(f"the model cannot take these examples: {failure}")
-        return delta.numpy(), state.numpy()
+        counts = [examples.count, len(bounds) - 1]
+        return delta.numpy(), np.concatenate([counts, state.numpy()])
+
+    def _look(self, examples: Examples, order: Indices) -> None:
+        """Trace one step without running it: Keras creates the metrics' variables in the first, and
+        every variable that it uses comes to light before any of them changes."""
+
+        def step(data: Any, rows: Any) -> None:
+            with self._state.tracing(), self._optimizer.of(self._model):
+                self._step_on(_rows(data, rows))
+
+        tensors = keras.tree.map_structure(tf.convert_to_tensor, (examples.arrays, order))
+        specs = keras.tree.map_structure(_any_length, tensors)
+        graph = tf.function(step, autograph=False).get_concrete_function(*specs).graph
+        check_graph(graph)
+        metrics = MetricSums(self._model, self._optimizer.counts)
+        self._touched = variables_of(graph)
+        self._strays = strays_among(self._touched, self._known(metrics))
+        self._state.add(self._strays)
+        warn_of(self._strays)
+        self._metrics = metrics
+
+    def _known(self, metrics: MetricSums) -> list[Any]:
+        assigned = [*self._weights, *self._optimizer.assigned, *metrics.variables]
+        return [*assigned, *self._state.variables]
+
+    def _try(
+        self, weights: Vector, words: Any, examples: Examples, order: Indices, bounds: Indices
+    ) -> bool:
+        """On the first batch: raise MetricError unless the metrics add up. False: ask again."""
+
+        def after(start: Numbers) -> Numbers:
+            result = self._call(weights, words, examples.arrays, order, bounds[:2], start)[1]
+            state: Numbers = result.numpy()[len(self._optimizer.counts) :]
+            return state
+
+        return self.metrics.check_additive(after)
 
     def _step_on(self, batch: Any) -> None:
         self._step(batch)
-
-    def _first_step(self, seeds: Any, data: Any, order: Any, bounds: Any) -> MetricSums:
-        # Keras creates metric variables in the first step, and none can be created in a loop.
-        # What this step changes is reset at the start of every pass.
-        self._step_on(_rows(data, order[bounds[0] : bounds[1]]))
-        return MetricSums(self._model)
 
     def _call(self, *arguments: Any) -> Any:
         tensors = keras.tree.map_structure(tf.convert_to_tensor, arguments)
@@ -129,29 +174,47 @@ class BatchLoop:
             self._function.get_concrete_function(*specs)
         return self._function(*tensors)
 
-    def _pass(self, weights: Any, seeds: Any, data: Any, order: Any, bounds: Any) -> Any:
-        _assign_vector(self._weights, weights)
-        for variable, value in self._reset_to:
-            variable.assign(value)
-        for index, variable in enumerate(self._seeds):
-            variable.assign(tf.cast(tf.stack([seeds[index], 0]), variable.dtype))
-        self.metrics.reset()
-        self._begin()
-        self._for_each_batch(data, order, bounds)
-        return self._change(weights), tf.concat(self.metrics.state(), 0)
+    def _pass(
+        self, weights: Any, seeds: Any, data: Any, order: Any, bounds: Any, start: Any
+    ) -> Any:
+        with self._state.tracing(), self._optimizer.of(self._model):
+            _assign_vector(self._weights, weights)
+            self._state.reset(seeds)
+            self.metrics.assign(start)
+            self._optimizer.begin()
+            skipped = self._for_each_batch(data, order, bounds) + self._optimizer.end()
+        self._check_trace()
+        counts = [tf.cast([skipped], tf.float64)] * len(self._optimizer.counts)
+        return self._change(weights, skipped), tf.concat([*counts, *self.metrics.state(), []], 0)
 
-    def _change(self, weights: Any) -> Any:
+    def _check_trace(self) -> None:
+        """Python may choose other variables in every trace, and those would not be put back."""
+        graph = tf.compat.v1.get_default_graph()
+        check_graph(graph)
+        new = apart_from(variables_of(graph), self._known(self.metrics))
+        if new:
+            names = ", ".join(variable.name for variable in new)
+            raise ModelError(f"the model's step uses other variables when traced again: {names}")
+
+    def _change(self, weights: Any, skipped: Any) -> Any:
         """What the pass gives: the change of the weights that the layout sends."""
         sent = [v for v, sent in zip(self._weights, self._layout.sent, strict=True) if sent]
         before = [weights[start:stop] for start, stop in self._layout.spans]
         return _read_vector(sent) - tf.concat(before, 0)
 
-    def _for_each_batch(self, data: Any, order: Any, bounds: Any) -> None:
-        def body(i: Any) -> tuple[Any]:
-            self._step_on(_rows(data, order[bounds[i] : bounds[i + 1]]))
-            return (i + 1,)
+    def _for_each_batch(self, data: Any, order: Any, bounds: Any) -> Any:
+        def body(i: Any, skipped: Any) -> tuple[Any, Any]:
+            batch = _rows(data, order[bounds[i] : bounds[i + 1]])
+            more = self._optimizer.take(lambda: self._counted_step(batch), self._touched)
+            return i + 1, skipped + more
 
-        tf.while_loop(lambda i: i < tf.shape(bounds)[0] - 1, body, [tf.constant(0)])
+        start = [tf.constant(0), tf.constant(0)]
+        return tf.while_loop(lambda i, _: i < tf.shape(bounds)[0] - 1, body, start)[1]
+
+    def _counted_step(self, batch: Any) -> None:
+        rows = tf.shape(keras.tree.flatten(batch)[0])[0]
+        with self.metrics.by_examples(rows):
+            self._step_on(batch)
 
 
 def _rows(data: Any, rows: Any) -> Any:
@@ -170,11 +233,6 @@ def _assign_vector(variables: list[Any], vector: Any) -> None:
 def _read_vector(variables: list[Any]) -> Any:
     parts = [tf.reshape(tf.cast(v.value, tf.float32), [-1]) for v in variables]
     return tf.concat(parts, 0)
-
-
-def _snapshot(variables: list[Any]) -> list[tuple[Any, NDArray[Any]]]:
-    # Tensors, not arrays: the compiled function refers to them, where it would copy arrays.
-    return [(v, tf.constant(a)) for v, a in zip(variables, values(variables), strict=True)]
 
 
 def _any_length(tensor: Any) -> Any:

@@ -1,21 +1,24 @@
 """A model's Keras metrics as numbers that add up across clients.
 
-    numbers = num_examples ‖ num_batches ‖ state of every metric, float64[m]
+    numbers = num_examples ‖ num_batches ‖ other counts ‖ state of every metric, float64[m]
 
-The state of a mean is (total, count), of a confusion matrix its counts: the sum over clients of
-such states is the state over all examples, and Keras's own `result()` reads it. A metric whose
-state does not add up is refused by name. This module does not sum and does not see a client.
+A metric adds up where one batch always adds the same to its state, whatever the state was, and the
+state begins at zero: then the sum over clients of their states is the state over all examples, and
+Keras's own `result()` reads it. That is tested on the first batch, not told from a metric's class;
+a metric that fails is refused by name. This module does not sum and does not see a client.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from fl.contribution import Metric
@@ -23,47 +26,31 @@ from fl.errors import MetricError
 
 Numbers = NDArray[np.float64]
 
-_ADDITIVE = (
-    keras.metrics.Mean,
-    keras.metrics.Sum,
-    keras.metrics.TruePositives,
-    keras.metrics.TrueNegatives,
-    keras.metrics.FalsePositives,
-    keras.metrics.FalseNegatives,
-    keras.metrics.Precision,
-    keras.metrics.Recall,
-    keras.metrics.AUC,
-    keras.metrics.SensitivityAtSpecificity,
-    keras.metrics.SpecificityAtSensitivity,
-    keras.metrics.PrecisionAtRecall,
-    keras.metrics.RecallAtPrecision,
-    keras.metrics.IoU,
-    keras.metrics.FBetaScore,
-    keras.metrics.R2Score,
-)
+_COUNTS = ("num_examples", "num_batches")
 
 
 class MetricSums:
-    """The metrics of one compiled model that has taken at least one step.
+    """The metrics of one compiled model whose step was traced once.
 
-    Before its first step Keras has not yet created every metric variable. Raises MetricError,
-    naming each metric whose state does not add up.
+    Before that Keras has not yet created every metric variable. counts: what else is counted, by
+    the names that it is reported under.
     """
 
-    def __init__(self, model: Any) -> None:
-        refused = [m.name for m in _leaves(model.metrics) if not isinstance(m, _ADDITIVE)]
-        if refused:
-            raise MetricError(
-                f"metric {', '.join(map(repr, refused))} does not add up across clients: "
-                "use a metric that is a mean, a sum or a count (for your own: keras.metrics.Mean)"
-            )
+    def __init__(self, model: Any, counts: Sequence[str] = ()) -> None:
         self._model = model
-        self._variables = [v for metric in model.metrics for v in metric.variables]
+        self._counts = (*_COUNTS, *counts)
+        leaves = list(_leaves(model.metrics))
+        self._owners = [metric.name for metric in leaves for _ in metric.variables]
+        self.variables = [v for metric in leaves for v in metric.variables]
+        self._sizes = [int(np.prod(v.shape)) for v in self.variables]
+        compiled_loss = getattr(model, "_compile_loss", None)
+        self._of_outputs = list(compiled_loss.metrics) if compiled_loss is not None else []
+        self._check_start()
 
     @cached_property
     def parts(self) -> tuple[Metric, ...]:
         """What `numbers` consist of, under the names of `report`."""
-        parts = {"examples": Metric("examples", 2, math.inf)}
+        parts = {"examples": Metric("examples", len(self._counts), math.inf)}
         for metric in self._model.metrics:
             leaves = list(_leaves([metric]))
             # A container reports each of its metrics under a name of its own, in their order.
@@ -73,37 +60,97 @@ class MetricSums:
                 parts[name] = Metric(name, _size(leaf))
         return tuple(parts.values())
 
-    def reset(self) -> None:
-        """Put every metric to its start; works inside a compiled function."""
-        for metric in self._model.metrics:
-            metric.reset_state()
+    @property
+    def zeros(self) -> Numbers:
+        """Where the state of every metric begins."""
+        return np.zeros(sum(self._sizes))
+
+    def assign(self, state: Any) -> None:
+        """Set the state of all metrics; works inside a compiled function."""
+        start = 0
+        for variable, size in zip(self.variables, self._sizes, strict=True):
+            part = tf.reshape(state[start : start + size], variable.shape)
+            variable.assign(tf.cast(part, variable.dtype))
+            start += size
 
     def state(self) -> list[Any]:
         """The state as flat tensors, one a variable; works inside a compiled function."""
         return [
             keras.ops.reshape(keras.ops.cast(variable, "float64"), (-1,))
-            for variable in self._variables
+            for variable in self.variables
         ]
 
+    @contextmanager
+    def by_examples(self, rows: Any) -> Iterator[None]:
+        """Around a step on so many rows: the loss of each of several outputs counts by examples.
+
+        Keras counts it once a batch where the size of a batch is not known before.
+        """
+        before = [(m, tf.identity(m.total), tf.identity(m.count)) for m in self._of_outputs]
+        for metric, _, _ in before:
+            metric.reset_state()
+        yield
+        for metric, total, count in before:
+            mean = tf.math.divide_no_nan(tf.identity(metric.total), tf.identity(metric.count))
+            counted = tf.where(tf.identity(metric.count) > 0, tf.cast(rows, count.dtype), 0)
+            metric.total.assign(total + mean * tf.cast(counted, total.dtype))
+            metric.count.assign(count + counted)
+
+    def check_additive(self, after: Callable[[Numbers], Numbers]) -> bool:
+        """Raise MetricError, naming them, for metrics that do not add up.
+
+        after: the state after one batch, always the same one, from a given state. False where the
+        batch leaves it open, because a state is not finite after it.
+        """
+        added = after(self.zeros)
+        finite = np.isfinite(added)
+        known = np.where(finite, added, 0.0)
+        for start in self._elsewhere(known):
+            moved = np.where(finite, after(start) - start, 0.0)
+            allowed = self._tolerance() * (np.abs(start) + np.abs(known))
+            self._refuse(~(np.abs(moved - known) <= allowed))  # NaN is refused
+        return bool(finite.all())
+
+    def _check_start(self) -> None:
+        for metric in self._model.metrics:
+            metric.reset_state()
+        state = [np.ravel(variable.numpy()) for variable in self.variables]
+        self._refuse(np.concatenate([*state, np.zeros(0)]) != 0)
+
+    def _refuse(self, fails: NDArray[np.bool_]) -> None:
+        if fails.any():
+            owners = np.repeat(self._owners, self._sizes)
+            names = ", ".join(repr(str(name)) for name in dict.fromkeys(owners[fails]))
+            raise MetricError(
+                f"metric {names} does not add up across clients: a metric expected to whose state, "
+                "zero at first, a batch always adds the same, such as a mean, a sum or a count"
+            )
+
+    def _elsewhere(self, added: Numbers) -> tuple[Numbers, Numbers]:
+        """Two states unlike the one at the start, of the size of what was added."""
+        size = np.where(added != 0, np.abs(added), 1.0)
+        state = size * (1 + np.arange(added.size) * 0.618 % 1)
+        state = np.where(self._tolerance() == 0, np.ceil(state), state)  # whole, for integers
+        return state, -state
+
+    def _tolerance(self) -> Numbers:
+        """A part of the numbers that rounding explains, far below what depends on the state."""
+        dtypes = [variable.dtype for variable in self.variables]
+        each = [64 * float(np.finfo(d).eps) if "float" in d else 0.0 for d in dtypes]
+        return np.repeat(each, np.array(self._sizes, int))
+
     def report(self, numbers: Numbers) -> dict[str, Any]:
-        """Summed numbers -> {metric name: value, ..., "num_examples", "num_batches"}.
+        """Summed numbers -> {metric name: value, ..., "num_examples", "num_batches", ...}.
 
         Every metric is NaN when no example was counted.
         """
-        self._assign(numbers[2:])
+        counts, state = numbers[: len(self._counts)], numbers[len(self._counts) :]
+        self.assign(state)
         results = {name: _plain(v) for name, v in self._model.get_metrics_result().items()}
         if numbers[0] == 0:
             results = dict.fromkeys(results, float("nan"))
-        counts = {"num_examples": round(numbers[0]), "num_batches": round(numbers[1])}
-        return {**results, **counts}
-
-    def _assign(self, state: Numbers) -> None:
-        start = 0
-        for variable in self._variables:
-            size = int(np.prod(variable.shape))
-            part = state[start : start + size].reshape(tuple(variable.shape))
-            variable.assign(part.astype(variable.dtype))
-            start += size
+        named = zip(self._counts, counts, strict=True)
+        return {**results, **{name: round(count) for name, count in named}}
 
 
 def _leaves(metrics: list[Any]) -> Iterator[Any]:

@@ -15,6 +15,7 @@ import keras
 import tensorflow as tf
 
 from fl.errors import ModelError
+from fl.optimizers import fresh, unused
 
 ModelFn = Callable[[], Any]
 OptimizerFn = Callable[[], Any]
@@ -53,14 +54,17 @@ def build(model: Any, input_spec: Any = None) -> None:
 
 def client_model(
     model_fn: ModelFn, client_optimizer_fn: OptimizerFn | None, input_spec: Any = None
-) -> keras.Model:
-    """Call `model_fn` and give its model the client's optimizer. Raises ModelError."""
+) -> tuple[keras.Model, Any]:
+    """Call `model_fn`; its model, and the client's optimizer, fresh. Raises ModelError.
+
+    The optimizer that the model has is left as it is.
+    """
     model = evaluation_model(model_fn, input_spec)
     if client_optimizer_fn is not None:
-        model.optimizer = _client_optimizer(client_optimizer_fn, model)
+        return model, _client_optimizer(client_optimizer_fn, model)
     if model.optimizer is None:
         raise ModelError(f"model {model.name!r} has no optimizer: give client_optimizer_fn")
-    return model
+    return model, fresh(model.optimizer)
 
 
 def evaluation_model(model_fn: ModelFn, input_spec: Any = None) -> keras.Model:
@@ -89,8 +93,8 @@ def ordinary_model(model: Any, in_use: bool) -> keras.Model:
     optimizer = told.pop("optimizer")
     if in_use:
         model, told = _copied(model), copy.deepcopy(told)
-    if in_use or optimizer is None:
-        new = keras.optimizers.SGD() if optimizer is None else _unused(optimizer)
+    if in_use or optimizer is None or optimizer.built:
+        new = keras.optimizers.SGD() if optimizer is None else unused(optimizer)
         model.compile(optimizer=new, **told)
     # Saved before, it would lack the variables that Keras misses when it loads the file.
     model.optimizer.build(model.trainable_variables)
@@ -117,10 +121,12 @@ def new_optimizer(optimizer_fn: OptimizerFn, name: str) -> Any:
 
 def _client_optimizer(optimizer_fn: OptimizerFn, model: Any) -> Any:
     optimizer = new_optimizer(optimizer_fn, "client_optimizer_fn")
-    # `compile` would wrap it too: half-precision gradients vanish unless the loss is scaled.
-    if model.dtype_policy.name == "mixed_float16":
-        return keras.optimizers.LossScaleOptimizer(optimizer)
-    return optimizer
+    # As `compile` does: half-precision gradients vanish unless the loss is scaled.
+    half = model.dtype_policy.name == "mixed_float16"
+    wanted = model._compile_config.config.get("auto_scale_loss", True)
+    if not (half and wanted) or isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return optimizer
+    return keras.optimizers.LossScaleOptimizer(optimizer)
 
 
 def _copied(model: Any) -> keras.Model:
@@ -139,11 +145,6 @@ def _copied(model: Any) -> keras.Model:
                 f"model_fn returns one model {model.name!r} again and again, which Keras cannot "
                 "copy: a function that returns a new one each time expected"
             ) from error
-
-
-def _unused(optimizer: Any) -> Any:
-    """A new optimizer of the same configuration."""
-    return type(optimizer).from_config(optimizer.get_config())
 
 
 def _zeros(spec: Any) -> Any:

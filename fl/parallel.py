@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from fl.errors import ModelError
 from fl.examples import Examples
 from fl.local import LocalTrainer
 from fl.plan import RoundPlan
+from fl.state import apart_from
 from fl.vector import local_variables, values
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ class TrainerPool:
     """Several trainers in place of one: a `LocalTrainer` to whoever uses it, from any thread."""
 
     def __init__(self, trainers: Sequence[LocalTrainer]) -> None:
-        self._first = trainers[0]
+        self._first, self._trainers = trainers[0], list(trainers)
         self.workers = len(trainers)
         for other in trainers[1:]:
             _check_alike(self._first, other)
@@ -65,15 +67,32 @@ class TrainerPool:
             self._idle.put(trainer)
 
     def train(self, plan: RoundPlan, client: int, examples: Examples) -> Contribution:
-        """As `LocalTrainer.train`, by a trainer that is idle; waits for one."""
+        """As `LocalTrainer.train`, by a trainer that is idle; waits for one. Raises ModelError also
+        where two trainers' models use one variable."""
         trainer = self._idle.get()
         try:
-            if trainer.trace_count:
-                return trainer.train(plan, client, examples)
-            with self._tracing:  # Keras creates and traces in one thread at a time
-                return trainer.train(plan, client, examples)
+            # Keras creates and traces in one thread at a time
+            with nullcontext() if trainer.trace_count else self._tracing:
+                contribution = trainer.train(plan, client, examples)
+            self._check_strays(trainer)
+            return contribution
         finally:
             self._idle.put(trainer)
+
+    def _check_strays(self, trainer: LocalTrainer) -> None:
+        """What a model does not list may be shared with another, or begin otherwise there."""
+        for other in self._trainers:
+            if other is trainer or not (trainer.strays and other.strays):
+                continue
+            apart = apart_from(trainer.strays, other.strays)
+            if shared := [stray.name for stray in trainer.strays if stray not in apart]:
+                raise ModelError(
+                    f"the models of several workers use the same variables, {', '.join(shared)}: "
+                    "variables and seed generators of each model's own expected, or one worker"
+                )
+            for one, two in zip(trainer.strays, other.strays, strict=True):
+                if not np.array_equal(one.first, two.first):
+                    raise ModelError(f"the workers' models begin with different {one.name}")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._first, name)

@@ -81,7 +81,7 @@ class _Tuner:
     """One strategy, ready to train: a model of its own and the terms of training."""
 
     def __init__(self, model_fn: ModelFn, strategy: FineTune, seed: int, input_spec: Any) -> None:
-        self.trainer = LocalTrainer(client_model(model_fn, strategy.optimizer_fn, input_spec))
+        self.trainer = LocalTrainer(*client_model(model_fn, strategy.optimizer_fn, input_spec))
         self.terms = Terms(
             round=0,
             seed=seed,
@@ -111,7 +111,7 @@ class PersonalizationEval:
         batch_size: int,
     ) -> None:
         self._like = ModelWeights.from_model(model)
-        self._loop = BatchLoop(model, model.test_step, [])
+        self._loop = BatchLoop(model, model.test_step)
         self._tuners = dict(tuners)
         self._aggregator = aggregator
         self._terms = Terms(0, 0, batch_size, 1, False, False, "")

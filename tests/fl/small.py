@@ -3,6 +3,9 @@
 import keras
 import numpy as np
 
+from fl import plan
+from fl.plan import Terms
+
 
 def arrays(examples, seed=0, features=4):
     """(x, y) of a three-class problem that a linear model can learn."""
@@ -41,6 +44,13 @@ def compiled(model, optimizer=None, metrics=("accuracy",)):
         jit_compile=False,
     )
     return model
+
+
+def plan_for(trainer, weights=None, **changes):
+    """A plan for one round of this trainer, as a client reads it."""
+    terms = {"round": 2, "seed": 7, "batch_size": 8, "epochs": 2, "shuffle": True, "weighted": True}
+    told = Terms(**{**terms, "optimizer": trainer.optimizer, **changes})
+    return plan.read(plan.write(told, (weights or trainer.initial_weights).to_vector()))
 
 
 class Counting(keras.layers.Layer):

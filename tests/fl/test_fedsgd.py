@@ -5,6 +5,7 @@ from functools import partial
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from small import arrays, constant, linear, one_weight
 
 import fl
@@ -119,3 +120,137 @@ def test_half_precision_frozen_layers_and_local_statistics():
             np.testing.assert_array_equal(seen, before)
     np.testing.assert_allclose(vector(states[0]), vector(states[1]), atol=2e-3)
     assert not np.array_equal(states[1].weights.trainable[2], start.weights.trainable[2])
+
+
+def sequences(layer):
+    """Sequences of up to 5 tokens, 0 for none, and a number for each token or each sequence."""
+
+    def model_fn():
+        keras.utils.set_random_seed(4)
+        layers = [keras.layers.Embedding(7, 3, mask_zero=True), layer()]
+        model = keras.Sequential([keras.Input((5,), dtype="int32"), *layers, keras.layers.Dense(1)])
+        model.compile(loss="mse", jit_compile=False)
+        return model
+
+    return model_fn
+
+
+def tokens(examples, seed, each):
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(1, 6, (examples, 1))
+    x = np.where(np.arange(5) < lengths, rng.integers(1, 7, (examples, 5)), 0)
+    return x, rng.normal(size=(examples, 5, 1) if each else (examples, 1)).astype(np.float32)
+
+
+class OfInstances(keras.Model):
+    """A subclass of Model: nothing is known of its outputs before it is called."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def call(self, x):
+        return self.inner(x)
+
+
+def test_a_mask_that_reaches_the_loss_is_refused():
+    with pytest.raises(fl.ModelError, match="a mask that reaches the loss"):
+        fl.build_fed_sgd(sequences(keras.layers.Identity), aggregator=fl.PlainSum())
+
+    def model_fn():
+        model = OfInstances(sequences(keras.layers.Identity)())
+        model.compile(loss="mse", jit_compile=False)
+        return model
+
+    spec = tf.TensorSpec((None, 5), tf.int32)
+    process = fl.build_fed_sgd(model_fn, aggregator=fl.PlainSum(), input_spec=spec)
+    for _ in range(2):
+        with pytest.raises(fl.ModelError, match="a mask that reaches the loss"):
+            process.next(process.initialize(), [tokens(6, 1, True), tokens(4, 2, True)])
+
+
+@pytest.mark.parametrize("batch_size", [3, 512])
+def test_a_mask_that_ends_before_the_loss_is_none(batch_size):
+    model_fn = sequences(keras.layers.GlobalAveragePooling1D)
+    clients = [tokens(6, 1, False), tokens(5, 2, False)]
+    process = fl.build_fed_sgd(
+        model_fn, lambda: keras.optimizers.SGD(0.5), aggregator=fl.PlainSum(), batch_size=batch_size
+    )
+    state = process.next(process.initialize(), clients).state
+    central = model_fn()
+    central.optimizer = keras.optimizers.SGD(0.5)
+    central.train_on_batch(*(np.concatenate(parts) for parts in zip(*clients, strict=True)))
+    expected = ModelWeights.from_model(central).to_vector()
+    np.testing.assert_allclose(vector(state), expected, rtol=0, atol=1e-6)
+
+
+class Adding(keras.layers.Dense):
+    """Adds a loss that is a sum over the batch."""
+
+    def call(self, x):
+        self.add_loss(keras.ops.sum(x**2))
+        return super().call(x)
+
+
+def with_loss(loss, kind=keras.layers.Dense, **layer):
+    def model_fn():
+        keras.utils.set_random_seed(4)
+        model = keras.Sequential([keras.Input((4,)), kind(1, **layer)])
+        model.compile(loss=loss, jit_compile=False)
+        return model
+
+    return model_fn
+
+
+@pytest.mark.parametrize("reduction", ["sum", "none", None, "mean_with_sample_weight"])
+def test_a_reduction_that_is_no_mean_over_examples_is_refused(reduction):
+    loss = keras.losses.MeanSquaredError(reduction=reduction, name="mine")
+    with pytest.raises(fl.ModelError, match=f"loss 'mine', reduction={reduction!r}"):
+        fl.build_fed_sgd(with_loss(loss), aggregator=fl.PlainSum())
+    with pytest.raises(fl.ModelError, match="loss 'mine'"):
+        fl.build_fed_sgd(with_loss({"dense": loss}), aggregator=fl.PlainSum())
+
+
+def squared_sum(y, prediction):
+    return keras.ops.sum((y - prediction) ** 2)
+
+
+def squared_mean(y, prediction):
+    return keras.ops.mean((y - prediction) ** 2)
+
+
+@pytest.mark.parametrize(
+    "model_fn",
+    [with_loss(squared_sum), with_loss("mse", kind=Adding)],
+    ids=["a sum of the user's own", "a sum by add_loss"],
+)
+@pytest.mark.parametrize("examples", [1, 6])
+def test_a_loss_that_is_a_sum_over_the_batch_is_refused(model_fn, examples):
+    process = fl.build_fed_sgd(model_fn, aggregator=fl.PlainSum())
+    for _ in range(2):
+        with pytest.raises(fl.ModelError, match="not the mean of the losses"):
+            process.next(process.initialize(), [arrays(examples), arrays(4)])
+
+
+@pytest.mark.parametrize(
+    "model_fn",
+    [
+        with_loss(squared_mean),
+        with_loss("mse", kernel_regularizer="l2"),
+        with_loss("mse", activity_regularizer="l2"),
+        with_loss(keras.losses.Huber(reduction="mean")),
+    ],
+    ids=["a mean of the user's own", "a regularizer", "of the activity", "mean"],
+)
+@pytest.mark.parametrize("batch_size", [4, 512])
+def test_a_mean_over_examples_is_keras_on_the_union(model_fn, batch_size):
+    clients = [arrays(n, seed=n) for n in (9, 5)]
+    process = fl.build_fed_sgd(
+        model_fn, lambda: keras.optimizers.SGD(0.5), aggregator=fl.PlainSum(), batch_size=batch_size
+    )
+    state = process.next(process.initialize(), clients).state
+    central = model_fn()
+    central.optimizer = keras.optimizers.SGD(0.5)
+    central.train_on_batch(*(np.concatenate(parts) for parts in zip(*clients, strict=True)))
+    expected = ModelWeights.from_model(central).to_vector()
+    np.testing.assert_allclose(vector(state), expected, rtol=0, atol=1e-6)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from small import Counting, arrays, compiled, linear
+from small import Counting, arrays, compiled, linear, plan_for
 
 import fl
 from fl import plan
@@ -13,13 +13,6 @@ from fl.local import LocalTrainer
 from fl.models import build
 from fl.plan import Terms, seed_sequence
 from fl.vector import ModelWeights
-
-
-def plan_for(trainer, weights=None, **changes):
-    """A plan for one round of this trainer, as a client reads it."""
-    terms = {"round": 2, "seed": 7, "batch_size": 8, "epochs": 2, "shuffle": True, "weighted": True}
-    told = Terms(**{**terms, "optimizer": trainer.optimizer, **changes})
-    return plan.read(plan.write(told, (weights or trainer.initial_weights).to_vector()))
 
 
 class Reference:
