@@ -208,7 +208,10 @@ def _read(values: Sequence[ArrayLike], *, alike: bool = True) -> list[Values]:
     """float64[values of the client, ...] for every client; `alike`: all values of one shape."""
     arrays: list[Values] = []
     for client, given in enumerate(values):
-        refuse_masked(given)
+        try:
+            refuse_masked(given)
+        except DataError as error:
+            raise DataError(f"client {client}: {error}") from None
         array = _numbers(given)
         if array is None:
             raise DataError(f"client {client}: not an array of numbers")
