@@ -29,7 +29,6 @@ class Row:
     shape: how data are handed to the process.
     fit, evaluate: whether it is compared with Keras's. not_compared: names of metrics that are not.
     refused: a message of an `fl.FLError`, raised when the process is built or in the first round.
-    may_be_refused: being refused by any `fl.FLError` is right too.
     rtol, atol: of weights against `fit`. server_gain: the most by which the server's optimizer
         multiplies what is wrong in a mean.
     options: of the builder. secure: of the secure sum.
@@ -47,7 +46,6 @@ class Row:
     evaluate: bool = True
     not_compared: tuple[str, ...] = ()
     refused: str | None = None
-    may_be_refused: bool = False
     rounds: int = 2
     epochs: int = 1
     rtol: float = 1e-5

@@ -219,9 +219,8 @@ NUMBERS = {
     "mixed_float16, a loss that overflows": Row(
         with_policy("mixed_float16", *MLP, loss=logits(), loss_weights=[100.0]),
         classes,
-        rtol=1e-2,
-        atol=1e-3,
-        may_be_refused=True,
+        fit=False,  # which skips the batches whose gradients overflow; here they are taken again
+        secure={"clip": None},
     ),
     "mixed_bfloat16": Row(
         with_policy("mixed_bfloat16", *MLP, **SOFTMAX), classes, rtol=2e-2, atol=2e-3
@@ -231,7 +230,6 @@ NUMBERS = {
         classes,
         rtol=1e-2,
         atol=2e-3,
-        may_be_refused=True,
     ),
     "float64": Row(
         with_policy("float64", *MLP, loss=logits()),

@@ -47,25 +47,19 @@ ADAPTIVE = {"rtol": 1e-3, "atol": 2e-5}
 
 OPTIMIZERS = {
     **{f"client: {n}": client(partial(getattr(optimizers, n), 0.01), **ADAPTIVE) for n in ALONE},
+    "client: ScheduleFreeAdamW": client(
+        optimizers.ScheduleFreeAdamW, refused="begins with a copy of the weights"
+    ),
     "client: decay but of biases": client(without_bias, **ADAPTIVE),
-    "client: by layer": client(by_layer, may_be_refused=True),
+    "client: by layer": client(by_layer),
     "client: loss scale": client(lambda: optimizers.LossScaleOptimizer(optimizers.SGD(0.1))),
     "client: momentum": client(lambda: optimizers.SGD(0.05, momentum=0.9, nesterov=True)),
     "client: clipped": client(lambda: optimizers.SGD(0.5, global_clipnorm=0.1)),
     "client: schedule": client(lambda: optimizers.SGD(schedules.ExponentialDecay(0.2, 1, 0.5))),
-    "client: accumulation": client(
-        lambda: optimizers.SGD(0.1, gradient_accumulation_steps=2), may_be_refused=True
-    ),
-    "client: accumulation beyond a round": client(
-        lambda: optimizers.SGD(0.1, gradient_accumulation_steps=9),
-        refused="gradient_accumulation_steps",
-    ),
-    "client: average": client(
-        lambda: optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5), may_be_refused=True
-    ),
+    "client: accumulation": client(lambda: optimizers.SGD(0.1, gradient_accumulation_steps=2)),
+    "client: average": client(lambda: optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5)),
     "client: average, every 2": client(
         lambda: optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=2),
-        may_be_refused=True,
     ),
     "unweighted": client(optimizers.SGD, builder=fl.build_unweighted_fed_avg),
     "FedProx, of no strength": client(

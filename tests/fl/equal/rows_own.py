@@ -132,17 +132,13 @@ OWN = {
         functional(partial(subclassed, TwoOptimizers), logits()),
         classes,
         evaluate=False,
-        may_be_refused=True,
     ),
     "a tf.Variable of the model's own": Row(
         functional(partial(subclassed, Counts), logits()),
         classes,
         evaluate=False,
-        may_be_refused=True,
     ),
-    "noise without a seed": Row(
-        net(Noise, dense(3), **SOFTMAX), classes, fit=False, may_be_refused=True
-    ),
+    "noise without a seed": Row(net(Noise, dense(3), **SOFTMAX), classes, fit=False),
     "a file with its optimizer's state": Row(
         loaded_fresh, classes, optimizer=momentum, model_fn=loaded, fast=True
     ),
