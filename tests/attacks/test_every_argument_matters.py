@@ -2,8 +2,8 @@
 
 Nobody attacks with these: they are what a host gives to its own masks, quantizers and decoders.  A
 mistake that is let through is a wrong sum, a mask that hides nothing, or an error of numpy that
-does not say what was expected.  `MISTAKES` names every one that `removed.checks` finds in these modules,
-and makes it; without its refusal it is taken, or refused for another reason.
+does not say what was expected.  `MISTAKES` names every one that `removed.checks` finds in these
+modules, and makes it; without its refusal it is taken, or refused for another reason.
 """
 
 import re
@@ -300,9 +300,8 @@ def opened_mask_key(party: Party) -> bytes:
 def test_what_a_share_is_released_as_matters(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not a refusal, but the one line that says which of two shares leaves."""
     party = Party(5)
-    assert opened_mask_key(party) not in {
-        entry.s_pk for entry in party.server._round.roster.entries
-    }
+    opened = opened_mask_key(party)
+    assert opened not in {entry.s_pk for entry in party.server._round.roster.entries}
     monkeypatch.setattr(secagg.client, "released_share", lambda held, survived: held.s_share)
     party = Party(5)
     assert opened_mask_key(party) == party.server._round.roster.entries[0].s_pk
