@@ -281,6 +281,7 @@ class Client:
     def _share_keys(self, state: Advertised, message: Roster) -> tuple[Shared, ShareKeys]:
         """Round 1: check all of U1, then deal s_sk to N(u) and b_u to N(u) ∪ {u}."""
         params, u = self._params, self.u
+        # Fig. 4, round 1: |U1| ≥ t, all keys different, all signatures valid.
         roster = check_roster(message, state.hello, params, self._params_digest, self._directory)
         binding, me = roster.binding(self._params_digest), roster.index[u]
         row = params.graph.row(roster.digest, len(roster.ids), me)
@@ -308,6 +309,7 @@ class Client:
     def _masked_input(self, state: Shared, message: Ciphertexts) -> tuple[Masked, MaskedInput]:
         """Round 2: open every ciphertext now, then mask the input in place with all of U2."""
         u, t, senders = self.u, self._params.t, message.senders
+        # Fig. 4, round 2: U2 ⊆ U1, on the graph N(u); each sender once.
         if not (strictly_ascending(senders) and state.channels.keys() >= set(senders)):
             raise RemoteProtocolError("the senders are not an ascending list of neighbours")
         if len(message.ciphertexts) != len(senders) * CIPHERTEXT_BYTES:
@@ -315,9 +317,11 @@ class Client:
                 f"{len(message.ciphertexts)} bytes of ciphertexts from {len(senders)} senders, "
                 f"expected {CIPHERTEXT_BYTES} from each"
             )
+        # Fig. 4, round 2: |U2| ≥ t; u's own share of b_u counts.
         if len(senders) + 1 < t:
             raise RemoteProtocolError(f"{len(senders)} senders and client {u} are fewer than t={t}")
         binding = state.roster.binding(self._params_digest)
+        # Fig. 4 decrypts in round 4; here now, so that garbage is known before U3 is fixed.
         opened = {
             v: open_shares(binding, state.channels[v], v, u, ciphertext)
             for v, ciphertext in zip(
@@ -331,6 +335,7 @@ class Client:
             tuple(v for v in senders if opened[v] is None),
             UNSIGNED,
         )
+        # Not in Fig. 4: what was given is signed, for who carries it may have changed it.
         signature = self._sign(2, state.roster.digest, reply.body(message.digest()))
         held = {v: shares for v, shares in opened.items() if shares is not None}
         missing = state.channels.keys() - set(senders)
@@ -356,12 +361,15 @@ class Client:
         U3 = frozenset(message.U3)
         if not strictly_ascending(message.U3):
             raise RemoteProtocolError("U3 is not strictly ascending")
+        # Fig. 4, round 3: |U3| ≥ t; a quorum of the whole roster, for sparse graphs.
         if len(U3) < self._params.min_survivors:
             raise RemoteProtocolError(
                 f"U3 has {len(U3)} clients, expected at least {self._params.min_survivors}"
             )
+        # Fig. 4, round 3: U3 ⊆ U2 ⊆ U1, and u is in it.
         if self.u not in U3 or not state.roster.index.keys() >= U3:
             raise RemoteProtocolError(f"U3 is not a part of the roster that holds client {self.u}")
+        # The same for N(u): who is in no sender's list has no mask with u, and no share here.
         if state.absent & U3:
             raise RemoteProtocolError(
                 f"U3 holds neighbours that sent client {self.u} no ciphertext"
@@ -373,8 +381,10 @@ class Client:
 
     def _unmasking(self, state: Checked, message: Signatures) -> tuple[Done, Unmasking]:
         """Round 4: if min_survivors members of U3 signed it, one share for each owner."""
+        # Fig. 4, round 4: U4 ⊆ U3, |U4| ≥ t, every signature is of the U3 that u signed.
         self._check_signatures(state, message)
         U3 = frozenset(state.U3)
+        # Fig. 4, round 4: shares of s_sk for U2∖U3, of b for U3; never both of one owner.
         shares = {v: released_share(held, v in U3) for v, held in state.held.items()}
         shares[self.u] = state.own_share
         packed = b"".join(shares[v] for v in sorted(shares))

@@ -107,6 +107,7 @@ def check_roster(
     message: Roster, own: AdvertiseKeys, params: Params, params_digest: bytes, directory: Directory
 ) -> CheckedRoster:
     """What a client checks of U1 before it deals a share; RemoteProtocolError unless all holds."""
+    # Fig. 4, round 1, in its order: who, how many, that all keys differ, that all are signed.
     entries = message.entries
     ids = tuple(entry.u for entry in entries)
     if not strictly_ascending(ids):

@@ -300,6 +300,7 @@ class Opening(Rostered):
         """Reconstruct, check, unmask, and check the tally: the sum, or an error and no sum."""
         session, params, roster = self.session, self.session.params, self.roster
         session.note_missing(self.U4, self.answered, 4)
+        # Fig. 4, round 4, server: reconstruct, then check each secret before it is used.
         received = self.table.received
         self.owners.check_holders(session, roster, received, received)
         b = recover_self_seeds(
