@@ -78,7 +78,7 @@ def checks(modules: Iterable[str] = MODULES) -> list[Check]:
 
 def remove(monkeypatch: pytest.MonkeyPatch, check: Check) -> None:
     """The package without this check, until the test ends."""
-    function = dict(_functions((*MODULES, *LOCAL)))[check.where]
+    function = dict(_functions([_module_of(check.where)]))[check.where]
     statement, part = next((s, p) for s, p, says in _parts_of(function) if says == check.says)
     if isinstance(statement, ast.If):
         rest = [other for other in _alternatives(statement.test) if other is not part]
@@ -103,7 +103,7 @@ def guards() -> list[Check]:
 
 def unguard(monkeypatch: pytest.MonkeyPatch, guard: Check) -> None:
     """The package in which this type of exception goes through here, until the test ends."""
-    function = dict(_functions((*MODULES, *GUARDED)))[guard.where]
+    function = dict(_functions([_module_of(guard.where)]))[guard.where]
     node, handler, kind = next(
         found for found in _handled(function) if f"except {ast.unparse(found[2])}" == guard.says
     )
@@ -134,22 +134,26 @@ def replace(monkeypatch: pytest.MonkeyPatch, where: str, function: Any) -> None:
     if isinstance(old, staticmethod):
         function = staticmethod(function)
     monkeypatch.setattr(owner, name, function)
-    for module in [m for n, m in sys.modules.items() if n.startswith("secagg")]:
+    for module in [m for n, m in sys.modules.items() if n.split(".")[0] in ("secagg", "fl")]:
         if getattr(module, name, None) is old:
             monkeypatch.setattr(module, name, function)
 
 
 def _functions(modules: Iterable[str] = MODULES) -> Iterator[tuple[str, ast.FunctionDef]]:
-    for name in modules:
-        module = importlib.import_module(f"secagg.{name}")
-        tree = ast.parse(inspect.getsource(module))
+    """Modules are of `secagg` unless they name their package."""
+    for module in (name if "." in name else f"secagg.{name}" for name in modules):
+        tree = ast.parse(inspect.getsource(importlib.import_module(module)))
         for node in tree.body:
             if isinstance(node, ast.FunctionDef):
-                yield f"secagg.{name}.{node.name}", node
+                yield f"{module}.{node.name}", node
             elif isinstance(node, ast.ClassDef):
                 for member in node.body:
                     if isinstance(member, ast.FunctionDef):
-                        yield f"secagg.{name}.{node.name}.{member.name}", member
+                        yield f"{module}.{node.name}.{member.name}", member
+
+
+def _module_of(where: str) -> str:
+    return ".".join(where.split(".")[:2])
 
 
 def _parts_of(function: ast.FunctionDef) -> Iterator[tuple[ast.stmt, ast.expr, str]]:
@@ -217,7 +221,7 @@ def _any(parts: list[ast.expr]) -> ast.expr:
 
 
 def _compiled(where: str, function: ast.FunctionDef) -> FunctionType:
-    module = importlib.import_module(".".join(where.split(".")[:2]))
+    module = importlib.import_module(_module_of(where))
     function.decorator_list = [d for d in function.decorator_list if _makes_a_context(d)]
     tree = ast.fix_missing_locations(ast.Module([function], []))
     names: dict[str, Any] = {}
@@ -232,8 +236,8 @@ def _makes_a_context(decorator: ast.expr) -> bool:
 
 
 def _owner(where: str) -> tuple[Any, str]:
-    _, module, *path = where.split(".")
-    owner: Any = importlib.import_module(f"secagg.{module}")
+    _, _, *path = where.split(".")
+    owner: Any = importlib.import_module(_module_of(where))
     for name in path[:-1]:
         owner = getattr(owner, name)
     return owner, path[-1]
