@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTHONS := 3.11 3.12 3.13
 CONSTRAINTS :=
 
-.PHONY: demo test suite test-pythons test-lowest test-slow test-O bench bench-full lint clean
+.PHONY: demo test suite test-pythons test-lowest test-slow test-O bench bench-full docs lint clean
 
 demo: $(VENV)/.fl
 	@$(BIN)/fl demo $(ARGS)
@@ -39,6 +39,10 @@ test-O: $(VENV)/.fl-dev
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.suite
 	$(BIN)/python -m benchmarks.report
+
+# Runs the commands of which README and docs show the output, and writes it there. DATA: where real data are.
+docs: $(VENV)/.fl-dev
+	$(BIN)/python -m benchmarks.listings $(if $(DATA),--data '$(DATA)')
 
 bench-full: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.suite --full

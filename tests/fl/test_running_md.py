@@ -21,7 +21,7 @@ def test_the_snippets_run(page):
 
 def test_the_first_command_works_in_a_fresh_clone(tmp_path, monkeypatch, capsys):
     page = (DOCS / "running.md").read_text()
-    command = re.search(r"^\$ fl (train .*)$", page, re.MULTILINE)[1]
+    command = re.search(r"^fl (train .*)$", page, re.MULTILINE)[1]
     monkeypatch.chdir(tmp_path)
     assert cli.run(command.split()) == 0
     assert "saved runs/first/model.keras" in capsys.readouterr().out

@@ -1,0 +1,37 @@
+"""The outputs that the pages show are written by a command, and the pages can be read by it."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("typer")
+from benchmarks.listings import LISTING, MODULES, PAGES, rewritten  # noqa: E402
+
+
+def test_a_listing_is_replaced_and_the_rest_stays(tmp_path: Path) -> None:
+    page = (
+        "Before.\n\n<!-- printed by: secagg params --n 10 --corrupt 1 --dropout 0.2 --json -->\n"
+        "```\nold\n```\n\n```\nanother block\n```\n"
+    )
+    new = rewritten(page, tmp_path)
+    assert new.startswith("Before.\n\n<!-- printed by: secagg params")
+    assert '"min_survivors": 6' in new
+    assert "old" not in new
+    assert new.endswith("```\n\n```\nanother block\n```\n")
+
+
+def test_a_listing_that_needs_data_stays_without_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = "<!-- printed by: fl train --data-dir data -->\n```\nas it was\n```\n"
+    assert rewritten(page, tmp_path) == page
+    assert "left as it is" in capsys.readouterr().err
+
+
+def test_every_listing_of_the_pages_is_of_a_command_of_ours() -> None:
+    commands = [found[2] for page in PAGES for found in LISTING.finditer(page.read_text("utf-8"))]
+    assert len(commands) >= 5
+    assert {shlex.split(command)[0] for command in commands} <= set(MODULES)
+    marks = sum(page.read_text("utf-8").count("<!-- printed by:") for page in PAGES)
+    assert marks == len(commands)
