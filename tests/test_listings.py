@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("typer")
-from benchmarks.listings import LISTING, MODULES, PAGES, rewritten  # noqa: E402
+from benchmarks.listings import LISTING, MODULES, PAGES, rewritten
 
 
 def test_a_listing_is_replaced_and_the_rest_stays(tmp_path: Path) -> None:
     page = (
         "Before.\n\n<!-- printed by: secagg params --n 10 --corrupt 1 --dropout 0.2 --json -->\n"
-        "```\nold\n```\n\n```\nanother block\n```\n"
+        "```\nas it was\n```\n\n```\nanother block\n```\n"
     )
     new = rewritten(page, tmp_path)
     assert new.startswith("Before.\n\n<!-- printed by: secagg params")
     assert '"min_survivors": 6' in new
-    assert "old" not in new
+    assert "as it was" not in new
     assert new.endswith("```\n\n```\nanother block\n```\n")
 
 
