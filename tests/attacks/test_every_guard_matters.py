@@ -44,34 +44,27 @@ def dies(attack: Callable[[], Any]) -> Attack:
     return died
 
 
-def blames_the_caller(attack: Callable[[], Any]) -> Attack:
-    """Success is that a peer's lie is told to the host as the host's own mistake."""
+def raises(kind: type[secagg.SecAggError], attack: Callable[[], Any]) -> Attack:
+    """Success is an error of the wrong kind."""
 
-    def blamed() -> bool:
+    def raised() -> bool:
         try:
             attack()
-        except LocalProtocolError:
-            return True
-        except RemoteProtocolError:
-            return False
+        except secagg.SecAggError as error:
+            return isinstance(error, kind)
         return False
 
-    return blamed
+    return raised
+
+
+def blames_the_caller(attack: Callable[[], Any]) -> Attack:
+    """Success is that a peer's lie is told to the host as the host's own mistake."""
+    return raises(LocalProtocolError, attack)
 
 
 def blames_the_peer(attack: Callable[[], Any]) -> Attack:
     """Success is the other way round: the host's mistake is told as a peer's."""
-
-    def blamed() -> bool:
-        try:
-            attack()
-        except LocalProtocolError:
-            return False
-        except RemoteProtocolError:
-            return True
-        return False
-
-    return blamed
+    return raises(RemoteProtocolError, attack)
 
 
 def server_is_sent(lie: Lie, *, ca: Any = None) -> Callable[[], None]:

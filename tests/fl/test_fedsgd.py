@@ -169,10 +169,8 @@ def test_a_mask_that_reaches_the_loss_is_refused():
             process.next(process.initialize(), [tokens(6, 1, True), tokens(4, 2, True)])
 
 
-@pytest.mark.parametrize("batch_size", [3, 512])
-def test_a_mask_that_ends_before_the_loss_is_none(batch_size):
-    model_fn = sequences(keras.layers.GlobalAveragePooling1D)
-    clients = [tokens(6, 1, False), tokens(5, 2, False)]
+def assert_one_step_of_keras(model_fn, clients, batch_size):
+    """A round changes the weights as one step of Keras on all examples does."""
     process = fl.build_fed_sgd(
         model_fn, lambda: keras.optimizers.SGD(0.5), aggregator=fl.PlainSum(), batch_size=batch_size
     )
@@ -182,6 +180,13 @@ def test_a_mask_that_ends_before_the_loss_is_none(batch_size):
     central.train_on_batch(*(np.concatenate(parts) for parts in zip(*clients, strict=True)))
     expected = ModelWeights.from_model(central).to_vector()
     np.testing.assert_allclose(vector(state), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("batch_size", [3, 512])
+def test_a_mask_that_ends_before_the_loss_is_none(batch_size):
+    model_fn = sequences(keras.layers.GlobalAveragePooling1D)
+    clients = [tokens(6, 1, False), tokens(5, 2, False)]
+    assert_one_step_of_keras(model_fn, clients, batch_size)
 
 
 class Adding(keras.layers.Dense):
@@ -245,12 +250,4 @@ def test_a_loss_that_is_a_sum_over_the_batch_is_refused(model_fn, examples):
 @pytest.mark.parametrize("batch_size", [4, 512])
 def test_a_mean_over_examples_is_keras_on_the_union(model_fn, batch_size):
     clients = [arrays(n, seed=n) for n in (9, 5)]
-    process = fl.build_fed_sgd(
-        model_fn, lambda: keras.optimizers.SGD(0.5), aggregator=fl.PlainSum(), batch_size=batch_size
-    )
-    state = process.next(process.initialize(), clients).state
-    central = model_fn()
-    central.optimizer = keras.optimizers.SGD(0.5)
-    central.train_on_batch(*(np.concatenate(parts) for parts in zip(*clients, strict=True)))
-    expected = ModelWeights.from_model(central).to_vector()
-    np.testing.assert_allclose(vector(state), expected, rtol=0, atol=1e-6)
+    assert_one_step_of_keras(model_fn, clients, batch_size)
