@@ -13,6 +13,7 @@ from typing import Any, TypedDict, Unpack
 
 import keras
 
+from fl import tff
 from fl.contribution import Aggregator
 from fl.errors import ModelError
 from fl.layout import NonTrainable
@@ -39,6 +40,7 @@ def server_sgd() -> keras.optimizers.Optimizer:
     return keras.optimizers.SGD(1.0)
 
 
+@tff.refuses_tff_arguments
 def build_weighted_fed_avg(
     model_fn: ModelFn,
     client_optimizer_fn: OptimizerFn | None = None,
@@ -86,6 +88,7 @@ def build_weighted_fed_avg(
     )
 
 
+@tff.refuses_tff_arguments
 def build_unweighted_fed_avg(
     model_fn: ModelFn,
     client_optimizer_fn: OptimizerFn | None = None,

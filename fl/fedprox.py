@@ -16,11 +16,13 @@ from typing import Any, Unpack
 
 import keras
 
+from fl import tff
 from fl.errors import ModelError
 from fl.fedavg import FedAvg, Options, build_process, server_sgd
 from fl.models import ModelFn, OptimizerFn
 
 
+@tff.refuses_tff_arguments
 def build_weighted_fed_prox(
     model_fn: ModelFn,
     proximal_strength: float,
@@ -39,6 +41,7 @@ def build_weighted_fed_prox(
     )
 
 
+@tff.refuses_tff_arguments
 def build_unweighted_fed_prox(
     model_fn: ModelFn,
     proximal_strength: float,

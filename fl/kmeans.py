@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fl import seeds
+from fl import seeds, tff
 from fl.contribution import (
     Aggregated,
     Aggregator,
@@ -71,6 +71,7 @@ class KMeansResult(NamedTuple):
     metrics: dict[str, Any]
 
 
+@tff.refuses_tff_arguments
 def build_fed_kmeans(
     num_clusters: int,
     data_shape: Sequence[int],

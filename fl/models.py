@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from fl.errors import ModelError
 from fl.optimizers import fresh, unused
+from fl.vector import ModelWeights
 
 ModelFn = Callable[[], Any]
 OptimizerFn = Callable[[], Any]
@@ -80,6 +81,18 @@ def evaluation_model(model_fn: ModelFn, input_spec: Any = None) -> keras.Model:
             f"model {model.name!r} is not compiled: call model.compile(...) or fl.from_keras_model"
         )
     return model
+
+
+def weights_of(given: Any) -> ModelWeights:
+    """Weights as they are, or those of a built Keras model. Raises ModelError."""
+    if isinstance(given, keras.Model):
+        return ModelWeights.from_model(given)
+    if not isinstance(given, ModelWeights):
+        raise ModelError(
+            f"weights of type {type(given).__name__}: fl.ModelWeights, such as state.weights, or "
+            "a keras.Model expected"
+        )
+    return given
 
 
 def ordinary_model(model: Any, in_use: bool) -> keras.Model:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from fl import plan
+from fl import plan, tff
 from fl.contribution import Aggregator, Contribution, Metric, Session, check_dropouts
 from fl.errors import DataError, ModelError
 from fl.examples import Examples, count_clients, read_examples
@@ -48,6 +48,7 @@ class FineTune:
     shuffle: bool = True
 
 
+@tff.refuses_tff_arguments
 def build_personalization_eval(
     model_fn: ModelFn,
     strategies: Mapping[str, FineTune],

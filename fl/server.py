@@ -11,15 +11,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from fl import tff
 from fl.errors import ModelError
 from fl.models import OptimizerFn, new_optimizer
-from fl.vector import Array, ModelWeights, aggregated_variables, check_shapes, read_only, values
+from fl.vector import (
+    Array,
+    ModelWeights,
+    aggregated_variables,
+    check_shapes,
+    counted,
+    read_only,
+    values,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +45,17 @@ class ServerState:
     def __post_init__(self) -> None:
         object.__setattr__(self, "optimizer", read_only(self.optimizer))
         object.__setattr__(self, "aggregator", read_only(self.aggregator))
+
+    def __repr__(self) -> str:
+        return (
+            f"ServerState(round={self.round}, weights={self.weights!r}, "
+            f"optimizer: {counted(self.optimizer)}, aggregator: {counted(self.aggregator)})"
+        )
+
+    if not TYPE_CHECKING:  # a checker still finds what is misspelled
+
+        def __getattr__(self, name: str) -> Any:
+            raise tff.missing("ServerState", name, tff.STATE)
 
 
 class ServerOptimizer:

@@ -45,6 +45,9 @@ class ModelWeights:
         trainable, non_trainable = aggregated_variables(model)
         return cls(values(trainable), values(non_trainable))
 
+    def __repr__(self) -> str:
+        return f"ModelWeights({counted(self.trainable)} trained, {counted(self.non_trainable)} not)"
+
     @property
     def arrays(self) -> tuple[Array, ...]:
         """All of them, trainable first: the order of the vector."""
@@ -90,6 +93,11 @@ def read_only(arrays: Iterable[Any]) -> tuple[Array, ...]:
     for copy in copies:
         copy.flags.writeable = False
     return copies
+
+
+def counted(arrays: Sequence[Array]) -> str:
+    """How many numbers some arrays have, for a `repr`."""
+    return f"{sum(array.size for array in arrays)} numbers in {len(arrays)} arrays"
 
 
 def values(variables: Iterable[Any]) -> tuple[Array, ...]:

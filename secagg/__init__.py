@@ -38,6 +38,8 @@ from secagg.session import Aggregate
 from secagg.snapshot import SnapshotStore
 from secagg.suites import Suite
 
+__version__ = "0.1.0"
+
 __all__ = [
     "Aggregate",
     "Authority",
