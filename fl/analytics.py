@@ -52,6 +52,10 @@ class Answer:
     aggregator: dict[str, Any]
     sessions: int = 1
 
+    def __repr__(self) -> str:
+        value = f"{self.value:.6g}" if isinstance(self.value, float) else _shape_of(self.value)
+        return f"Answer({value} ± {self.error_bound:.2g}, sessions={self.sessions})"
+
     def __float__(self) -> float:
         return float(self.value)
 
@@ -66,6 +70,10 @@ class Histogram:
     below: int
     above: int
     aggregator: dict[str, Any]
+
+    def __repr__(self) -> str:
+        inside, bins = int(self.counts.sum()), len(self.counts)
+        return f"Histogram({inside} in {bins} bins, {self.below} below, {self.above} above)"
 
 
 def secure_sum(
@@ -202,6 +210,10 @@ def secure_quantile(
         low, high = (low, middle) if enough else (middle, high)
         sessions, middle = sessions + 1, low + (high - low) / 2
     return Answer(middle, max(middle - low, high - middle), total.report(), sessions)
+
+
+def _shape_of(value: Values) -> str:
+    return f"float64{list(value.shape)}"
 
 
 def _read(values: Sequence[ArrayLike], *, alike: bool = True) -> list[Values]:

@@ -49,6 +49,9 @@ class Checkpoints:
         self._folder = Path(folder)
         self._keep = keep
 
+    def __repr__(self) -> str:
+        return f"Checkpoints({str(self._folder)!r}, keep={self._keep})"
+
     def save(self, state: Any, round_number: int) -> Path:
         """Write the state after a round, then remove what is older than the last `keep`.
 

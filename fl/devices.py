@@ -75,6 +75,9 @@ class Fleet:
         self._zone = rng.uniform(0, 24, len(examples))
         self._seconds = dict(zip(examples, rng.lognormal(-6, 0.5, len(examples)), strict=True))
 
+    def __repr__(self) -> str:
+        return f"Fleet({len(self._zone)} devices, rounds_per_hour={self._rounds_per_hour})"
+
     def statuses(self, round_number: int) -> dict[str, Status]:
         """Every client's status in a round."""
         hour = int(round_number / self._rounds_per_hour)

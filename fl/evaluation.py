@@ -127,9 +127,7 @@ class FedEval:
         """
         return self._run(self.initialize(weights), client_data)[0]
 
-    def _run(
-        self, state: ServerState, client_data: Sequence[Any]
-    ) -> tuple[dict[str, Any], State]:
+    def _run(self, state: ServerState, client_data: Sequence[Any]) -> tuple[dict[str, Any], State]:
         """The metrics, and what the aggregator carries on."""
         self._like.check_like(state.weights)
         check_dropouts({}, count_clients(client_data))

@@ -35,7 +35,7 @@ from fl.contribution import (
 from fl.errors import DataError, ImplausibleSum, ModelError
 from fl.examples import count_clients, read_examples
 from fl.masked import refuse_masked
-from fl.process import for_each_client
+from fl.process import for_each_client, summary
 from fl.sums import chosen_sum
 from fl.vector import read_only
 
@@ -59,6 +59,10 @@ class KMeansState:
             object.__setattr__(self, name, array)
         object.__setattr__(self, "aggregator", read_only(self.aggregator))
 
+    def __repr__(self) -> str:
+        k, *shape = self.centers.shape
+        return f"KMeansState(round={self.round}, {k} centers of shape {tuple(shape)})"
+
     def assign(self, points: ArrayLike) -> NDArray[np.int64]:
         """The index of the center nearest to each point; the first of several."""
         return _nearest(_flat(np.asarray(points, np.float64)), _flat(self.centers))[0]
@@ -69,6 +73,9 @@ class KMeansResult(NamedTuple):
 
     state: KMeansState
     metrics: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return f"KMeansResult({summary(self.metrics)}, state={self.state!r})"
 
 
 @tff.refuses_tff_arguments
@@ -108,6 +115,13 @@ class FedKMeans:
         self._aggregator = aggregator
         self._memory = memory
         self._seed = seed
+
+    def __repr__(self) -> str:
+        k, *shape = self._shape
+        return (
+            f"FedKMeans({k} centers of shape {tuple(shape)}, memory={self._memory}, "
+            f"aggregator={self._aggregator!r})"
+        )
 
     def initialize(self, centers: ArrayLike | None = None) -> KMeansState:
         """The state before the first round, with these centers or random ones.

@@ -111,11 +111,18 @@ class PersonalizationEval:
         aggregator: Aggregator,
         batch_size: int,
     ) -> None:
+        self._name = model.name
         self._like = ModelWeights.from_model(model)
         self._loop = BatchLoop(model, model.test_step)
         self._tuners = dict(tuners)
         self._aggregator = aggregator
         self._terms = Terms(0, 0, batch_size, 1, False, False, "")
+
+    def __repr__(self) -> str:
+        return (
+            f"PersonalizationEval(model={self._name!r}, {self._like!r}, "
+            f"strategies={list(self._tuners)}, aggregator={self._aggregator!r})"
+        )
 
     def __call__(
         self,

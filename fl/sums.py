@@ -114,8 +114,8 @@ class SecureSum:
     clip: every coordinate of an update is clipped to [-clip, clip]; the clipped are counted. With
         None there is no range and no step: the sum is exact, in 5 to 7 words of 64 bits a
         coordinate, as that of statistics and metrics always is.
-    bits: the width of the update on the wire. The quantisation step follows from n, bits, clip
-        and max_weight, as fine as cannot wrap.
+    bits: the width of the update on the wire, 2 to 64, with 2^(bits - 1) > n. The quantisation step
+        follows from n, bits, clip and max_weight, as fine as cannot wrap.
     max_weight: the largest weight (number of examples) of one client, up to 2^29. A client with
         more counts for nothing, and is counted.
     suite: what masks are made of, a suite of `secagg.Params`.

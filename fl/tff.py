@@ -80,8 +80,6 @@ CLIENT_DATA: Mapping[str, str] = {
     "dataset_computation": "create_dataset",
     "serializable_dataset_fn": "create_dataset",
     "element_type_structure": "create_dataset(client).element_spec",
-    "from_clients_and_fn": "ClientData(client_ids, read)",
-    "from_clients_and_tf_fn": "ClientData(client_ids, read)",
 }
 
 

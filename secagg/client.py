@@ -174,6 +174,10 @@ class Client:
         client._state = snapshots.restore(blob, generation, client._directory)
         return client
 
+    def __repr__(self) -> str:
+        params = self._params
+        return f"{type(self).__name__}(u={self.u}, {self.state}, n={params.n}, t={params.t})"
+
     @property
     def state(self) -> str:
         """Created, Advertised, Shared, Masked, Checked, Done, Ended or Aborted."""

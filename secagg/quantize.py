@@ -167,7 +167,7 @@ class Quantizer:
         if room < 1:
             raise LocalProtocolError(
                 f"{self.bits} bits cannot hold a sum of n={self.n} clients; "
-                f"{self.n.bit_length() + 1} bits would do"
+                f"{self.n.bit_length() + 1} bits would do, for 2^(bits - 1) > n is needed"
             )
         ratio = room / self._reach()
         # 2^(exponent−1) < ratio < 2^(exponent+1)

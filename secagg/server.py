@@ -100,6 +100,13 @@ class Server:
         """
         return seal_server(key, self._session, self._round, self._outbox)
 
+    def __repr__(self) -> str:
+        params, current = self._session.params, self._round
+        told = [self.state]
+        if not isinstance(current, Aggregate | Failed):
+            told.append(f"{len(current.answered)} answered")
+        return f"{type(self).__name__}({', '.join(told)}, n={params.n}, t={params.t})"
+
     @property
     def state(self) -> str:
         """Advertising, Sharing, Collecting, Checking, Opening, Aggregate or Failed."""

@@ -42,6 +42,13 @@ class Aggregate:
     dropped: dict[int, int]
     disputes: tuple[tuple[int, int], ...] = ()
 
+    def __repr__(self) -> str:
+        sums = ", ".join(f"{name}: {a.dtype}[{a.size}]" for name, a in self.vectors.items())
+        return (
+            f"Aggregate({sums}; {len(self.survivors)} survivors, {len(self.dropped)} dropped, "
+            f"{len(self.disputes)} disputes)"
+        )
+
     @property
     def sum(self) -> RingVector:
         """The one vector of a session that has one."""
