@@ -149,7 +149,12 @@ def build_process(
     """What the builders of all algorithms share, each of which differs in the local training.
 
     adapt: the client's optimizer -> the one to train with. loop: the compiled function.
+
+    Raises TypeError for an option of another name, as Python does where the builder lists them.
     """
+    for name in options:
+        if name not in Options.__annotations__:
+            raise TypeError(f"unexpected argument {name!r}: {', '.join(Options.__annotations__)}")
     input_spec, rate = options.get("input_spec"), options.get("client_learning_rate")
     aggregator = chosen_sum(options.get("aggregator"))
     model, client_optimizer = client_model(model_fn, client_optimizer_fn, input_spec)
