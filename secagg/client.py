@@ -89,6 +89,12 @@ class Client:
 
     Raises:
         LocalProtocolError: for an input, a key or a certificate that does not fit.
+
+    >>> x = np.array([1, 2], np.uint32)
+    >>> client = secagg.Client(7, params, x, signing_key=keys[7], directory=directory)
+    >>> hello = client.start()  # the server's replies follow: client.receive(message)
+    >>> client
+    Client(u=7, Advertised, n=3, t=3)
     """
 
     _state: State
