@@ -4,6 +4,10 @@
 
 A condition is a plain function of a `Status`; a client takes part where all of them hold. The
 status of a device is constant for an hour and follows from (seed, hour) alone.
+
+>>> fleet = fl.devices.Fleet({"a": 50, "b": 200}, seed=1)
+>>> fleet, sorted(fleet.statuses(7))
+(Fleet(2 devices, rounds_per_hour=10), ['a', 'b'])
 """
 
 from __future__ import annotations

@@ -44,6 +44,11 @@ def build_fed_eval(
 
     aggregator: None is `SecureSum()`. batch_size: for clients that hold arrays. input_spec: (x, y)
     in `tf.TensorSpec`s, for a model that is not built. Raises ModelError.
+
+    >>> evaluate = fl.build_fed_eval(model_fn)
+    >>> metrics = evaluate(model_fn(), clients)
+    >>> sorted(metrics["client_work"]["eval"])
+    ['accuracy', 'loss', 'num_batches', 'num_examples']
     """
     model = evaluation_model(model_fn, input_spec)
     chosen = chosen_sum(aggregator)

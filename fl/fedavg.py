@@ -71,6 +71,11 @@ def build_weighted_fed_avg(
         Keras schedule is such a function.
 
     Raises ModelError for a model or an optimizer that cannot be used.
+
+    >>> process = fl.build_weighted_fed_avg(model_fn, batch_size=10, epochs=2)
+    >>> state, metrics = process.next(process.initialize(), clients)
+    >>> metrics["client_work"]["train"]["num_examples"]
+    140
     """
     return build_process(
         model_fn,
@@ -106,6 +111,11 @@ def build_unweighted_fed_avg(
     """Federated averaging in which every client counts the same, however many examples it has.
 
     Arguments and errors are those of `build_weighted_fed_avg`.
+
+    >>> process = fl.build_unweighted_fed_avg(model_fn, batch_size=10)
+    >>> state, metrics = process.next(process.initialize(), clients)
+    >>> metrics["client_work"]["train"]["num_examples"]
+    140
     """
     return build_process(
         model_fn,

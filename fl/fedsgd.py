@@ -61,6 +61,11 @@ def build_fed_sgd(
     or the mask of a functional model tells, else in the first round.
 
     Other arguments and errors are those of `fl.build_weighted_fed_avg`.
+
+    >>> process = fl.build_fed_sgd(model_fn, lambda: keras.optimizers.SGD(0.5))
+    >>> state, metrics = process.next(process.initialize(), clients)
+    >>> metrics["client_work"]["train"]["num_examples"]
+    140
     """
     return build_process(
         model_fn,

@@ -46,7 +46,12 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class KMeansState:
-    """centers: float64[k, *data_shape]. weights: float64[k], N of each center. Immutable."""
+    """centers: float64[k, *data_shape]. weights: float64[k], N of each center. Immutable.
+
+    >>> state = fl.KMeansState(centers=[[0, 0], [9, 9]], weights=[1, 1])
+    >>> state.assign([[1, 0], [7, 8]]).tolist()
+    [0, 1]
+    """
 
     centers: Points
     weights: Points
@@ -95,6 +100,11 @@ def build_fed_kmeans(
     seed: of the initial centers, which are standard normal.
 
     Raises ModelError for numbers out of range.
+
+    >>> process = fl.build_fed_kmeans(num_clusters=3, data_shape=(4,))
+    >>> state, metrics = process.next(process.initialize(), [x for x, _ in clients])
+    >>> sum(metrics["finalizer"]["cluster_sizes"])  # of all points
+    140
     """
     if num_clusters < 1 or not 0 <= memory <= 1 or min(data_shape, default=1) < 1:
         raise ModelError(

@@ -30,6 +30,11 @@ def from_keras_model(
     For those who come from TensorFlow Federated: return the result from `model_fn` and give
     `client_optimizer_fn` to the builder. `input_spec` is (x, y) in `tf.TensorSpec`s, or x alone,
     the batch axis first; it is needed only for a model that is not built. Raises ModelError.
+
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    >>> loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    >>> fl.from_keras_model(model, loss, metrics=["accuracy"]).compiled
+    True
     """
     if any(isinstance(metric, tf.TensorSpec) for metric in keras.tree.flatten(metrics)):
         raise ModelError("metrics are tf.TensorSpecs: metrics expected, and input_spec by its name")

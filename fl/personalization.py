@@ -40,6 +40,9 @@ class FineTune:
 
     optimizer_fn: returns a new Keras optimizer; None is the one that the model was compiled with.
     batch_size, epochs, shuffle: for training data that are arrays.
+
+    >>> fl.FineTune(lambda: keras.optimizers.Adam(0.01), epochs=3).epochs
+    3
     """
 
     optimizer_fn: OptimizerFn | None = None
@@ -65,6 +68,11 @@ def build_personalization_eval(
     batch_size: of the evaluation. Other arguments as those of `fl.build_weighted_fed_avg`.
 
     Raises ModelError for a model, an optimizer or a strategy that cannot be used.
+
+    >>> evaluate = fl.build_personalization_eval(model_fn, {"once": fl.FineTune(batch_size=10)})
+    >>> data = [{"train": (x[:10], y[:10]), "test": (x[10:], y[10:])} for x, y in clients]
+    >>> list(evaluate(fl.ModelWeights.from_model(model_fn()), data)["client_work"]["eval"])
+    ['baseline', 'once']
     """
     if not strategies or BASELINE in strategies:
         raise ModelError(f"strategies {sorted(strategies)}: some, none of them called {BASELINE!r}")

@@ -34,7 +34,14 @@ LearningRate = Callable[[int], float]
 
 
 class RoundResult(NamedTuple):
-    """What a round gives: the next state, and its metrics as a plain dict."""
+    """What a round gives: the next state, and its metrics as a plain dict.
+
+    >>> process = fl.build_weighted_fed_avg(model_fn)
+    >>> result = process.next(process.initialize(), clients)
+    >>> result
+    RoundResult(round 1, 4 of 4 clients, loss=..., state=ServerState(round=1, ...))
+    >>> state, metrics = result
+    """
 
     state: ServerState
     metrics: dict[str, Any]

@@ -35,7 +35,13 @@ from fl.vector import (
 class ServerState:
     """Where the training stands, immutable: the weights, the server optimizer's variables as
     read-only arrays, how many rounds are done, and what the aggregator carries on (nothing, for
-    one that has no state)."""
+    one that has no state).
+
+    >>> process = fl.build_weighted_fed_avg(model_fn)
+    >>> state = process.initialize()
+    >>> state, process.get_model(state).count_params()
+    (ServerState(round=0, ...), 15)
+    """
 
     weights: ModelWeights
     optimizer: tuple[Array, ...]

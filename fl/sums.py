@@ -51,6 +51,10 @@ class PlainSum:
 
     What counts for nothing in `SecureSum` does here, but that no weight is too large. threshold: as
     in `SecureSum`.
+
+    >>> process = fl.build_weighted_fed_avg(model_fn, aggregator=fl.PlainSum())
+    >>> process.next(process.initialize(), clients).metrics["aggregator"]["kind"]
+    'plain'
     """
 
     threshold: int | float | None = None
@@ -126,6 +130,12 @@ class SecureSum:
 
     Raises AggregationError for numbers out of range, and for a dropout without corrupt, or besides
     a threshold or a graph.
+
+    >>> aggregator = fl.SecureSum(bits=24, max_weight=100)
+    >>> process = fl.build_weighted_fed_avg(model_fn, aggregator=aggregator)
+    >>> metrics = process.next(process.initialize(), clients, dropouts={2: 1}).metrics
+    >>> metrics["aggregator"]["survivors"], metrics["aggregator"]["threshold"]
+    ([0, 1, 3], 3)
     """
 
     threshold: int | float | None = None

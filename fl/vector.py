@@ -30,6 +30,11 @@ class ModelWeights:
 
     trainable: the trainable weights, in the order of `model.trainable_weights`.
     non_trainable: the float ones among `model.non_trainable_weights`, in that order.
+
+    >>> weights = fl.ModelWeights.from_model(model_fn())
+    >>> weights, weights.to_vector().shape
+    (ModelWeights(15 numbers in 2 arrays trained, 0 numbers in 0 arrays not), (15,))
+    >>> weights.assign_weights_to(model_fn())
     """
 
     trainable: tuple[Array, ...]
