@@ -161,7 +161,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__", *(name for name in globals() if name[:2] == "__")])
+    return sorted([*__all__, "__version__"])
 
 
 def require_tensorflow() -> None:

@@ -9,6 +9,7 @@ the simulation, not a server to trust.
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -72,8 +73,9 @@ class FedAvg:
 
     def __repr__(self) -> str:
         model = self._trainer.model.name
+        optimizer = json.loads(self._terms.optimizer)["class_name"]  # of FedProx: Proximal
         return (
-            f"FedAvg(model={model!r}, {self._trainer.initial_weights!r}, "
+            f"FedAvg(model={model!r}, {self._trainer.initial_weights!r}, client: {optimizer}, "
             f"batch_size={self._terms.batch_size}, epochs={self._terms.epochs}, "
             f"weighted={self._terms.weighted}, aggregator={self._aggregator!r})"
         )

@@ -28,6 +28,7 @@ def test_a_process_its_state_and_a_round(after):
     )
     name = process.get_model(result.state).name
     assert repr(process).startswith(f"FedAvg(model='{name[:10]}")
+    assert "client: SGD, batch_size=32, epochs=1, " in repr(process)
     assert repr(process).endswith("weighted=True, aggregator=PlainSum(threshold=None))")
     train = result.metrics["client_work"]["train"]
     assert repr(result) == (
