@@ -4,10 +4,14 @@
     state = process.initialize()
     state, metrics = process.next(state, [client_a, client_b, ...])
 
+Examples in docstrings use `model_fn`, a function that returns a small compiled Keras model of four
+features and three classes, and `clients`, a list of four pairs (x, y).
+
 What this package refuses is an `fl.FLError`. A round that too few clients finish is not: it is the
 protocol's `fl.TooFewClients`, an `fl.SecAggError`. After either the old state is as good as before.
 
-Importing this package does not import TensorFlow: that happens when a name is first used.
+Importing this package does not import TensorFlow: that happens when a name is first used. It keeps
+TensorFlow's start-up messages off the terminal (`fl.quiet`); TF_CPP_MIN_LOG_LEVEL=0 shows them.
 """
 
 import importlib
@@ -18,8 +22,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fl import checkpoint as checkpoint
     from fl import clipping as clipping
     from fl import data as data
+    from fl import devices as devices
+    from fl import pool as pool
+    from fl import sampling as sampling
     from fl.adaptive import FedAdagrad, FedAdam, FedYogi
     from fl.analytics import (
         Answer,
@@ -52,6 +60,7 @@ if TYPE_CHECKING:
     from fl.server import ServerState
     from fl.sums import PlainSum, SecAggError, SecureSum, TooFewClients
     from fl.vector import ModelWeights
+    from secagg import __version__ as __version__
 
 __all__ = [
     "AggregationError",
@@ -84,7 +93,13 @@ __all__ = [
     "build_unweighted_fed_prox",
     "build_weighted_fed_avg",
     "build_weighted_fed_prox",
+    "checkpoint",
+    "clipping",
+    "data",
+    "devices",
     "from_keras_model",
+    "pool",
+    "sampling",
     "secure_histogram",
     "secure_mean",
     "secure_quantile",
@@ -127,23 +142,26 @@ _HOME = {
     "fl.sums": ("PlainSum", "SecAggError", "SecureSum", "TooFewClients"),
     "fl.vector": ("ModelWeights",),
 }
-_MODULES = ("clipping", "data")
+_MODULES = ("checkpoint", "clipping", "data", "devices", "pool", "sampling")
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.import_module("secagg").__version__
     if name in _MODULES:
         value: Any = importlib.import_module(f"fl.{name}")
     elif name in _MODULE_OF:
         value = getattr(importlib.import_module(_MODULE_OF[name]), name)
     else:
-        raise AttributeError(f"module 'fl' has no attribute {name!r}")
+        tff = importlib.import_module("fl.tff")
+        raise tff.missing("module 'fl'", name, tff.NAMES)
     require_tensorflow()  # Keras is imported now, and may have read its backend from a file
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, "__version__"])
 
 
 def require_tensorflow() -> None:
@@ -174,3 +192,5 @@ def _keras_backend() -> str | None:
 # The `fl` command says the same in one line and without a traceback, when it comes to training.
 if Path(sys.argv[0]).stem != "fl":
     require_tensorflow()
+
+importlib.import_module("fl.quiet").quieten()

@@ -93,6 +93,12 @@ class FedAdagrad(_Adaptive):
     it is at most: small gradients are divided by it.
     initial_accumulator_value: v before the first step; None is τ², the least that the paper allows.
     options: those of `keras.optimizers.Optimizer`, for example `global_clipnorm`.
+
+    >>> process = fl.build_weighted_fed_avg(
+    ...     model_fn, server_optimizer_fn=lambda: fl.FedAdagrad(0.1)
+    ... )
+    >>> len(process.initialize().optimizer)  # m and v of two arrays, the rate, the steps
+    6
     """
 
     def __init__(
@@ -114,6 +120,12 @@ class FedAdam(_Decaying):
     """A Keras optimizer: v is a moving mean of the squares.
 
     beta_2: β₂, in [0, 1). Other arguments as in `FedAdagrad`.
+
+    >>> process = fl.build_weighted_fed_avg(
+    ...     model_fn, server_optimizer_fn=lambda: fl.FedAdam(0.01)
+    ... )
+    >>> len(process.initialize().optimizer)  # m and v of two arrays, the rate, the steps
+    6
     """
 
     def _growth(self, v: Any, square: Any) -> Any:
@@ -125,6 +137,12 @@ class FedYogi(_Decaying):
     """A Keras optimizer: v moves towards the square by steps of bounded size.
 
     beta_2: β₂, in [0, 1). Other arguments as in `FedAdagrad`.
+
+    >>> process = fl.build_weighted_fed_avg(
+    ...     model_fn, server_optimizer_fn=lambda: fl.FedYogi(0.01)
+    ... )
+    >>> len(process.initialize().optimizer)  # m and v of two arrays, the rate, the steps
+    6
     """
 
     def _growth(self, v: Any, square: Any) -> Any:

@@ -45,12 +45,21 @@ Dropouts = Mapping[int, int] | None
 @dataclass(frozen=True, eq=False)
 class Answer:
     """value: a float, or float64 of the shape of one value. error_bound: the most by which a
-    coordinate can be wrong. sessions: how many sums it took. aggregator: what the last reports."""
+    coordinate can be wrong. sessions: how many sums it took. aggregator: what the last reports.
+
+    >>> answer = fl.secure_mean([[1, 1, 1], [13]])
+    >>> answer, answer.value
+    (Answer(7 ± ..., sessions=1), 7.0)
+    """
 
     value: Any
     error_bound: float
     aggregator: dict[str, Any]
     sessions: int = 1
+
+    def __repr__(self) -> str:
+        value = f"{self.value:.6g}" if isinstance(self.value, float) else _shape_of(self.value)
+        return f"Answer({value} ± {self.error_bound:.2g}, sessions={self.sessions})"
 
     def __float__(self) -> float:
         return float(self.value)
@@ -59,13 +68,21 @@ class Answer:
 @dataclass(frozen=True, eq=False)
 class Histogram:
     """counts: int64[bins], exact; bin i is [edges[i], edges[i+1]), the last with its right edge.
-    below, above: how many values lie outside of the edges. aggregator: what the sum reports."""
+    below, above: how many values lie outside of the edges. aggregator: what the sum reports.
+
+    >>> fl.secure_histogram([[1, 2, 2], [3, 9]], edges=[0, 2, 4])
+    Histogram(4 in 2 bins, 0 below, 1 above)
+    """
 
     counts: NDArray[np.int64]
     edges: Values
     below: int
     above: int
     aggregator: dict[str, Any]
+
+    def __repr__(self) -> str:
+        inside, bins = int(self.counts.sum()), len(self.counts)
+        return f"Histogram({inside} in {bins} bins, {self.below} below, {self.above} above)"
 
 
 def secure_sum(
@@ -83,6 +100,9 @@ def secure_sum(
     Raises DataError for values that are not numbers or have different shapes, AggregationError for
     local sums beyond the aggregator's clip, beyond the range of float32 or not finite,
     ImplausibleSum for a sum that no honest clients give, secagg.TooFewClients.
+
+    >>> fl.secure_sum([[1, 1, 1], [13]]).value
+    16.0
     """
     arrays = _read(values)
     local = [_exact_sums(array) for array in arrays]
@@ -99,6 +119,9 @@ def secure_mean(
     """The mean of the clients' own means: every client counts the same.
 
     Arguments and errors are those of `secure_sum`, for local means.
+
+    >>> fl.secure_mean([[1, 1, 1], [13]]).value
+    7.0
     """
     arrays = _read(values)
     local = [_exact_sums(array) / len(array) for array in arrays]
@@ -120,6 +143,9 @@ def secure_weighted_mean(
 
     Other arguments and errors are those of `secure_sum`, for local means; AggregationError also for
     weights that sum to zero.
+
+    >>> fl.secure_weighted_mean([[1, 1, 1], [13]]).value
+    4.0
     """
     arrays = _read(values)
     if weights is None:
@@ -145,6 +171,9 @@ def secure_histogram(
     values: for each client a number or an array; every element counts.
     edges: at least two finite numbers, ascending.
     aggregator: None is `fl.SecureSum()`. Other arguments and errors as in `secure_sum`.
+
+    >>> fl.secure_histogram([[1, 2, 2], [3, 9]], edges=[0, 2, 4]).counts.tolist()
+    [1, 3]
     """
     bounds = _edges(edges)
     arrays = [array.ravel() for array in _read(values, alike=False)]
@@ -173,6 +202,10 @@ def secure_quantile(
     values: for each client a number or an array; every element counts. q: in (0, 1].
     aggregator: None is `fl.SecureSum()`. Other arguments and errors as in `secure_sum`;
         AggregationError also where the quantile is not in [low, high].
+
+    >>> median = fl.secure_quantile([[1, 2, 2], [3, 9]], 0.5, low=0, high=10, tolerance=0.01)
+    >>> abs(median.value - 2) <= median.error_bound
+    True
     """
     width = (high - low) / 1024 if tolerance is None else tolerance
     if not (0 < q <= 1 and width > 0):
@@ -202,6 +235,10 @@ def secure_quantile(
         low, high = (low, middle) if enough else (middle, high)
         sessions, middle = sessions + 1, low + (high - low) / 2
     return Answer(middle, max(middle - low, high - middle), total.report(), sessions)
+
+
+def _shape_of(value: Values) -> str:
+    return f"float64{list(value.shape)}"
 
 
 def _read(values: Sequence[ArrayLike], *, alike: bool = True) -> list[Values]:

@@ -5,6 +5,12 @@
 A file appears under its name only when all of it is on the disk. One that is damaged nevertheless
 is noticed by its digest, and the one before it is used. Nothing is ever unpickled: reading a
 checkpoint runs no code. This module does not know what a state means.
+
+>>> process = fl.build_weighted_fed_avg(model_fn)
+>>> checkpoints = fl.checkpoint.Checkpoints(tmp_path / "checkpoints")
+>>> path = checkpoints.save(process.initialize(), 0)
+>>> checkpoints.latest(process.initialize()).state
+ServerState(round=0, ...)
 """
 
 from __future__ import annotations
@@ -48,6 +54,9 @@ class Checkpoints:
             raise CheckpointError(f"keep is {keep}: at least 1 expected")
         self._folder = Path(folder)
         self._keep = keep
+
+    def __repr__(self) -> str:
+        return f"Checkpoints({str(self._folder)!r}, keep={self._keep})"
 
     def save(self, state: Any, round_number: int) -> Path:
         """Write the state after a round, then remove what is older than the last `keep`.

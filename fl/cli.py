@@ -19,6 +19,7 @@ import typer
 from rich.console import Console, Group
 from rich.live import Live
 
+import secagg
 from fl import quiet, render, train_command
 from fl.bars import Bars
 from fl.errors import FLError
@@ -43,8 +44,21 @@ _TABLE_LINES = 10
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        print(f"fl {secagg.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def _group() -> None:
+def _group(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
     """Federated averaging of Keras models over secure aggregation."""
 
 

@@ -9,6 +9,11 @@ aggregator and is one: `fl.clipping.ByNorm(fl.SecureSum(), 1.0)`. The norm is th
 weights' change: statistics, such as those of batch normalization, are in other units, and stay as
 they are. The clipping is done by clients, and an honest client does it; of one that does not, a sum
 that is longer than honest clients can make it is refused.
+
+>>> aggregator = fl.clipping.ByNorm(fl.SecureSum(), 1.0)
+>>> process = fl.build_weighted_fed_avg(model_fn, aggregator=aggregator)
+>>> process.next(process.initialize(), clients).metrics["aggregator"]["clip_norm"]
+1.0
 """
 
 from __future__ import annotations

@@ -62,6 +62,9 @@ class Contribution:
     metrics: Sums = field(repr=False)
     statistics: Numbers = field(default_factory=nothing, repr=False)
 
+    def __repr__(self) -> str:
+        return "Contribution(sizes={}, {}, {})".format(*self.sizes)
+
     @property
     def sizes(self) -> tuple[int, int, int]:
         """How many numbers: d, s, m."""
@@ -217,6 +220,12 @@ class Aggregated:
     seconds: float
     state: State = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return (
+            f"Aggregated({self.kind}, {self.total.size} coordinates of {len(self.survivors)} of "
+            f"{len(self.clients)} clients, {self.counted} counted, clipped={self.clipped})"
+        )
 
     @property
     def mean(self) -> Sums:

@@ -4,6 +4,10 @@
 
 A condition is a plain function of a `Status`; a client takes part where all of them hold. The
 status of a device is constant for an hour and follows from (seed, hour) alone.
+
+>>> fleet = fl.devices.Fleet({"a": 50, "b": 200}, seed=1)
+>>> fleet, sorted(fleet.statuses(7))
+(Fleet(2 devices, rounds_per_hour=10), ['a', 'b'])
 """
 
 from __future__ import annotations
@@ -74,6 +78,9 @@ class Fleet:
         rng = seeds.generator("fleet", seed)
         self._zone = rng.uniform(0, 24, len(examples))
         self._seconds = dict(zip(examples, rng.lognormal(-6, 0.5, len(examples)), strict=True))
+
+    def __repr__(self) -> str:
+        return f"Fleet({len(self._zone)} devices, rounds_per_hour={self._rounds_per_hour})"
 
     def statuses(self, round_number: int) -> dict[str, Status]:
         """Every client's status in a round."""

@@ -5,32 +5,80 @@ The protocol's own errors (`secagg.SecAggError`, `TooFewClients`) pass through u
 
 
 class FLError(Exception):
-    """Anything this package refuses to do."""
+    """Anything this package refuses to do.
+
+    >>> try:
+    ...     fl.build_weighted_fed_avg(model_fn())
+    ... except fl.FLError as error:
+    ...     print(type(error).__name__, error)
+    ModelError model_fn is a model: a function that returns one expected
+    """
 
 
 class DataError(FLError, ValueError):
-    """A client's data are not examples this model can be trained on."""
+    """A client's data are not examples this model can be trained on.
+
+    >>> fl.secure_mean([[1], ["x"]])
+    Traceback (most recent call last):
+    fl.errors.DataError: client 1: not an array of numbers
+    """
 
 
 class ModelError(FLError, ValueError):
-    """The model, its optimizer or its weights do not fit."""
+    """The model, its optimizer or its weights do not fit.
+
+    >>> fl.build_weighted_fed_avg(lambda: keras.Sequential())
+    Traceback (most recent call last):
+    fl.errors.ModelError: model 'sequential...' is not built: begin it with keras.Input(...) or ...
+    """
 
 
 class MetricError(ModelError):
-    """A metric whose state does not add up across clients."""
+    """A metric whose state does not add up across clients.
+
+    >>> class Largest(keras.metrics.Sum):
+    ...     def update_state(self, y, predicted, sample_weight=None):
+    ...         self.total.assign(keras.ops.maximum(self.total, keras.ops.max(predicted)))
+    >>> model = model_fn()
+    >>> model.compile(loss=model.loss, metrics=[Largest(name="largest")])
+    >>> fl.build_fed_eval(lambda: model)(model, clients)
+    Traceback (most recent call last):
+    fl.errors.MetricError: ...'largest' does not add up...
+    """
 
 
 class AggregationError(FLError, ValueError):
-    """The contributions of a round cannot be summed as asked."""
+    """The contributions of a round cannot be summed as asked.
+
+    >>> fl.SecureSum(clip=-1.0)
+    Traceback (most recent call last):
+    fl.errors.AggregationError: clip=-1.0: a finite number above 0 expected
+    """
 
 
 class ImplausibleSum(AggregationError):
-    """A sum that no set of honest clients gives: somebody lied, and nothing is learned from it."""
+    """A sum that no set of honest clients gives: somebody lied, and nothing is learned from it.
+
+    >>> issubclass(fl.ImplausibleSum, fl.AggregationError)  # it takes a client that lies
+    True
+    """
 
 
 class SumWarning(UserWarning):
-    """Some of what clients had is not in a sum as they had it: clipped, or beyond `max_weight`."""
+    """Some of what clients had is not in a sum as they had it: clipped, or beyond `max_weight`.
+
+    >>> process = fl.build_weighted_fed_avg(model_fn, aggregator=fl.SecureSum(clip=1e-9))
+    >>> with warnings.catch_warnings(record=True, action="always") as told:
+    ...     result = process.next(process.initialize(), clients)
+    >>> told[0].category.__name__, str(told[0].message)[:47]
+    ('SumWarning', '100.00% of the coordinates of updates were clip')
+    """
 
 
 class CheckpointError(FLError):
-    """A checkpoint that cannot be written, or none that can be read."""
+    """A checkpoint that cannot be written, or none that can be read.
+
+    >>> fl.checkpoint.Checkpoints("run", keep=0)
+    Traceback (most recent call last):
+    fl.errors.CheckpointError: keep is 0: at least 1 expected
+    """

@@ -1,5 +1,11 @@
 """Federated evaluation: every client evaluates the same weights, the metrics are summed securely.
 
+    evaluate = build_fed_eval(model_fn)
+    metrics = evaluate(weights, client_data)
+
+    state = evaluate.set_model_weights(evaluate.initialize(), weights)      as in TFF, the same
+    state, metrics = evaluate.next(state, client_data)
+
 It trains nothing, and no client's metrics are seen apart from the sum.
 """
 
@@ -7,21 +13,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
 
-from fl import plan
-from fl.contribution import Aggregator, Contribution, Session, check_dropouts
+from fl import plan, tff
+from fl.contribution import Aggregator, Contribution, Session, State, check_dropouts
+from fl.errors import ModelError
 from fl.examples import count_clients, read_examples
 from fl.loop import BatchLoop
-from fl.models import ModelFn, evaluation_model
+from fl.models import ModelFn, evaluation_model, weights_of
 from fl.plan import RoundPlan, Terms, seed_sequence
-from fl.process import for_each_client
+from fl.process import RoundResult, for_each_client
+from fl.server import ServerState
 from fl.sums import chosen_sum
 from fl.vector import ModelWeights
 
 
+@tff.refuses_tff_arguments
 def build_fed_eval(
     model_fn: ModelFn,
     *,
@@ -33,6 +44,11 @@ def build_fed_eval(
 
     aggregator: None is `SecureSum()`. batch_size: for clients that hold arrays. input_spec: (x, y)
     in `tf.TensorSpec`s, for a model that is not built. Raises ModelError.
+
+    >>> evaluate = fl.build_fed_eval(model_fn)
+    >>> metrics = evaluate(model_fn(), clients)
+    >>> sorted(metrics["client_work"]["eval"])
+    ['accuracy', 'loss', 'num_batches', 'num_examples']
     """
     model = evaluation_model(model_fn, input_spec)
     chosen = chosen_sum(aggregator)
@@ -40,39 +56,109 @@ def build_fed_eval(
 
 
 class FedEval:
-    """Call it: `evaluate(weights, client_data)`. Build it with `build_fed_eval`."""
+    """Call it, `evaluate(weights, client_data)`, or play it as a process: `initialize`, `next`.
+
+    Build it with `build_fed_eval`.
+    """
 
     def __init__(self, model: Any, aggregator: Aggregator, batch_size: int) -> None:
+        self._name = model.name
         self._like = ModelWeights.from_model(model)
         self._loop = BatchLoop(model, model.test_step)
         self._aggregator = aggregator
         self._terms = Terms(0, 0, batch_size, 1, False, False, "")
 
-    def __call__(self, weights: ModelWeights, client_data: Sequence[Any]) -> dict[str, Any]:
+    def __repr__(self) -> str:
+        size = self._terms.batch_size
+        return (
+            f"FedEval(model={self._name!r}, {self._like!r}, batch_size={size}, "
+            f"aggregator={self._aggregator!r})"
+        )
+
+    if not TYPE_CHECKING:  # a checker still finds what is misspelled
+
+        def __getattr__(self, name: str) -> Any:
+            raise tff.missing(type(self).__name__, name, tff.PROCESS)
+
+    def initialize(self, weights: ModelWeights | keras.Model | None = None) -> ServerState:
+        """The state before the first evaluation, with `weights` or those that `model_fn` made.
+
+        Its `round` counts evaluations; it has no optimizer. Raises ModelError.
+        """
+        return self.set_model_weights(
+            ServerState(self._like, (), 0), self._like if weights is None else weights
+        )
+
+    def get_model_weights(self, state: ServerState) -> ModelWeights:
+        """The weights of a state."""
+        return state.weights
+
+    def set_model_weights(
+        self, state: ServerState, weights: ModelWeights | keras.Model
+    ) -> ServerState:
+        """The same state with other weights. Raises ModelError where the shapes differ."""
+        given = weights_of(weights)
+        self._like.check_like(given)
+        return replace(state, weights=given)
+
+    def next(self, state: ServerState, client_data: Sequence[Any]) -> RoundResult:
+        """Evaluate a state's weights: the state after, and the metrics as `__call__` gives them.
+
+        Raises ModelError for a state of a training, whose rounds an evaluation must not count;
+        else as `__call__`.
+        """
+        trained = isinstance(state, ServerState)
+        if not trained or state.optimizer:
+            seen = "a training" if trained else f"type {type(state).__name__}"
+            raise ModelError(
+                f"a state of {seen}: one of this evaluation expected, "
+                "evaluate.set_model_weights(evaluate.initialize(), state.weights)"
+            )
+        metrics, carried = self._run(state, client_data)
+        after = replace(state, round=state.round + 1, aggregator=carried)
+        return RoundResult(after, {"round": after.round, **metrics})
+
+    def __call__(
+        self, weights: ModelWeights | keras.Model, client_data: Sequence[Any]
+    ) -> dict[str, Any]:
         """Evaluate `weights` on the clients' data; the metrics over all examples as a plain dict.
+
+        weights: those of a state, or a built Keras model that has them.
 
         A client's metric that is not finite is not in the sum, and is counted under its name.
 
         Raises DataError for data of the wrong form, ModelError for weights of another model, and
         what the aggregator raises.
         """
-        self._like.check_like(weights)
+        return self._run(self.initialize(weights), client_data)[0]
+
+    def _run(self, state: ServerState, client_data: Sequence[Any]) -> tuple[dict[str, Any], State]:
+        """The metrics, and what the aggregator carries on."""
+        self._like.check_like(state.weights)
         check_dropouts({}, count_clients(client_data))
         started = time.perf_counter()
-        message = plan.write(self._terms, weights.to_vector())
+        message = plan.write(self._terms, state.weights.to_vector())
         received = [plan.read(message) for _ in range(len(client_data))]
         contributions = for_each_client(
             client_data, lambda client, data: self._evaluate(received[client], client, data)
         )
         evaluated = time.perf_counter()
         contexts = [told.digest for told in received]
-        session = Session(0, 0, contexts, weighted=False, metrics=self._loop.metrics.parts)
+        session = Session(
+            0,
+            0,
+            contexts,
+            weighted=False,
+            state=state.aggregator,
+            metrics=self._loop.metrics.parts,
+        )
         total = self._aggregator.aggregate(contributions, session)
-        return {
+        metrics = {
             "client_work": {"eval": self._loop.metrics.report(total.metrics)},
             "aggregator": total.report(),
             "seconds": {"eval": evaluated - started, "protocol": total.seconds},
         }
+        return metrics, total.state
 
     def _evaluate(self, received: RoundPlan, client: int, data: Any) -> Contribution:
         examples = read_examples(data)

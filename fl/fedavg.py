@@ -13,6 +13,7 @@ from typing import Any, TypedDict, Unpack
 
 import keras
 
+from fl import tff
 from fl.contribution import Aggregator
 from fl.errors import ModelError
 from fl.layout import NonTrainable
@@ -39,6 +40,7 @@ def server_sgd() -> keras.optimizers.Optimizer:
     return keras.optimizers.SGD(1.0)
 
 
+@tff.refuses_tff_arguments
 def build_weighted_fed_avg(
     model_fn: ModelFn,
     client_optimizer_fn: OptimizerFn | None = None,
@@ -69,6 +71,11 @@ def build_weighted_fed_avg(
         Keras schedule is such a function.
 
     Raises ModelError for a model or an optimizer that cannot be used.
+
+    >>> process = fl.build_weighted_fed_avg(model_fn, batch_size=10, epochs=2)
+    >>> state, metrics = process.next(process.initialize(), clients)
+    >>> metrics["client_work"]["train"]["num_examples"]
+    140
     """
     return build_process(
         model_fn,
@@ -86,6 +93,7 @@ def build_weighted_fed_avg(
     )
 
 
+@tff.refuses_tff_arguments
 def build_unweighted_fed_avg(
     model_fn: ModelFn,
     client_optimizer_fn: OptimizerFn | None = None,
@@ -103,6 +111,11 @@ def build_unweighted_fed_avg(
     """Federated averaging in which every client counts the same, however many examples it has.
 
     Arguments and errors are those of `build_weighted_fed_avg`.
+
+    >>> process = fl.build_unweighted_fed_avg(model_fn, batch_size=10)
+    >>> state, metrics = process.next(process.initialize(), clients)
+    >>> metrics["client_work"]["train"]["num_examples"]
+    140
     """
     return build_process(
         model_fn,
@@ -146,7 +159,12 @@ def build_process(
     """What the builders of all algorithms share, each of which differs in the local training.
 
     adapt: the client's optimizer -> the one to train with. loop: the compiled function.
+
+    Raises TypeError for an option of another name, as Python does where the builder lists them.
     """
+    for name in options:
+        if name not in Options.__annotations__:
+            raise TypeError(f"unexpected argument {name!r}: {', '.join(Options.__annotations__)}")
     input_spec, rate = options.get("input_spec"), options.get("client_learning_rate")
     aggregator = chosen_sum(options.get("aggregator"))
     model, client_optimizer = client_model(model_fn, client_optimizer_fn, input_spec)

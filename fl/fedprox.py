@@ -16,11 +16,13 @@ from typing import Any, Unpack
 
 import keras
 
+from fl import tff
 from fl.errors import ModelError
 from fl.fedavg import FedAvg, Options, build_process, server_sgd
 from fl.models import ModelFn, OptimizerFn
 
 
+@tff.refuses_tff_arguments
 def build_weighted_fed_prox(
     model_fn: ModelFn,
     proximal_strength: float,
@@ -32,6 +34,11 @@ def build_weighted_fed_prox(
 
     proximal_strength: μ, a finite number of at least 0. The other arguments and errors are those
     of `fl.build_weighted_fed_avg`; ModelError also for another strength.
+
+    >>> process = fl.build_weighted_fed_prox(model_fn, proximal_strength=0.1)
+    >>> state, metrics = process.next(process.initialize(), clients)
+    >>> metrics["client_work"]["train"]["num_examples"]
+    140
     """
     adapt = partial(drawn_back, strength=proximal_strength)
     return build_process(
@@ -39,6 +46,7 @@ def build_weighted_fed_prox(
     )
 
 
+@tff.refuses_tff_arguments
 def build_unweighted_fed_prox(
     model_fn: ModelFn,
     proximal_strength: float,
@@ -46,7 +54,13 @@ def build_unweighted_fed_prox(
     server_optimizer_fn: OptimizerFn = server_sgd,
     **options: Unpack[Options],
 ) -> FedAvg:
-    """FedProx in which every client counts the same: as `build_weighted_fed_prox` otherwise."""
+    """FedProx in which every client counts the same: as `build_weighted_fed_prox` otherwise.
+
+    >>> process = fl.build_unweighted_fed_prox(model_fn, proximal_strength=0.1)
+    >>> state, metrics = process.next(process.initialize(), clients)
+    >>> metrics["client_work"]["train"]["num_examples"]
+    140
+    """
     adapt = partial(drawn_back, strength=proximal_strength)
     return build_process(
         model_fn, client_optimizer_fn, server_optimizer_fn, weighted=False, adapt=adapt, **options

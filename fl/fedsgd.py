@@ -18,6 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from fl import tff
 from fl.contribution import Aggregator
 from fl.examples import Examples
 from fl.fedavg import FedAvg, build_process
@@ -35,6 +36,7 @@ def server_sgd() -> keras.optimizers.Optimizer:
     return keras.optimizers.SGD(0.1)
 
 
+@tff.refuses_tff_arguments
 def build_fed_sgd(
     model_fn: ModelFn,
     server_optimizer_fn: OptimizerFn = server_sgd,
@@ -59,6 +61,11 @@ def build_fed_sgd(
     or the mask of a functional model tells, else in the first round.
 
     Other arguments and errors are those of `fl.build_weighted_fed_avg`.
+
+    >>> process = fl.build_fed_sgd(model_fn, lambda: keras.optimizers.SGD(0.5))
+    >>> state, metrics = process.next(process.initialize(), clients)
+    >>> metrics["client_work"]["train"]["num_examples"]
+    140
     """
     return build_process(
         model_fn,

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fl import seeds
+from fl import seeds, tff
 from fl.contribution import (
     Aggregated,
     Aggregator,
@@ -35,7 +35,7 @@ from fl.contribution import (
 from fl.errors import DataError, ImplausibleSum, ModelError
 from fl.examples import count_clients, read_examples
 from fl.masked import refuse_masked
-from fl.process import for_each_client
+from fl.process import for_each_client, summary
 from fl.sums import chosen_sum
 from fl.vector import read_only
 
@@ -46,7 +46,12 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class KMeansState:
-    """centers: float64[k, *data_shape]. weights: float64[k], N of each center. Immutable."""
+    """centers: float64[k, *data_shape]. weights: float64[k], N of each center. Immutable.
+
+    >>> state = fl.KMeansState(centers=[[0, 0], [9, 9]], weights=[1, 1])
+    >>> state.assign([[1, 0], [7, 8]]).tolist()
+    [0, 1]
+    """
 
     centers: Points
     weights: Points
@@ -59,6 +64,10 @@ class KMeansState:
             object.__setattr__(self, name, array)
         object.__setattr__(self, "aggregator", read_only(self.aggregator))
 
+    def __repr__(self) -> str:
+        k, *shape = self.centers.shape
+        return f"KMeansState(round={self.round}, {k} centers of shape {tuple(shape)})"
+
     def assign(self, points: ArrayLike) -> NDArray[np.int64]:
         """The index of the center nearest to each point; the first of several."""
         return _nearest(_flat(np.asarray(points, np.float64)), _flat(self.centers))[0]
@@ -70,7 +79,11 @@ class KMeansResult(NamedTuple):
     state: KMeansState
     metrics: dict[str, Any]
 
+    def __repr__(self) -> str:
+        return f"KMeansResult({summary(self.metrics)}, state={self.state!r})"
 
+
+@tff.refuses_tff_arguments
 def build_fed_kmeans(
     num_clusters: int,
     data_shape: Sequence[int],
@@ -87,6 +100,11 @@ def build_fed_kmeans(
     seed: of the initial centers, which are standard normal.
 
     Raises ModelError for numbers out of range.
+
+    >>> process = fl.build_fed_kmeans(num_clusters=3, data_shape=(4,))
+    >>> state, metrics = process.next(process.initialize(), [x for x, _ in clients])
+    >>> sum(metrics["finalizer"]["cluster_sizes"])  # of all points
+    140
     """
     if num_clusters < 1 or not 0 <= memory <= 1 or min(data_shape, default=1) < 1:
         raise ModelError(
@@ -107,6 +125,13 @@ class FedKMeans:
         self._aggregator = aggregator
         self._memory = memory
         self._seed = seed
+
+    def __repr__(self) -> str:
+        k, *shape = self._shape
+        return (
+            f"FedKMeans({k} centers of shape {tuple(shape)}, memory={self._memory}, "
+            f"aggregator={self._aggregator!r})"
+        )
 
     def initialize(self, centers: ArrayLike | None = None) -> KMeansState:
         """The state before the first round, with these centers or random ones.

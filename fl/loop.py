@@ -79,12 +79,13 @@ class BatchLoop:
         self._strays: list[Stray] = []
         self._metrics: MetricSums | None = None
         self._tried = False
-        self._function = tf.function(self._pass, autograph=False, reduce_retracing=True)
+        self._functions: dict[tuple[int, ...], Any] = {}
 
     @property
     def trace_count(self) -> int:
         """How often the function was traced: once for examples of one kind, however many."""
-        return int(self._function.experimental_get_tracing_count())
+        counts = [each.experimental_get_tracing_count() for each in self._functions.values()]
+        return sum(map(int, counts))
 
     @property
     def metrics(self) -> MetricSums:
@@ -167,12 +168,16 @@ class BatchLoop:
 
     def _call(self, *arguments: Any) -> Any:
         tensors = keras.tree.map_structure(tf.convert_to_tensor, arguments)
-        if self.trace_count == 0:
+        # One for labels of shape (n,), another for (n, 1): traced for both, it would not know how
+        # many axes they have.
+        axes = tuple(tensor.ndim for tensor in keras.tree.flatten(tensors))
+        if axes not in self._functions:
+            function = tf.function(self._pass, autograph=False, reduce_retracing=True)
             # Traced for any number of examples from the start; otherwise TensorFlow would trace
             # for the first client's number, and again when it sees another.
-            specs = keras.tree.map_structure(_any_length, tensors)
-            self._function.get_concrete_function(*specs)
-        return self._function(*tensors)
+            function.get_concrete_function(*keras.tree.map_structure(_any_length, tensors))
+            self._functions[axes] = function
+        return self._functions[axes](*tensors)
 
     def _pass(
         self, weights: Any, seeds: Any, data: Any, order: Any, bounds: Any, start: Any

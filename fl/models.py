@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from fl.errors import ModelError
 from fl.optimizers import fresh, unused
+from fl.vector import ModelWeights
 
 ModelFn = Callable[[], Any]
 OptimizerFn = Callable[[], Any]
@@ -29,6 +30,11 @@ def from_keras_model(
     For those who come from TensorFlow Federated: return the result from `model_fn` and give
     `client_optimizer_fn` to the builder. `input_spec` is (x, y) in `tf.TensorSpec`s, or x alone,
     the batch axis first; it is needed only for a model that is not built. Raises ModelError.
+
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    >>> loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    >>> fl.from_keras_model(model, loss, metrics=["accuracy"]).compiled
+    True
     """
     if any(isinstance(metric, tf.TensorSpec) for metric in keras.tree.flatten(metrics)):
         raise ModelError("metrics are tf.TensorSpecs: metrics expected, and input_spec by its name")
@@ -80,6 +86,18 @@ def evaluation_model(model_fn: ModelFn, input_spec: Any = None) -> keras.Model:
             f"model {model.name!r} is not compiled: call model.compile(...) or fl.from_keras_model"
         )
     return model
+
+
+def weights_of(given: Any) -> ModelWeights:
+    """Weights as they are, or those of a built Keras model. Raises ModelError."""
+    if isinstance(given, keras.Model):
+        return ModelWeights.from_model(given)
+    if not isinstance(given, ModelWeights):
+        raise ModelError(
+            f"weights of type {type(given).__name__}: fl.ModelWeights, such as state.weights, or "
+            "a keras.Model expected"
+        )
+    return given
 
 
 def ordinary_model(model: Any, in_use: bool) -> keras.Model:

@@ -35,6 +35,10 @@ def with_workers(build: Callable[[], FedAvg], workers: int) -> FedAvg:
     """A process that trains as many clients at a time; `build` is called once a worker.
 
     Raises ModelError where `build` does not make the same process each time.
+
+    >>> process = fl.with_workers(lambda: fl.build_weighted_fed_avg(model_fn), 2)
+    >>> process.next(process.initialize(), clients).state.round
+    1
     """
     if workers < 1:
         raise ModelError(f"workers is {workers}: at least 1 expected")

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from fl import plan
+from fl import plan, tff
 from fl.contribution import Aggregator, Contribution, Metric, Session, check_dropouts
 from fl.errors import DataError, ModelError
 from fl.examples import Examples, count_clients, read_examples
@@ -40,6 +40,9 @@ class FineTune:
 
     optimizer_fn: returns a new Keras optimizer; None is the one that the model was compiled with.
     batch_size, epochs, shuffle: for training data that are arrays.
+
+    >>> fl.FineTune(lambda: keras.optimizers.Adam(0.01), epochs=3).epochs
+    3
     """
 
     optimizer_fn: OptimizerFn | None = None
@@ -48,6 +51,7 @@ class FineTune:
     shuffle: bool = True
 
 
+@tff.refuses_tff_arguments
 def build_personalization_eval(
     model_fn: ModelFn,
     strategies: Mapping[str, FineTune],
@@ -64,6 +68,11 @@ def build_personalization_eval(
     batch_size: of the evaluation. Other arguments as those of `fl.build_weighted_fed_avg`.
 
     Raises ModelError for a model, an optimizer or a strategy that cannot be used.
+
+    >>> evaluate = fl.build_personalization_eval(model_fn, {"once": fl.FineTune(batch_size=10)})
+    >>> data = [{"train": (x[:10], y[:10]), "test": (x[10:], y[10:])} for x, y in clients]
+    >>> list(evaluate(fl.ModelWeights.from_model(model_fn()), data)["client_work"]["eval"])
+    ['baseline', 'once']
     """
     if not strategies or BASELINE in strategies:
         raise ModelError(f"strategies {sorted(strategies)}: some, none of them called {BASELINE!r}")
@@ -110,11 +119,18 @@ class PersonalizationEval:
         aggregator: Aggregator,
         batch_size: int,
     ) -> None:
+        self._name = model.name
         self._like = ModelWeights.from_model(model)
         self._loop = BatchLoop(model, model.test_step)
         self._tuners = dict(tuners)
         self._aggregator = aggregator
         self._terms = Terms(0, 0, batch_size, 1, False, False, "")
+
+    def __repr__(self) -> str:
+        return (
+            f"PersonalizationEval(model={self._name!r}, {self._like!r}, "
+            f"strategies={list(self._tuners)}, aggregator={self._aggregator!r})"
+        )
 
     def __call__(
         self,

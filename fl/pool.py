@@ -4,6 +4,10 @@
 
 They are spawned, because TensorFlow does not survive a fork, and import `secagg` and no TensorFlow.
 The first is made when a session is large enough to be divided.
+
+>>> with fl.pool.masking_pool(1) as executor:  # one worker is this process: None
+...     fl.secure_sum([1, 2, 3], aggregator=fl.SecureSum(clip=None, executor=executor)).value
+6.0
 """
 
 from __future__ import annotations

@@ -9,21 +9,23 @@ the simulation, not a server to trust.
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import keras
 import numpy as np
 
-from fl import plan
+from fl import plan, tff
 from fl.contribution import Aggregated, Aggregator, Contribution, Session, check_dropouts
 from fl.errors import DataError
 from fl.examples import count_clients, read_examples
 from fl.local import LocalTrainer
-from fl.models import ordinary_model
+from fl.models import ordinary_model, weights_of
 from fl.parallel import TrainerPool
 from fl.plan import Terms
 from fl.server import ServerOptimizer, ServerState
@@ -33,10 +35,20 @@ LearningRate = Callable[[int], float]
 
 
 class RoundResult(NamedTuple):
-    """What a round gives: the next state, and its metrics as a plain dict."""
+    """What a round gives: the next state, and its metrics as a plain dict.
+
+    >>> process = fl.build_weighted_fed_avg(model_fn)
+    >>> result = process.next(process.initialize(), clients)
+    >>> result
+    RoundResult(round 1, 4 of 4 clients, loss=..., state=ServerState(round=1, ...))
+    >>> state, metrics = result
+    """
 
     state: ServerState
     metrics: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return f"RoundResult({summary(self.metrics)}, state={self.state!r})"
 
 
 class FedAvg:
@@ -59,15 +71,29 @@ class FedAvg:
         self._make_model = make_model
         self._learning_rate = client_learning_rate
 
-    def initialize(self, weights: ModelWeights | None = None) -> ServerState:
+    def __repr__(self) -> str:
+        model = self._trainer.model.name
+        optimizer = json.loads(self._terms.optimizer)["class_name"]  # of FedProx: Proximal
+        return (
+            f"FedAvg(model={model!r}, {self._trainer.initial_weights!r}, client: {optimizer}, "
+            f"batch_size={self._terms.batch_size}, epochs={self._terms.epochs}, "
+            f"weighted={self._terms.weighted}, aggregator={self._aggregator!r})"
+        )
+
+    if not TYPE_CHECKING:  # a checker still finds what is misspelled
+
+        def __getattr__(self, name: str) -> Any:
+            raise tff.missing(type(self).__name__, name, tff.PROCESS)
+
+    def initialize(self, weights: ModelWeights | keras.Model | None = None) -> ServerState:
         """The state before the first round, with `weights` or those that `model_fn` made.
+
+        weights: those of a state, or a built Keras model that has them.
 
         Raises ModelError where the shapes differ.
         """
-        if weights is None:
-            weights = self._trainer.initial_weights
-        self._server.check_weights(weights)
-        return self._server.initialize(weights)
+        given = self._trainer.initial_weights if weights is None else weights_of(weights)
+        return self._server.initialize(given)
 
     def next(
         self,
@@ -142,10 +168,13 @@ class FedAvg:
         """The weights of a state."""
         return state.weights
 
-    def set_model_weights(self, state: ServerState, weights: ModelWeights) -> ServerState:
+    def set_model_weights(
+        self, state: ServerState, weights: ModelWeights | keras.Model
+    ) -> ServerState:
         """The same state with other weights. Raises ModelError where the shapes differ."""
-        self._server.check_weights(weights)
-        return replace(state, weights=weights)
+        given = weights_of(weights)
+        self._server.check_weights(given)
+        return replace(state, weights=given)
 
     def _terms_of(self, round_number: int) -> Terms:
         rate = None if self._learning_rate is None else float(self._learning_rate(round_number))
@@ -171,6 +200,19 @@ class FedAvg:
             },
             "seconds": {"train": train, "protocol": total.seconds},
         }
+
+
+def summary(metrics: Mapping[str, Any]) -> str:
+    """What came of a round, in one line: for a `repr`."""
+    seen = metrics["aggregator"]
+    (told,) = metrics["client_work"].values()
+    numbers = [f"{name}={value:.4g}" for name, value in told.items() if _is_number(value)]
+    clients = f"{len(seen['survivors'])} of {len(seen['clients'])} clients"
+    return ", ".join([f"round {metrics['round']}", clients, *numbers])
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)
 
 
 def for_each_client(

@@ -1,7 +1,11 @@
-"""Import TensorFlow without its start-up chatter, for the command line only.
+"""TensorFlow without its start-up messages: nothing else is held back.
 
-The messages come from C++ and go to the file descriptor, before any logging setting is read. They
-are held back, and shown after all if the import fails.
+They come from C++ and go to the file descriptor, some before any logging setting is read. So while
+TensorFlow is imported, whatever goes to stderr is collected, and afterwards written there without
+the lines that are known to be such messages: of severities "information" and "warning", and those
+that say of a library that it is registered twice. Errors stay, and so does whatever else was said.
+
+Who sets TF_CPP_MIN_LOG_LEVEL to 0 or 1 is shown everything.
 """
 
 from __future__ import annotations
@@ -9,43 +13,100 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 from fl import require_tensorflow
 
+LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 _STDERR = 2
+_NOISE = re.compile(
+    rb"WARNING: All log messages before absl::InitializeLog"
+    rb"|[IW]\d{4} \d\d:\d\d:\d\d"  # I0000 00:00:1795650194.725451   26833 port.cc:153] ...
+    rb"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IW] "
+    rb"|.*Unable to register cu\w+ (factory|plugin)"
+    rb"|To enable the following instructions: "
+)
+
+
+def quieten() -> None:
+    """Keep the start-up messages back when TensorFlow is imported, by whomever.
+
+    TF_CPP_MIN_LOG_LEVEL is 2, for errors and worse, unless it is set; where it asks for more, or
+    TensorFlow has been imported, nothing is changed.
+    """
+    if "tensorflow" not in sys.modules and os.environ.setdefault(LEVEL, "2") not in ("0", "1"):
+        sys.meta_path.insert(0, _Finder())
 
 
 def import_tensorflow() -> None:
-    """Import TensorFlow and Keras; nothing of it reaches stderr unless it fails.
+    """Import TensorFlow and Keras; for the command line, where no error of C++ is shown either.
 
     ImportError, in one line, where TensorFlow or Keras on TensorFlow is not to be had.
     """
     require_tensorflow()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _held_back():
-        importlib.import_module("tensorflow")
-        importlib.import_module("keras")
+    if os.environ.get(LEVEL) == "2":
+        os.environ[LEVEL] = "3"
+    importlib.import_module("tensorflow")
+    importlib.import_module("keras")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
+class _Finder(MetaPathFinder):
+    """Finds what the other finders find; `tensorflow` is then executed `without_noise`."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name != "tensorflow":
+            return None
+        others = [finder for finder in sys.meta_path if finder is not self]
+        found = (finder.find_spec(name, path, target) for finder in others)
+        spec = next((spec for spec in found if spec is not None), None)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def quietly(module: ModuleType) -> None:
+                with without_noise():
+                    execute(module)
+
+            spec.loader.exec_module = quietly  # type: ignore[method-assign]
+        return spec
+
+
 @contextmanager
-def _held_back() -> Iterator[None]:
-    sys.stderr.flush()
-    saved = os.dup(_STDERR)
+def without_noise() -> Iterator[None]:
+    """Collect what goes to stderr; in the end, whatever happened, write it there but for the noise.
+
+    Where there is no stderr nothing is collected.
+    """
+    try:
+        saved = os.dup(_STDERR)
+    except OSError:
+        yield
+        return
     try:
         with tempfile.TemporaryFile() as held:
+            _flush()
             os.dup2(held.fileno(), _STDERR)
             try:
                 yield
-            except ImportError:
-                held.seek(0)
-                os.write(saved, held.read())
-                raise
             finally:
+                _flush()
                 os.dup2(saved, _STDERR)
+                held.seek(0)
+                with open(saved, "wb", closefd=False) as stderr:
+                    stderr.writelines(line for line in held if not _NOISE.match(line))
     finally:
         os.close(saved)
+
+
+def _flush() -> None:
+    if sys.stderr is not None:
+        sys.stderr.flush()

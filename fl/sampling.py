@@ -4,6 +4,10 @@
 
 Every choice follows from (seed, round) and nothing else, so a resumed run chooses as it would have.
 This module decides; what a client's status is, it is told (`devices`).
+
+>>> sampler = fl.sampling.Uniform(2)
+>>> len(sampler.sample(["a", "b", "c"], fl.sampling.round_rng(1, 7, "sample")))
+2
 """
 
 from __future__ import annotations

@@ -11,22 +11,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from fl import tff
 from fl.errors import ModelError
 from fl.models import OptimizerFn, new_optimizer
-from fl.vector import Array, ModelWeights, aggregated_variables, check_shapes, read_only, values
+from fl.vector import (
+    Array,
+    ModelWeights,
+    aggregated_variables,
+    check_shapes,
+    counted,
+    read_only,
+    values,
+)
 
 
 @dataclass(frozen=True, eq=False)
 class ServerState:
     """Where the training stands, immutable: the weights, the server optimizer's variables as
     read-only arrays, how many rounds are done, and what the aggregator carries on (nothing, for
-    one that has no state)."""
+    one that has no state).
+
+    >>> process = fl.build_weighted_fed_avg(model_fn)
+    >>> state = process.initialize()
+    >>> state, process.get_model(state).count_params()
+    (ServerState(round=0, ...), 15)
+    """
 
     weights: ModelWeights
     optimizer: tuple[Array, ...]
@@ -36,6 +51,17 @@ class ServerState:
     def __post_init__(self) -> None:
         object.__setattr__(self, "optimizer", read_only(self.optimizer))
         object.__setattr__(self, "aggregator", read_only(self.aggregator))
+
+    def __repr__(self) -> str:
+        return (
+            f"ServerState(round={self.round}, weights={self.weights!r}, "
+            f"optimizer: {counted(self.optimizer)}, aggregator: {counted(self.aggregator)})"
+        )
+
+    if not TYPE_CHECKING:  # a checker still finds what is misspelled
+
+        def __getattr__(self, name: str) -> Any:
+            raise tff.missing("ServerState", name, tff.STATE)
 
 
 class ServerOptimizer:

@@ -47,6 +47,8 @@ class Settings:
     proximal_strength: float = 0.01
     batch_size: int = 20
     epochs: int = 1
+    shuffle: bool = True
+    initial: str = "random"
     aggregator: str = "secure"
     clip: float | None = None
     max_weight: int = 16384
@@ -115,7 +117,7 @@ def model_of(settings: Settings, data: Federated) -> Callable[[], Any]:
     example = data.train.arrays(data.train.client_ids[0])
     text = settings.model == zoo.TEXT
     classes = SYMBOLS if text else int(np.max(data.test.pooled()[1])) + 1
-    return zoo.model_fn(settings.model, example, classes, settings.seed)
+    return zoo.model_fn(settings.model, example, classes, settings.seed, settings.initial)
 
 
 def process_of(
@@ -133,6 +135,7 @@ def process_of(
         aggregator=aggregator(settings, simulation),
         batch_size=settings.batch_size,
         epochs=settings.epochs,
+        shuffle=settings.shuffle,
         seed=settings.seed,
     )
 
@@ -141,7 +144,7 @@ def aggregator(settings: Settings, simulation: Simulation) -> Aggregator:
     """The sum. Raises AggregationError."""
     summed = _sum(settings, simulation)
     if settings.clip_quantile is not None:
-        initial = 1.0 if settings.clip_norm is None else settings.clip_norm
+        initial = AdaptiveNorm.initial if settings.clip_norm is None else settings.clip_norm
         return AdaptiveNorm(summed, initial=initial, quantile=settings.clip_quantile)
     return summed if settings.clip_norm is None else ByNorm(summed, settings.clip_norm)
 

@@ -51,6 +51,10 @@ class PlainSum:
 
     What counts for nothing in `SecureSum` does here, but that no weight is too large. threshold: as
     in `SecureSum`.
+
+    >>> process = fl.build_weighted_fed_avg(model_fn, aggregator=fl.PlainSum())
+    >>> process.next(process.initialize(), clients).metrics["aggregator"]["kind"]
+    'plain'
     """
 
     threshold: int | float | None = None
@@ -114,8 +118,8 @@ class SecureSum:
     clip: every coordinate of an update is clipped to [-clip, clip]; the clipped are counted. With
         None there is no range and no step: the sum is exact, in 5 to 7 words of 64 bits a
         coordinate, as that of statistics and metrics always is.
-    bits: the width of the update on the wire. The quantisation step follows from n, bits, clip
-        and max_weight, as fine as cannot wrap.
+    bits: the width of the update on the wire, 2 to 64, with 2^(bits - 1) > n. The quantisation step
+        follows from n, bits, clip and max_weight, as fine as cannot wrap.
     max_weight: the largest weight (number of examples) of one client, up to 2^29. A client with
         more counts for nothing, and is counted.
     suite: what masks are made of, a suite of `secagg.Params`.
@@ -126,6 +130,12 @@ class SecureSum:
 
     Raises AggregationError for numbers out of range, and for a dropout without corrupt, or besides
     a threshold or a graph.
+
+    >>> aggregator = fl.SecureSum(bits=24, max_weight=100)
+    >>> process = fl.build_weighted_fed_avg(model_fn, aggregator=aggregator)
+    >>> metrics = process.next(process.initialize(), clients, dropouts={2: 1}).metrics
+    >>> metrics["aggregator"]["survivors"], metrics["aggregator"]["threshold"]
+    ([0, 1, 3], 3)
     """
 
     threshold: int | float | None = None

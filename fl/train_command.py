@@ -96,6 +96,12 @@ def train(
     proximal_strength: Annotated[float, _option(_ROUND, "Of fedprox.", min=0)] = 0.01,
     batch_size: Annotated[int, _option(_ROUND, "Examples a step.", min=1)] = 20,
     epochs: Annotated[int, _option(_ROUND, "Passes over a client's examples.", min=1)] = 1,
+    shuffle: Annotated[
+        bool, _option(_ROUND, "Whether clients shuffle their examples in every pass.")
+    ] = True,
+    initial: Annotated[
+        str, _option(_ROUND, "First weights: random, or zeros (softmax only).")
+    ] = "random",
     aggregator: Aggregator = "secure",
     clip: Annotated[
         float | None,
@@ -162,6 +168,8 @@ def train(
         proximal_strength=proximal_strength,
         batch_size=batch_size,
         epochs=epochs,
+        shuffle=shuffle,
+        initial=initial,
         aggregator=aggregator,
         clip=clip,
         max_weight=max_weight,

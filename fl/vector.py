@@ -30,6 +30,11 @@ class ModelWeights:
 
     trainable: the trainable weights, in the order of `model.trainable_weights`.
     non_trainable: the float ones among `model.non_trainable_weights`, in that order.
+
+    >>> weights = fl.ModelWeights.from_model(model_fn())
+    >>> weights, weights.to_vector().shape
+    (ModelWeights(15 numbers in 2 arrays trained, 0 numbers in 0 arrays not), (15,))
+    >>> weights.assign_weights_to(model_fn())
     """
 
     trainable: tuple[Array, ...]
@@ -44,6 +49,9 @@ class ModelWeights:
         """The present weights of a built Keras model. Raises ModelError for float64 weights."""
         trainable, non_trainable = aggregated_variables(model)
         return cls(values(trainable), values(non_trainable))
+
+    def __repr__(self) -> str:
+        return f"ModelWeights({counted(self.trainable)} trained, {counted(self.non_trainable)} not)"
 
     @property
     def arrays(self) -> tuple[Array, ...]:
@@ -90,6 +98,11 @@ def read_only(arrays: Iterable[Any]) -> tuple[Array, ...]:
     for copy in copies:
         copy.flags.writeable = False
     return copies
+
+
+def counted(arrays: Sequence[Array]) -> str:
+    """How many numbers some arrays have, for a `repr`."""
+    return f"{sum(array.size for array in arrays)} numbers in {len(arrays)} arrays"
 
 
 def values(variables: Iterable[Any]) -> tuple[Array, ...]:

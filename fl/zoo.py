@@ -29,14 +29,25 @@ Layers = list[Any]
 
 TEXT = "lstm"
 NAMES = ("softmax", "mlp", "cnn", TEXT)
+INITIAL = ("random", "zeros")
 
 
-def model_fn(name: str, example: Arrays, classes: int, seed: int) -> Callable[[], Any]:
+def model_fn(
+    name: str, example: Arrays, classes: int, seed: int, initial: str = "random"
+) -> Callable[[], Any]:
     """A function that returns a new model for examples like this one, compiled.
 
     name: one of NAMES, or a .keras file. example: (x, y) or (x, y, weights) of any client.
-    classes: how many labels there are. seed: of the initial weights. Raises ModelError.
+    classes: how many labels there are. seed: of the initial weights. initial: one of INITIAL;
+    "zeros" is for softmax alone, for with hidden layers nothing is learned from there.
+
+    Raises ModelError.
     """
+    if initial not in INITIAL or (initial == "zeros" and name != "softmax"):
+        raise ModelError(
+            f"first weights {initial!r} of model {name!r}: {' or '.join(INITIAL)} expected, zeros "
+            "for softmax only"
+        )
     if name.endswith(".keras"):
         return lambda: from_file(Path(name))
     if name not in NAMES:
@@ -47,7 +58,7 @@ def model_fn(name: str, example: Arrays, classes: int, seed: int) -> Callable[[]
         raise ModelError(
             f"model {name!r} does not take x of {example[0].dtype}: {fitting} expected"
         )
-    return lambda: _build(name, example[0].shape[1:], classes, seed)
+    return lambda: _build(name, example[0].shape[1:], classes, seed, initial)
 
 
 def from_file(path: Path) -> Any:
@@ -87,7 +98,7 @@ def _load(path: Path) -> Any:
         return model
 
 
-def _build(name: str, shape: tuple[int, ...], classes: int, seed: int) -> Any:
+def _build(name: str, shape: tuple[int, ...], classes: int, seed: int, initial: str) -> Any:
     keras.utils.set_random_seed(seed)  # every call gives the same initial weights
     if name == TEXT:
         layers = _lstm(classes)
@@ -95,7 +106,9 @@ def _build(name: str, shape: tuple[int, ...], classes: int, seed: int) -> Any:
         layers = [*_pictures(shape), *_cnn(classes)]
     else:
         hidden = [] if name == "softmax" else [keras.layers.Dense(128, activation="relu")]
-        layers = [keras.layers.Flatten(), *hidden, keras.layers.Dense(classes)]
+        kernel = "zeros" if initial == "zeros" else "glorot_uniform"
+        last = keras.layers.Dense(classes, kernel_initializer=kernel)
+        layers = [keras.layers.Flatten(), *hidden, last]
     model = keras.Sequential([keras.Input(shape), *layers], name=name)
     _compile(model, from_logits=True, text=name == TEXT)
     return model

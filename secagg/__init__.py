@@ -14,6 +14,9 @@
 The protocol is that of Bonawitz et al. 2017, actively secure, with the sparse graphs of Bell et al.
 2020.  `run` plays a whole session in memory; `Client` and `Server` are for your own network
 (docs/embedding.md); `masks` works alone.
+
+Examples in docstrings have `secagg`, `np`, and one session: `params` of three clients, their `keys`
+(Ed25519) and `directory` for the ids 4, 7 and 9, and the server's `private_key`.
 """
 
 from secagg import identity, masks, wire
@@ -37,6 +40,8 @@ from secagg.server import Server
 from secagg.session import Aggregate
 from secagg.snapshot import SnapshotStore
 from secagg.suites import Suite
+
+__version__ = "0.1.0"
 
 __all__ = [
     "Aggregate",

@@ -43,6 +43,12 @@ class Authority:
     """Whoever has a certificate of `ca_public_key`; LocalProtocolError for a key that is none.
 
     server_key: as in `Pinned`.
+
+    >>> ca = Ed25519PrivateKey.generate()
+    >>> certificate = secagg.authority.issue(ca, 7, directory[7])
+    >>> authority = secagg.Authority(ca.public_key().public_bytes_raw())
+    >>> authority.identity(7, certificate) == directory[7]
+    True
     """
 
     ca_public_key: bytes
@@ -109,7 +115,13 @@ class Authority:
 
 
 def load(path: str | Path) -> Pinned | Authority:
-    """Read a directory file of either kind; errors as `Pinned.load` and `Authority.load`."""
+    """Read a directory file of either kind; errors as `Pinned.load` and `Authority.load`.
+
+    >>> path = tmp_path / "directory.toml"
+    >>> secagg.Pinned(directory).save(path)
+    >>> secagg.load_directory(path) == secagg.Pinned(directory)
+    True
+    """
     table = directory_file.read(path, {"clients"}, {"authority"})
     return Pinned.load(path) if "clients" in table else Authority.load(path)
 

@@ -26,9 +26,10 @@ def _run(words: Sequence[str]) -> int:
             return _refuse(f"{name} is not installed: pip install 'secagg[cli]'")
     import typer
 
-    from secagg import cli_identity, cli_params
+    from secagg import cli_identity, cli_params, cli_version
 
     app = typer.Typer(help="Secure aggregation.", add_completion=False)
+    cli_version.register(app)
     cli_params.register(app)
     cli_identity.register(app)
     # typer exports BadParameter only; its base is what any wrong word on the command line raises.

@@ -89,6 +89,12 @@ class Client:
 
     Raises:
         LocalProtocolError: for an input, a key or a certificate that does not fit.
+
+    >>> x = np.array([1, 2], np.uint32)
+    >>> client = secagg.Client(7, params, x, signing_key=keys[7], directory=directory)
+    >>> hello = client.start()  # the server's replies follow: client.receive(message)
+    >>> client
+    Client(u=7, Advertised, n=3, t=3)
     """
 
     _state: State
@@ -173,6 +179,10 @@ class Client:
         client._snapshots = snapshots = Snapshots(store, client._params_digest, u)
         client._state = snapshots.restore(blob, generation, client._directory)
         return client
+
+    def __repr__(self) -> str:
+        params = self._params
+        return f"{type(self).__name__}(u={self.u}, {self.state}, n={params.n}, t={params.t})"
 
     @property
     def state(self) -> str:

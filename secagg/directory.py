@@ -34,6 +34,9 @@ class Directory(Protocol):
 
     The key must follow from the digest, u and the certificate alone: the params digest binds the
     one, the roster digest the others. One of your own must return canonical keys of large order.
+
+    >>> isinstance(secagg.Pinned(directory), secagg.Directory)
+    True
     """
 
     @property
@@ -55,6 +58,10 @@ class Pinned(Mapping[int, bytes]):
 
     server_key: the server's X25519 public key, for `Params.server_key`, where the file names it. It
     is not in the digest: the params digest has it by itself.
+
+    >>> pinned = secagg.Pinned(directory)
+    >>> list(pinned), pinned[7] == keys[7].public_key().public_bytes_raw()
+    ([4, 7, 9], True)
     """
 
     def __init__(self, keys: Mapping[int, bytes], server_key: bytes = b"") -> None:

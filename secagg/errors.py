@@ -12,6 +12,12 @@ class SecAggError(Exception):
             was verified, so that nobody is named for what the network, or an impostor, sent.
         about: the clients whose secret or key it concerns. This is no evidence against them: one
             liar can make an error be about somebody honest.
+
+    >>> try:
+    ...     secagg.wire.decode(b"?")
+    ... except secagg.SecAggError as error:
+    ...     print(error, error.sender, error.about)
+    version 63, expected version 2 None ()
     """
 
     def __init__(
@@ -23,7 +29,12 @@ class SecAggError(Exception):
 
 
 class LocalProtocolError(SecAggError):
-    """Our own caller's mistake: a wrong shape, an unknown client id, a method called too early."""
+    """Our own caller's mistake: a wrong shape, an unknown client id, a method called too early.
+
+    >>> secagg.VectorSpec("x", 3, 65)
+    Traceback (most recent call last):
+    secagg.errors.LocalProtocolError: vector 'x': 65 bits are not in 1..64
+    """
 
 
 class RemoteProtocolError(SecAggError):
@@ -31,15 +42,33 @@ class RemoteProtocolError(SecAggError):
 
     Raised by a client, it ends the session for that client (its state is `Aborted`); raised by the
     server, it refuses one message and leaves the session as it was.
+
+    >>> client = secagg.Client(
+    ...     7, params, np.zeros(2, np.uint32), signing_key=keys[7], directory=directory
+    ... )
+    >>> client.receive(client.start())  # its own message, in place of the server's
+    Traceback (most recent call last):
+    secagg.errors.RemoteProtocolError: a AdvertiseKeys is not for a client that is Advertised
     """
 
 
 class DecodeError(RemoteProtocolError):
-    """Bytes that are not the one encoding of a message."""
+    """Bytes that are not the one encoding of a message.
+
+    >>> secagg.wire.decode(b"")
+    Traceback (most recent call last):
+    secagg.errors.DecodeError: an empty frame, expected version 2
+    """
 
 
 class TooFewClients(SecAggError):
-    """Fewer clients than the threshold finished a round: the session ends without a sum."""
+    """Fewer clients than the threshold finished a round: the session ends without a sum.
+
+    >>> inputs = {u: np.zeros(2, np.uint32) for u in (4, 7, 9)}
+    >>> secagg.run(secagg.Params(3, [secagg.VectorSpec("x", 2, 32)]), inputs, drop={4: 1})
+    Traceback (most recent call last):
+    secagg.errors.TooFewClients: 2 clients shared keys, fewer than 3
+    """
 
 
 @contextmanager

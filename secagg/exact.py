@@ -50,6 +50,11 @@ class ExactFloats:
 
     Raises:
         LocalProtocolError: for numbers out of range.
+
+    >>> floats = secagg.ExactFloats(2)
+    >>> words = floats.encode([1e30, 1.0]) + floats.encode([-1e30, 2.0])  # wraps
+    >>> floats.decode(words).tolist(), floats.words
+    ([0.0, 3.0], 5)
     """
 
     n: int

@@ -54,7 +54,11 @@ class Graph(Protocol):
 
 @dataclass(frozen=True)
 class Complete:
-    """Everybody is everybody's neighbour: no failure probability and nothing to grind."""
+    """Everybody is everybody's neighbour: no failure probability and nothing to grind.
+
+    >>> secagg.Complete().defaults(10, None, None)  # t and corrupt of ten clients
+    (7, 3)
+    """
 
     def defaults(self, n: int, t: int | None, corrupt: int | None) -> tuple[int, int]:
         """t = ⌊2n/3⌋+1; corrupt = 2t−n−1, the most that t withstands, if it leaves two honest."""
@@ -153,6 +157,11 @@ class Harary(Ring):
 
     Raises:
         LocalProtocolError: for fewer bits, or none that are an int.
+
+    >>> spec = secagg.VectorSpec("x", 2, 32)
+    >>> sparse = {"graph": secagg.Harary(156), "t": 118, "corrupt": 50}  # of `Params.choose`
+    >>> secagg.Params(1000, [spec], min_survivors=900, **sparse).min_roster
+    900
     """
 
     privacy_bits: int = field(default=LEAST_PRIVACY_BITS, kw_only=True)

@@ -8,6 +8,11 @@ server's X25519 key (`create_server`, `load_server`).
 The passphrase is the second lock and the mode is the first: `cryptography` derives the file's key
 with 2048 rounds of PBKDF2, which delays whoever has stolen the file and guesses a weak passphrase
 by very little. On Windows a mode says nothing, so there the folder's permissions are the only lock.
+
+>>> key = secagg.identity.create(tmp_path / "client-7.pem")
+>>> same = secagg.identity.load(tmp_path / "client-7.pem")
+>>> same.public_key() == key.public_key()
+True
 """
 
 import os

@@ -42,6 +42,10 @@ class VectorSpec:
 
     Arithmetic is done in `dtype`, the smallest unsigned numpy dtype that holds `bits`; only the low
     `bits` of each word travel, because truncation is a ring homomorphism.
+
+    >>> spec = secagg.VectorSpec("update", 1000, 24)
+    >>> spec.dtype.name, spec.packed_bytes  # 1001 words of 24 bits
+    ('uint32', 3003)
     """
 
     name: str
@@ -97,6 +101,10 @@ class Params:
 
     Raises:
         LocalProtocolError: for values with which the guarantees of docs/security.md do not hold.
+
+    >>> params = secagg.Params(10, [secagg.VectorSpec("x", 1000, 32)])
+    >>> params.t, params.corrupt, params.min_survivors
+    (7, 3, 7)
     """
 
     n: int

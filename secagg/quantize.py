@@ -42,6 +42,11 @@ class Quantizer:
 
     Raises:
         LocalProtocolError: for numbers with which a sum could wrap; it says which bits would do.
+
+    >>> quantizer = secagg.Quantizer(n=10, bits=16, clip=1.0)
+    >>> (a, _), (b, clipped) = quantizer.encode([0.5, -0.25]), quantizer.encode([0.125, 7.0])
+    >>> quantizer.decode(a + b).tolist(), clipped, quantizer.step
+    ([0.625, 0.75], 1, 0.00048828125)
     """
 
     n: int
@@ -167,7 +172,7 @@ class Quantizer:
         if room < 1:
             raise LocalProtocolError(
                 f"{self.bits} bits cannot hold a sum of n={self.n} clients; "
-                f"{self.n.bit_length() + 1} bits would do"
+                f"{self.n.bit_length() + 1} bits would do, for 2^(bits - 1) > n is needed"
             )
         ratio = room / self._reach()
         # 2^(exponent−1) < ratio < 2^(exponent+1)

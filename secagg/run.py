@@ -72,6 +72,11 @@ def run(
             without its private half.
         RemoteProtocolError: if shares or tally do not fit (which takes a forging link).
         Whatever the executor raises.
+
+    >>> params = secagg.Params(4, [secagg.VectorSpec("x", 3, 32)], t=3, corrupt=0)
+    >>> inputs = {u: np.array([u, 1, 10], np.uint32) for u in range(4)}
+    >>> secagg.run(params, inputs, drop={2: 1}).sum.tolist()  # of clients 0, 1 and 3
+    [4, 3, 30]
     """
     drop, contexts = drop or {}, contexts or {}
     for name, value in (("inputs", inputs), ("drop", drop), ("contexts", contexts)):

@@ -51,6 +51,15 @@ class Server:
 
     Raises:
         LocalProtocolError: for params without a server key, or with that of another private key.
+
+    >>> server = secagg.Server(params, directory=directory, private_key=private_key)
+    >>> for u, key in keys.items():
+    ...     x = np.array([u, 1], np.uint32)
+    ...     client = secagg.Client(u, params, x, signing_key=key, directory=directory)
+    ...     server.receive(u, client.start())
+    >>> outbox = server.close_round()  # to whom, what
+    >>> server, sorted(outbox)
+    (Server(Sharing, 0 answered, n=3, t=3), [4, 7, 9])
     """
 
     def __init__(
@@ -99,6 +108,13 @@ class Server:
         sent.
         """
         return seal_server(key, self._session, self._round, self._outbox)
+
+    def __repr__(self) -> str:
+        params, current = self._session.params, self._round
+        told = [self.state]
+        if not isinstance(current, Aggregate | Failed):
+            told.append(f"{len(current.answered)} answered")
+        return f"{type(self).__name__}({', '.join(told)}, n={params.n}, t={params.t})"
 
     @property
     def state(self) -> str:

@@ -65,6 +65,13 @@ class SnapshotStore:
 
     Raises:
         LocalProtocolError: for a key of another length.
+
+    >>> kept = []  # a host keeps them on a disk
+    >>> store = secagg.SnapshotStore(bytes(32), lambda *snapshot: kept.append(snapshot))
+    >>> who = {"signing_key": keys[7], "directory": directory, "store": store}
+    >>> hello = secagg.Client(7, params, np.zeros(2, np.uint32), **who).start()
+    >>> secagg.Client.restore(*kept[-1], 7, params, **who)
+    Client(u=7, Advertised, n=3, t=3)
     """
 
     key: bytes = field(repr=False)

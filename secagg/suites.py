@@ -2,6 +2,10 @@
 
 A suite's id is in the params digest, and by that in every signature and derivation: parties of
 different suites cannot complete a single step together.
+
+>>> spec = secagg.VectorSpec("x", 2, 32)
+>>> secagg.Params(3, [spec], suite="aes128-ctr").suite  # a secagg.Suite
+'aes128-ctr'
 """
 
 from typing import Literal

@@ -6,6 +6,13 @@
 or a length written in more bytes than it needs, so the message is encoded again and compared: what
 two parties hash is what they received.  Packed fields are views of the frame and copy nothing.
 It does not judge what a message says: `Client` and `Server` do.
+
+>>> client = secagg.Client(
+...     7, params, np.zeros(2, np.uint32), signing_key=keys[7], directory=directory
+... )
+>>> frame = secagg.wire.encode(hello := client.start())
+>>> len(frame), secagg.wire.decode(frame) == hello
+(174, True)
 """
 
 from collections.abc import Iterator, Mapping

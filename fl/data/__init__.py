@@ -4,6 +4,10 @@ train, test = fl.data.load("mnist", data_dir="data")
 clients = fl.data.ClientData.from_partition(train, fl.data.partition.iid(len(train[1]), 100))
 
 emnist_train, emnist_test = fl.data.emnist.load_data()       as in TensorFlow Federated
+
+>>> (x, y), test = fl.data.load("digits")
+>>> fl.data.ClientData.from_partition((x, y), fl.data.partition.iid(len(y), 10))
+ClientData(10 clients)
 """
 
 import importlib

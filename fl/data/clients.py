@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fl import seeds
+from fl import seeds, tff
 from fl.data.partition import Partition
 from fl.errors import DataError
 from fl.masked import refuse_masked
@@ -70,6 +70,14 @@ class ClientData:
 
     def __len__(self) -> int:
         return len(self.client_ids)
+
+    def __repr__(self) -> str:
+        return f"ClientData({len(self)} clients)"
+
+    if not TYPE_CHECKING:  # a checker still finds what is misspelled
+
+        def __getattr__(self, name: str) -> Any:
+            raise tff.missing("ClientData", name, tff.CLIENT_DATA)
 
     def features(self, client_id: str) -> Features:
         """The stored features of one client. Raises DataError for an unknown client."""

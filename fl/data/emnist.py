@@ -14,12 +14,18 @@ import numpy as np
 
 from fl.data import hdf5, sources
 from fl.data.clients import Arrays, ClientData, Features
+from fl.errors import DataError
 
 
 def load_data(
     only_digits: bool = True, cache_dir: str | Path | None = None
 ) -> tuple[ClientData, ClientData]:
     """(train, test). cache_dir: where the files are; None downloads them. Raises DataError."""
+    if not isinstance(only_digits, bool):
+        raise DataError(
+            f"only_digits={only_digits!r}: True or False expected; where the files are is "
+            f"cache_dir={str(only_digits)!r}"
+        )
     files = sources.EMNIST_DIGITS if only_digits else sources.EMNIST
     return hdf5.load(files, cache_dir, ("label", "pixels"), _arrays)
 

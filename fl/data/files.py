@@ -96,7 +96,8 @@ def _download(source: Source) -> Path:
             raise
         raise DataError(
             f"{target.name} cannot be downloaded ({' '.join(str(error).split())}): "
-            f"put it into a directory and give that as data_dir; {_published(source)}"
+            f"put it into a directory and give that, as cache_dir to load_data or as data_dir to "
+            f"fl.data.load; {_published(source)}"
         ) from error
 
 

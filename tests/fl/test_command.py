@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+import secagg
 from fl import __main__ as command
 
 
@@ -31,3 +32,12 @@ def test_with_another_backend_help_is_still_there_and_training_is_refused_in_one
     assert refused.returncode == 2
     assert refused.stderr.count("\n") == 1
     assert "Keras backend is 'jax'" in refused.stderr
+
+
+def test_the_version_needs_no_tensorflow():
+    code = (
+        "import sys; sys.argv = ['fl', '--version']; from fl import cli; "
+        "print(cli.run(['--version']), 'tensorflow' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout == f"fl {secagg.__version__}\n0 False\n"

@@ -182,7 +182,9 @@ def test_a_repr_shows_nothing(secret):
     contribution = of((secret, 0.5), secret, [secret], [secret])
     submission = Submission.of(contribution, (Metric("loss", 1),), secret)
     examples = read_examples((np.full((3, 1), secret), np.full(3, secret)))
-    for thing in (contribution, submission, examples, Status(examples=secret)):
+    one = np.full(3, secret)
+    data = fl.data.ClientData.from_partition((one, one), [[0, 1, 2]], [str(secret)])
+    for thing in (contribution, submission, examples, Status(examples=secret), data):
         assert not says(repr(thing), secret)
 
 
