@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any, SupportsFloat
@@ -173,10 +173,7 @@ class SecureSum:
         metrics, max_weight = session.metrics_of(contributions), self.max_weight
         sizes = contributions[0].sizes[:2]
         encoding = self._encoding(n, max_weight if session.weighted else 1, sizes, metrics)
-        inputs = {
-            u: encoding.encode(encoding.submission(contribution), _rounding(session, u))
-            for u, contribution in enumerate(contributions)
-        }
+        inputs = _Inputs(contributions, encoding, session)
         traffic = _Traffic(self.observer)
         params = self._params(encoding, session.contexts[0])
         result = secagg.run(
@@ -237,6 +234,25 @@ def chosen_sum(aggregator: Aggregator | None, default: Aggregator | None = None)
         return default or SecureSum()
     check_aggregator(aggregator)
     return aggregator
+
+
+@dataclass(frozen=True)
+class _Inputs(Mapping[int, Mapping[str, NDArray[Any]]]):
+    """The clients' inputs, each encoded when its client takes it: one exists at a time."""
+
+    contributions: Sequence[Contribution]
+    encoding: Encoding
+    session: Session
+
+    def __getitem__(self, u: int) -> Mapping[str, NDArray[Any]]:
+        submission = self.encoding.submission(self.contributions[u])
+        return self.encoding.encode(submission, _rounding(self.session, u))
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(len(self.contributions)))
+
+    def __len__(self) -> int:
+        return len(self.contributions)
 
 
 class _Traffic:
@@ -317,7 +333,8 @@ def _summed_metrics(metrics: Sequence[Metric], submitted: Sequence[Submission]) 
 
 
 def _rounding(session: Session, client: int) -> np.random.Generator:
-    return np.random.default_rng(seed_sequence(session.seed, session.round, client, "rounding"))
+    sequence = seed_sequence(session.seed, session.round, client, "rounding")
+    return np.random.Generator(np.random.SFC64(sequence))
 
 
 def _dropped(gone: Mapping[int, int], planned: Mapping[int, int]) -> list[dict[str, Any]]:

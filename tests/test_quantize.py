@@ -32,19 +32,22 @@ def quantizers(draw: st.DrawFn) -> Quantizer:
 class Always(np.random.Generator):
     """A generator that always draws this number: stochastic rounding at its most extreme."""
 
-    def __init__(self, number: float) -> None:
+    def __init__(self, number: int) -> None:
         super().__init__(np.random.PCG64(0))
         self.number = number
 
-    def random(self, size: tuple[int, ...]) -> np.ndarray:  # type: ignore[override]
-        return np.full(size, self.number)
+    def integers(  # type: ignore[override]
+        self, low: int, high: int, size: int, dtype: type, *, endpoint: bool
+    ) -> np.ndarray:
+        assert low <= self.number <= high
+        return np.full(size, self.number, dtype)
 
 
 ROUNDINGS = {
     "nearest": None,
     "random": np.random.default_rng(0),
-    "lowest": Always(0.0),
-    "highest": Always(math.nextafter(1.0, 0.0)),
+    "lowest": Always(0),
+    "highest": Always(2**64 - 1),
 }
 
 
