@@ -110,7 +110,8 @@ class SecureSum:
     corrupt: the most corrupt clients that the protocol withstands: an int is a number of clients,
         a float a fraction of them; None is the most that the threshold withstands.
     dropout: the fraction of clients that may go missing. With it, and corrupt, threshold and graph
-        are those of `secagg.Params.choose`, and must not be given.
+        are the cheapest that withstand both, those of `secagg.Params.choose`, and must not be
+        given; the report of a round says which, and with what probability the graph fails.
     clip: every coordinate of an update is clipped to [-clip, clip]; the clipped are counted. With
         None there is no range and no step: the sum is exact, in 5 to 7 words of 64 bits a
         coordinate, as that of statistics and metrics always is.
@@ -194,6 +195,7 @@ class SecureSum:
             threshold=params.min_survivors,
             bytes_up=traffic.up // n,
             bytes_down=traffic.down // n,
+            extra={"graph": _graph(params)},
             seconds=time.perf_counter() - started,
         )
 
@@ -317,6 +319,13 @@ def _weighted(submitted: Sequence[Submission], name: str) -> Sums:
     rows = [(s.weight, getattr(s, name)) for s in submitted]
     total = sum(weight * (x if x.dtype == object else x.astype(np.float64)) for weight, x in rows)
     return np.asarray(total).astype(np.float64)
+
+
+def _graph(params: secagg.Params) -> dict[str, Any]:
+    """The graph for people: k neighbours each, and how likely it leaks more than the sum."""
+    kind = type(params.graph).__name__.lower()
+    k = params.graph.neighbours(params.n)
+    return {"kind": kind, "k": k, "failure_probability": 2.0**params.leak}
 
 
 def _failed(metrics: Sequence[Metric], submitted: Sequence[Submission]) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """The seam: a plain and a secure sum of the same contributions are the same sum."""
 
+import math
 import re
 from fractions import Fraction
 
@@ -10,8 +11,8 @@ from hypothesis import strategies as st
 
 import fl
 from fl.contribution import LARGEST, Contribution, Metric, Session, Submission
-from fl.sums import resolve_threshold
-from secagg import Harary, LocalProtocolError, TooFewClients
+from fl.sums import _graph, resolve_threshold
+from secagg import Harary, LocalProtocolError, Params, TooFewClients, VectorSpec
 from tests import aegis
 
 CONTEXT = bytes(32)
@@ -257,6 +258,26 @@ INCOMPLETE = {
 def test_parameters_that_cannot_be_or_contradict_are_refused(options, message):
     with pytest.raises(fl.AggregationError, match=message):
         fl.SecureSum(**options)
+
+
+def test_the_report_names_the_graph_and_how_likely_it_fails():
+    chosen = fl.SecureSum(corrupt=0.05, dropout=0.1)
+    told = [
+        secure.aggregate([contribution([1.0])] * 60, session(60)).report()["graph"]
+        for secure in (chosen, fl.SecureSum())
+    ]
+    assert told == [
+        {"kind": "harary", "k": 20, "failure_probability": 0.0},
+        {"kind": "complete", "k": 59, "failure_probability": 0.0},
+    ]
+
+
+def test_the_probability_in_the_report_is_that_of_the_parameters():
+    params = Params.choose(1000, [VectorSpec("x", 1, 8)], corrupt=0.05, dropout=0.1)
+    told = _graph(params)
+    assert (told["kind"], told["k"]) == ("harary", 156)
+    assert math.log2(told["failure_probability"]) == pytest.approx(params.leak)
+    assert told["failure_probability"] <= 2.0**-40
 
 
 def test_a_sparse_graph_without_corrupt_is_refused():
