@@ -18,6 +18,7 @@ from fl.loop import BatchLoop
 from fl.models import ModelFn, evaluation_model
 from fl.plan import RoundPlan, Terms, seed_sequence
 from fl.process import for_each_client
+from fl.progress import watching
 from fl.sums import chosen_sum
 from fl.vector import ModelWeights
 
@@ -48,6 +49,7 @@ class FedEval:
         self._aggregator = aggregator
         self._terms = Terms(0, 0, batch_size, 1, False, False, "")
 
+    @watching()
     def __call__(self, weights: ModelWeights, client_data: Sequence[Any]) -> dict[str, Any]:
         """Evaluate `weights` on the clients' data; the metrics over all examples as a plain dict.
 

@@ -27,6 +27,7 @@ from fl.metrics import Numbers
 from fl.models import ModelFn, OptimizerFn, client_model, evaluation_model
 from fl.plan import RoundPlan, Terms, seed_sequence
 from fl.process import for_each_client
+from fl.progress import watching
 from fl.sums import chosen_sum
 from fl.vector import ModelWeights, Vector
 
@@ -116,6 +117,7 @@ class PersonalizationEval:
         self._aggregator = aggregator
         self._terms = Terms(0, 0, batch_size, 1, False, False, "")
 
+    @watching()
     def __call__(
         self,
         weights: ModelWeights,

@@ -9,6 +9,7 @@ the simulation, not a server to trust.
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +27,7 @@ from fl.local import LocalTrainer
 from fl.models import ordinary_model
 from fl.parallel import TrainerPool
 from fl.plan import Terms
+from fl.progress import current, watching
 from fl.server import ServerOptimizer, ServerState
 from fl.vector import ModelWeights
 
@@ -69,6 +71,7 @@ class FedAvg:
         self._server.check_weights(weights)
         return self._server.initialize(weights)
 
+    @watching()
     def next(
         self,
         state: ServerState,
@@ -180,8 +183,10 @@ def for_each_client(
 
     A client's data are taken out of `client_data` only when its turn comes.
     """
+    watch, begun = current(), itertools.count(1)
 
     def one(client: int) -> Contribution:
+        watch.trained(next(begun), len(client_data))
         try:
             return work(client, client_data[client])
         except DataError as error:

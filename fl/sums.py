@@ -34,6 +34,7 @@ from fl.contribution import (
 from fl.encoding import Encoding
 from fl.errors import AggregationError
 from fl.plan import seed_sequence
+from fl.progress import current, watching
 from secagg.messages import MaskedInput
 from secagg.packing import unpack
 
@@ -123,7 +124,8 @@ class SecureSum:
     observer: in simulation, sees every frame as (sender, receiver, bytes); None is the server.
     executor: in simulation, where clients and the server mask, if they are many enough; the sum is
         the same bit for bit, wherever. Its workers see everything.
-    progress: in simulation, called with (protocol round, clients done, clients of that round).
+    progress: in simulation, called with (protocol round, clients done, clients of that round), in
+        place of the bars that appear after two seconds (`fl.show_progress`).
 
     Raises AggregationError for numbers out of range, and for a dropout without corrupt, or besides
     a threshold or a graph.
@@ -164,6 +166,7 @@ class SecureSum:
         sent."""
         self._params(self._encoding(n, self.max_weight, (1, 0), _ANY), b"")
 
+    @watching()
     def aggregate(self, contributions: Sequence[Contribution], session: Session) -> Aggregated:
         """Run one session. Raises AggregationError for one client alone, ImplausibleSum for a sum
         that no honest clients give, secagg.TooFewClients when fewer than the threshold finish."""
@@ -183,7 +186,7 @@ class SecureSum:
             drop=dict(session.dropouts),
             link=traffic.carry,
             executor=self.executor,
-            progress=self.progress,
+            progress=self.progress or current().summed,
             contexts={u: encoding.bind(context) for u, context in enumerate(session.contexts)},
         )
         return Aggregated(
