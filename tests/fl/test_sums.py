@@ -2,6 +2,7 @@
 
 import math
 import re
+import weakref
 from fractions import Fraction
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 import fl
 from fl.contribution import LARGEST, Contribution, Metric, Session, Submission
+from fl.encoding import Encoding
 from fl.sums import _graph, resolve_threshold
 from secagg import Harary, LocalProtocolError, Params, TooFewClients, VectorSpec
 from tests import aegis
@@ -258,6 +260,20 @@ INCOMPLETE = {
 def test_parameters_that_cannot_be_or_contradict_are_refused(options, message):
     with pytest.raises(fl.AggregationError, match=message):
         fl.SecureSum(**options)
+
+
+def test_an_input_is_encoded_when_its_client_takes_it(monkeypatch):
+    encode, encoded = Encoding.encode, []
+
+    def watched(self, *given):
+        assert sum(seen() is not None for seen in encoded) <= 1
+        vectors = encode(self, *given)
+        encoded.append(weakref.ref(vectors["update"]))
+        return vectors
+
+    monkeypatch.setattr(Encoding, "encode", watched)
+    total = fl.SecureSum().aggregate([contribution([1.0, 2.0])] * 5, session(5)).total
+    assert (len(encoded), total.tolist()) == (5, [5.0, 10.0])
 
 
 def test_the_report_names_the_graph_and_how_likely_it_fails():
