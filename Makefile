@@ -47,6 +47,7 @@ docs: $(VENV)/.fl-dev
 bench-full: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.suite --full
 	$(BIN)/python -m benchmarks.report
+	$(BIN)/python -m benchmarks.simulating
 
 lint: $(VENV)/.fl-dev
 	$(BIN)/ruff format --check .

@@ -4,10 +4,10 @@ The page is text with blocks `<!-- NAME -->` … `<!-- end -->`: only what stand
 written here, and every number in them comes from results.json.
 """
 
-import re
 from pathlib import Path
 
 from benchmarks import plots, suite
+from benchmarks.pages import fill, table
 
 PAGE = Path("docs/performance.md")
 PAPER = {  # Bonawitz et al. 2017, Figure 8, seconds: client, server at 0, 10 and 30 % dropped
@@ -27,12 +27,6 @@ TARGETS = [  # what, row, measured, target in seconds
     ("server, n = 1000, d = 100k, 10 %", "protocol 1000 100000 0.1", "server_cpu", 8),
     ("server, n = 1000, d = 100k, 30 %", "protocol 1000 100000 0.3", "server_cpu", 21),
 ]
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def seconds(value: float) -> str:
@@ -214,12 +208,7 @@ BLOCKS = (targets, rates, workers, paper, sessions, uploads, sparse, hardware)
 def main() -> None:
     """Fill in the blocks of the page, draw the figures."""
     results = suite.load()
-    page = PAGE.read_text()
-    for block in BLOCKS:
-        name = block.__name__
-        text = f"<!-- {name} -->\n{block(results)}\n<!-- end -->"
-        page = re.sub(rf"<!-- {name} -->.*?<!-- end -->", lambda _, t=text: t, page, flags=re.S)
-    PAGE.write_text(page)
+    fill(PAGE, {block.__name__: block(results) for block in BLOCKS})
     packing = results["micro"]["packing"]
     plots.draw(sessions_of(results), clients_of(results), packing, suite.RESULTS.parent)
 

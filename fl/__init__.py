@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from fl.parallel import with_workers
     from fl.personalization import FineTune, build_personalization_eval
     from fl.process import RoundResult
+    from fl.progress import show_progress
     from fl.server import ServerState
     from fl.sums import PlainSum, SecAggError, SecureSum, TooFewClients
     from fl.vector import ModelWeights
@@ -105,6 +106,7 @@ __all__ = [
     "secure_quantile",
     "secure_sum",
     "secure_weighted_mean",
+    "show_progress",
     "with_workers",
 ]
 
@@ -138,6 +140,7 @@ _HOME = {
     "fl.parallel": ("with_workers",),
     "fl.personalization": ("FineTune", "build_personalization_eval"),
     "fl.process": ("RoundResult",),
+    "fl.progress": ("show_progress",),
     "fl.server": ("ServerState",),
     "fl.sums": ("PlainSum", "SecAggError", "SecureSum", "TooFewClients"),
     "fl.vector": ("ModelWeights",),

@@ -23,6 +23,7 @@ import secagg
 from fl import quiet, render, train_command
 from fl.bars import Bars
 from fl.errors import FLError
+from fl.progress import unwatched
 from fl.sums import SecAggError
 
 if TYPE_CHECKING:
@@ -110,7 +111,8 @@ def _play(console: Console, settings: Settings, rows: Iterable[Row], bars: Bars)
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; its exit code."""
     try:
-        return int(app(args=list(arguments), prog_name="fl", standalone_mode=False) or 0)
+        with unwatched():
+            return int(app(args=list(arguments), prog_name="fl", standalone_mode=False) or 0)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except (FLError, SecAggError, ImportError) as error:

@@ -139,8 +139,11 @@ def whole(metrics: Sequence[Metric]) -> NDArray[np.bool_]:
 
 
 def _finite(numbers: Numbers) -> bool:
+    if numbers.dtype != object:  # no array in between: these may be millions
+        low, high = (numbers.min(), numbers.max()) if numbers.size else (0.0, 0.0)
+        return float(low) >= -LARGEST and float(high) <= LARGEST  # NaN is both: compares false
     with np.errstate(invalid="ignore"):  # numpy warns of NaN among objects
-        return bool((np.abs(numbers) <= LARGEST).all())  # NaN compares false
+        return bool((np.abs(numbers) <= LARGEST).all())
 
 
 def _counts(numbers: Sums, most: float | None) -> bool:

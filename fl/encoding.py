@@ -14,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,9 +61,7 @@ class Encoding:
 
     def bind(self, context: bytes) -> bytes:
         """A client's session context: what it was told to train, and how it is to encode that."""
-        step = None if self._update is None else self._update.step
-        text = json.dumps({**asdict(self), "step": step}, sort_keys=True).encode()
-        return hashlib.sha256(_TERMS_LABEL + hashlib.sha256(text).digest() + context).digest()
+        return hashlib.sha256(_TERMS_LABEL + self._terms + context).digest()
 
     def vectors(self) -> tuple[secagg.VectorSpec, ...]:
         """The session's vectors, those without a number left out."""
@@ -141,7 +140,8 @@ class Encoding:
             update = self._update.decode(sums["update"])
             # A client's word is rounded by less than a step.
             most = (self.clip * seen.weight + seen.counted * self._update.step) * _FLOAT64
-            _check(bool((np.abs(update) <= most).all()), "updates beyond the clip")
+            within = not update.size or -most <= update.min() <= update.max() <= most
+            _check(bool(within), "updates beyond the clip")
         if "exact" in sums:
             exact = self._exact.decode(sums["exact"])
             reachable = self._exact.reachable(sums["exact"], seen.counted)
@@ -177,23 +177,30 @@ class Encoding:
             return exact
         return self._update.error_bound(survivors, stochastic=True)
 
+    @cached_property
+    def _terms(self) -> bytes:
+        """The digest of all that says how to encode."""
+        step = None if self._update is None else self._update.step
+        text = json.dumps({**asdict(self), "step": step}, sort_keys=True)
+        return hashlib.sha256(text.encode()).digest()
+
     @property
     def _sizes(self) -> tuple[int, int]:
         """How many numbers are quantised, and how many are exact."""
         d, s = self.sizes
         return (0, d + s) if self.clip is None else (d, s)
 
-    @property
+    @cached_property
     def _update(self) -> Quantizer | None:
         if self.clip is None:
             return None
         return Quantizer(self.n, self.bits, self.clip, max_weight=self.max_weight)
 
-    @property
+    @cached_property
     def _exact(self) -> ExactFloats:
         return ExactFloats(self.n, max_weight=self.max_weight)
 
-    @property
+    @cached_property
     def _floats(self) -> ExactFloats:
         return ExactFloats(self.n)
 

@@ -27,6 +27,7 @@ from fl.loop import BatchLoop
 from fl.models import ModelFn, evaluation_model, weights_of
 from fl.plan import RoundPlan, Terms, seed_sequence
 from fl.process import RoundResult, for_each_client
+from fl.progress import watching
 from fl.server import ServerState
 from fl.sums import chosen_sum
 from fl.vector import ModelWeights
@@ -132,6 +133,7 @@ class FedEval:
         """
         return self._run(self.initialize(weights), client_data)[0]
 
+    @watching()
     def _run(self, state: ServerState, client_data: Sequence[Any]) -> tuple[dict[str, Any], State]:
         """The metrics, and what the aggregator carries on."""
         self._like.check_like(state.weights)

@@ -36,6 +36,7 @@ from fl.errors import DataError, ImplausibleSum, ModelError
 from fl.examples import count_clients, read_examples
 from fl.masked import refuse_masked
 from fl.process import for_each_client, summary
+from fl.progress import watching
 from fl.sums import chosen_sum
 from fl.vector import read_only
 
@@ -144,6 +145,7 @@ class FedKMeans:
         self._check(state)
         return state
 
+    @watching()
     def next(
         self,
         state: KMeansState,

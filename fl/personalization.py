@@ -27,6 +27,7 @@ from fl.metrics import Numbers
 from fl.models import ModelFn, OptimizerFn, client_model, evaluation_model
 from fl.plan import RoundPlan, Terms, seed_sequence
 from fl.process import for_each_client
+from fl.progress import watching
 from fl.sums import chosen_sum
 from fl.vector import ModelWeights, Vector
 
@@ -132,6 +133,7 @@ class PersonalizationEval:
             f"strategies={list(self._tuners)}, aggregator={self._aggregator!r})"
         )
 
+    @watching()
     def __call__(
         self,
         weights: ModelWeights,

@@ -9,6 +9,7 @@ the simulation, not a server to trust.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import time
@@ -28,6 +29,7 @@ from fl.local import LocalTrainer
 from fl.models import ordinary_model, weights_of
 from fl.parallel import TrainerPool
 from fl.plan import Terms
+from fl.progress import current, watching
 from fl.server import ServerOptimizer, ServerState
 from fl.vector import ModelWeights
 
@@ -95,6 +97,7 @@ class FedAvg:
         given = self._trainer.initial_weights if weights is None else weights_of(weights)
         return self._server.initialize(given)
 
+    @watching()
     def next(
         self,
         state: ServerState,
@@ -222,8 +225,10 @@ def for_each_client(
 
     A client's data are taken out of `client_data` only when its turn comes.
     """
+    watch, begun = current(), itertools.count(1)
 
     def one(client: int) -> Contribution:
+        watch.trained(next(begun), len(client_data))
         try:
             return work(client, client_data[client])
         except DataError as error:

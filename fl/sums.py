@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any, SupportsFloat
@@ -34,6 +34,7 @@ from fl.contribution import (
 from fl.encoding import Encoding
 from fl.errors import AggregationError
 from fl.plan import seed_sequence
+from fl.progress import current, watching
 from secagg.messages import MaskedInput
 from secagg.packing import unpack
 
@@ -114,7 +115,8 @@ class SecureSum:
     corrupt: the most corrupt clients that the protocol withstands: an int is a number of clients,
         a float a fraction of them; None is the most that the threshold withstands.
     dropout: the fraction of clients that may go missing. With it, and corrupt, threshold and graph
-        are those of `secagg.Params.choose`, and must not be given.
+        are the cheapest that withstand both, those of `secagg.Params.choose`, and must not be
+        given; the report of a round says which, and with what probability the graph fails.
     clip: every coordinate of an update is clipped to [-clip, clip]; the clipped are counted. With
         None there is no range and no step: the sum is exact, in 5 to 7 words of 64 bits a
         coordinate, as that of statistics and metrics always is.
@@ -126,7 +128,8 @@ class SecureSum:
     observer: in simulation, sees every frame as (sender, receiver, bytes); None is the server.
     executor: in simulation, where clients and the server mask, if they are many enough; the sum is
         the same bit for bit, wherever. Its workers see everything.
-    progress: in simulation, called with (protocol round, clients done, clients of that round).
+    progress: in simulation, called with (protocol round, clients done, clients of that round), in
+        place of the bars that appear after two seconds (`fl.show_progress`).
 
     Raises AggregationError for numbers out of range, and for a dropout without corrupt, or besides
     a threshold or a graph.
@@ -173,6 +176,7 @@ class SecureSum:
         sent."""
         self._params(self._encoding(n, self.max_weight, (1, 0), _ANY), b"")
 
+    @watching()
     def aggregate(self, contributions: Sequence[Contribution], session: Session) -> Aggregated:
         """Run one session. Raises AggregationError for one client alone, ImplausibleSum for a sum
         that no honest clients give, secagg.TooFewClients when fewer than the threshold finish."""
@@ -183,10 +187,7 @@ class SecureSum:
         metrics, max_weight = session.metrics_of(contributions), self.max_weight
         sizes = contributions[0].sizes[:2]
         encoding = self._encoding(n, max_weight if session.weighted else 1, sizes, metrics)
-        inputs = {
-            u: encoding.encode(encoding.submission(contribution), _rounding(session, u))
-            for u, contribution in enumerate(contributions)
-        }
+        inputs = _Inputs(contributions, encoding, session)
         traffic = _Traffic(self.observer)
         params = self._params(encoding, session.contexts[0])
         result = secagg.run(
@@ -195,7 +196,7 @@ class SecureSum:
             drop=dict(session.dropouts),
             link=traffic.carry,
             executor=self.executor,
-            progress=self.progress,
+            progress=self.progress or current().summed,
             contexts={u: encoding.bind(context) for u, context in enumerate(session.contexts)},
         )
         return Aggregated(
@@ -207,6 +208,7 @@ class SecureSum:
             threshold=params.min_survivors,
             bytes_up=traffic.up // n,
             bytes_down=traffic.down // n,
+            extra={"graph": _graph(params)},
             seconds=time.perf_counter() - started,
         )
 
@@ -247,6 +249,25 @@ def chosen_sum(aggregator: Aggregator | None, default: Aggregator | None = None)
         return default or SecureSum()
     check_aggregator(aggregator)
     return aggregator
+
+
+@dataclass(frozen=True)
+class _Inputs(Mapping[int, Mapping[str, NDArray[Any]]]):
+    """The clients' inputs, each encoded when its client takes it: one exists at a time."""
+
+    contributions: Sequence[Contribution]
+    encoding: Encoding
+    session: Session
+
+    def __getitem__(self, u: int) -> Mapping[str, NDArray[Any]]:
+        submission = self.encoding.submission(self.contributions[u])
+        return self.encoding.encode(submission, _rounding(self.session, u))
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(len(self.contributions)))
+
+    def __len__(self) -> int:
+        return len(self.contributions)
 
 
 class _Traffic:
@@ -313,6 +334,13 @@ def _weighted(submitted: Sequence[Submission], name: str) -> Sums:
     return np.asarray(total).astype(np.float64)
 
 
+def _graph(params: secagg.Params) -> dict[str, Any]:
+    """The graph for people: k neighbours each, and how likely it leaks more than the sum."""
+    kind = type(params.graph).__name__.lower()
+    k = params.graph.neighbours(params.n)
+    return {"kind": kind, "k": k, "failure_probability": 2.0**params.leak}
+
+
 def _failed(metrics: Sequence[Metric], submitted: Sequence[Submission]) -> dict[str, int]:
     return {m.name: sum(s.failed[i] for s in submitted) for i, m in enumerate(metrics)}
 
@@ -327,7 +355,8 @@ def _summed_metrics(metrics: Sequence[Metric], submitted: Sequence[Submission]) 
 
 
 def _rounding(session: Session, client: int) -> np.random.Generator:
-    return np.random.default_rng(seed_sequence(session.seed, session.round, client, "rounding"))
+    sequence = seed_sequence(session.seed, session.round, client, "rounding")
+    return np.random.Generator(np.random.SFC64(sequence))
 
 
 def _dropped(gone: Mapping[int, int], planned: Mapping[int, int]) -> list[dict[str, Any]]:

@@ -99,6 +99,8 @@ def _number(text: str) -> int | float:
 def _as_json(report: Report) -> dict[str, Any]:
     choice = asdict(report.choice) | {
         "holds": report.choice.label,
+        "leak_log2": _or_none(report.choice.leak),
+        "no_sum_log2": _or_none(report.choice.no_sum),
         "bounds": [
             {"what": b.what, "required_log2": b.required, "met_log2": _or_none(b.met)}
             for b in report.choice.bounds
@@ -139,10 +141,12 @@ def _print(report: Report) -> None:
 
 
 def _choice_lines(c: Choice) -> tuple[str, ...]:
+    privacy, sums = _probability(c.leak), _probability(c.no_sum)
     graph = "complete graph" if c.k is None else f"ring (Harary), k={c.k}"
     lines = (
         f"{graph}, t={c.t}, min_roster={c.min_roster}, min_survivors={c.min_survivors}",
         f"n={c.n}, up to {c.corrupt} corrupt, {c.dropped} missing; {c.label}",
+        f"probability of failure: privacy {privacy}, no sum in spite of enough {sums}",
     )
     if c.k is None or c.adversary == "curious":
         return lines

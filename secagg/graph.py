@@ -9,6 +9,7 @@ order is a hash of the whole roster: of every key, and of every commitment, whic
 over the parameters.
 """
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -24,7 +25,9 @@ from secagg.parameters import (
     LEAST_PRIVACY_BITS,
     Choice,
     check_bits,
+    curious_leak,
     least_ring_threshold,
+    ring_leak,
 )
 
 Indices = NDArray[np.int64]
@@ -44,6 +47,12 @@ class Graph(Protocol):
 
     def describe(self) -> bytes:
         """The graph's part of the params digest."""
+
+    def neighbours(self, n: int) -> int:
+        """|N(u)| among n clients."""
+
+    def leak(self, *, n: int, t: int, corrupt: int, min_roster: int) -> float:
+        """log2 of the most with which a server learns more than the sum; −inf for never."""
 
     def row(self, roster_digest: bytes, m: int, i: int) -> Indices:
         """N(i) ∪ {i} of one client among m, ascending."""
@@ -80,6 +89,14 @@ class Complete:
     def describe(self) -> bytes:
         """The graph's part of the params digest."""
         return b"complete"
+
+    def neighbours(self, n: int) -> int:
+        """Everybody else."""
+        return n - 1
+
+    def leak(self, *, n: int, t: int, corrupt: int, min_roster: int) -> float:
+        """Never: nothing is drawn."""
+        return -math.inf
 
     def row(self, roster_digest: bytes, m: int, i: int) -> Indices:
         """0..m-1, whoever asks."""
@@ -126,6 +143,14 @@ class Ring(ABC):
     @abstractmethod
     def describe(self) -> bytes:
         """The graph's part of the params digest."""
+
+    @abstractmethod
+    def leak(self, *, n: int, t: int, corrupt: int, min_roster: int) -> float:
+        """log2 of the most with which the server learns more than the sum."""
+
+    def neighbours(self, n: int) -> int:
+        """k, of however many."""
+        return self.k
 
     def least_survivors(self, t: int) -> int:
         """Nothing beyond the quorum."""
@@ -189,6 +214,11 @@ class Harary(Ring):
         numbers = (self.k, self.privacy_bits, self.grinding_bits)
         return framed(b"harary", *(number.to_bytes(8, "little") for number in numbers), b"active")
 
+    def leak(self, *, n: int, t: int, corrupt: int, min_roster: int) -> float:
+        """Of one ring, times the 2^grinding_bits that the server may try."""
+        one = ring_leak(self.k, t, n=n, corrupt=corrupt, min_roster=min_roster)
+        return min(one + self.grinding_bits, 0.0)
+
 
 @dataclass(frozen=True)
 class CuriousOnlyHarary(Ring):
@@ -227,6 +257,11 @@ class CuriousOnlyHarary(Ring):
         """The graph's part of the params digest."""
         numbers = (self.k, self.privacy_bits, 0)
         return framed(b"harary", *(number.to_bytes(8, "little") for number in numbers), b"curious")
+
+    def leak(self, *, n: int, t: int, corrupt: int, min_roster: int) -> float:
+        """That some client's secret can be opened; that dropouts cut the ring comes on top."""
+        leak = curious_leak(self.k, t, n=n, corrupt=corrupt, min_roster=min_roster)
+        return min(leak, 0.0)
 
 
 def graph_of(choice: Choice) -> Graph:

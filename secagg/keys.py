@@ -10,7 +10,7 @@ the same bytes.
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
-from struct import pack
+from struct import Struct
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -46,6 +46,9 @@ SEED_BYTES = 24
 """A mask's seed: a 16-byte key of the stream cipher and an 8-byte nonce."""
 
 Buffer = bytes | bytearray | memoryview
+
+_FRAMED_ID = Struct("<QQ").pack
+"""(8, u) -> framed(id_bytes(u))."""
 
 
 def id_bytes(u: int) -> bytes:
@@ -86,9 +89,9 @@ class Binding:
 
     def _info(self, label: bytes, *ids: int) -> bytes:
         """framed(label, params digest, roster digest, ids), all but the ids framed once."""
-        # As `framed` writes them, by one call: there is an `info` for every mask.
-        lengths_and_ids = (number for u in ids for number in (8, u))
-        return self._prefixes[label] + pack(f"<{2 * len(ids)}Q", *lengths_and_ids)
+        # As `framed` writes them, but fast: there is an `info` for every mask.
+        prefix = self._prefixes[label]
+        return prefix + b"".join([_FRAMED_ID(8, u) for u in ids])
 
     def _derive(self, secret: bytes, length: int, label: bytes, *ids: int) -> bytes:
         return HKDF(SHA256(), length, salt=None, info=self._info(label, *ids)).derive(secret)

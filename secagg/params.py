@@ -236,6 +236,12 @@ class Params:
         check_server_key(self.server_key)
         prg_of(self.suite)  # or LocalProtocolError now: not in round 2, with keys already dealt
 
+    @property
+    def leak(self) -> float:
+        """log2 of the most with which an active server learns more than one sum: −inf, never, on
+        the complete graph."""
+        return self.graph.leak(n=self.n, t=self.t, corrupt=self.corrupt, min_roster=self.min_roster)
+
     def need_server_key(self) -> None:
         """LocalProtocolError without a server key: `Client` and `Server` cannot do without."""
         if not self.server_key:

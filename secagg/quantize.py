@@ -25,7 +25,7 @@ RingVector = NDArray[np.unsignedinteger]
 
 _MAX_REACH = Fraction(2) ** 1023
 _MAX_EXPONENT = 1022
-_BLOCK = 2**16  # values encoded at a time: what is between them and the words stays in cache
+_BLOCK = 2**15  # values encoded at a time: what is between them and the words stays in cache
 """2^1022 and 2^-1022 are both normal float64 numbers: the scale and its inverse are exact."""
 
 
@@ -108,39 +108,48 @@ class Quantizer:
         wanted = np.asarray(values, None if is_float else np.float64)
         if wanted.ndim != 1:
             raise LocalProtocolError(f"values of shape {wanted.shape}, expected one dimension")
-        finite = np.isfinite(wanted)
-        if not finite.all():
-            raise LocalProtocolError(f"value {int(np.argmin(finite))} is not finite")
-        largest = self._largest_float()
-        words, clipped = np.empty(len(wanted), self.dtype), 0
+        largest, clipped = self._largest_float(), 0
+        words = np.empty(len(wanted), self.dtype)
+        room = np.empty((2, min(_BLOCK, len(wanted))))
         for start in range(0, len(wanted), _BLOCK):
-            block = slice(start, start + _BLOCK)
-            words[block], outside = self._encode(wanted[block], weight, rng, largest)
-            clipped += outside
+            block = wanted[start : start + _BLOCK]
+            scaled, floors = room[:, : len(block)]
+            clipped += self._clip(block, scaled, start)
+            scaled *= weight
+            scaled *= self.scale
+            _round(scaled, floors, rng)
+            # the float product may round past the bound by one unit of 2^-53; the proof needs it
+            # kept
+            np.clip(scaled, -largest, largest, out=scaled)
+            words[start : start + _BLOCK] = scaled.astype(np.int64)
         return words, clipped
 
-    def _encode(
-        self,
-        values: NDArray[np.floating[Any]],
-        weight: int,
-        rng: np.random.Generator | None,
-        largest: float,
-    ) -> tuple[RingVector, int]:
-        wanted = values.astype(np.float64)
-        clipped = np.clip(wanted, -self.clip, self.clip)
-        scaled = clipped * weight * self.scale
-        rounded = np.rint(scaled) if rng is None else _stochastic(scaled, rng)
-        # the float product may round past the bound by one unit of 2^-53; the proof needs it kept
-        words = np.clip(rounded, -largest, largest).astype(np.int64)
-        return words.astype(self.dtype), int(np.count_nonzero(clipped != wanted))
+    def _clip(
+        self, values: NDArray[np.floating[Any]], clipped: NDArray[np.float64], start: int
+    ) -> int:
+        """Values within the clip, into `clipped`: how many were not. They begin at `start`."""
+        low, high = float(values.min()), float(values.max())
+        if not math.isfinite(low) or not math.isfinite(high):  # NaN is the least and the greatest
+            first = start + int(np.argmin(np.isfinite(values)))
+            raise LocalProtocolError(f"value {first} is not finite")
+        clipped[:] = values
+        if -self.clip <= low and high <= self.clip:
+            return 0
+        outside = np.count_nonzero(np.abs(clipped) > self.clip)
+        np.clip(clipped, -self.clip, self.clip, out=clipped)
+        return int(outside)
 
     def decode(self, total: RingVector) -> NDArray[np.float64]:
         """The sum of the clients' weighted values, from the sum of their words mod 2^bits."""
         if total.dtype != self.dtype:
             raise LocalProtocolError(f"a sum of {total.dtype}, expected {self.dtype}")
-        shift = np.uint64(64 - self.bits)
-        signed = (total.astype(np.uint64) << shift).view(np.int64) >> np.int64(shift)
-        return signed.astype(np.float64) * self.step
+        words, shift = total.astype(np.uint64), 64 - self.bits
+        words <<= np.uint64(shift)
+        signed = words.view(np.int64)
+        signed >>= np.int64(shift)
+        decoded = signed.astype(np.float64)
+        decoded *= self.step
+        return decoded
 
     def error_bound(self, clients: int, *, stochastic: bool) -> float:
         """The most a decoded sum of unclipped values can differ from the exact one, a coordinate.
@@ -186,8 +195,21 @@ class Quantizer:
         return math.ldexp(1.0, min(exponent, _MAX_EXPONENT))
 
 
-def _stochastic(scaled: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Up with the probability of the fraction: whole numbers stay, however large they are."""
-    whole = np.floor(scaled)
-    rounded: NDArray[np.float64] = whole + (rng.random(scaled.shape) < scaled - whole)
-    return rounded
+def _round(
+    scaled: NDArray[np.float64], floors: NDArray[np.float64], rng: np.random.Generator | None
+) -> None:
+    """Round in place, with `rng` up with the probability of the fraction, to within 2^-32: whole
+    numbers stay, however large they are. `floors` is room."""
+    if rng is None:
+        np.rint(scaled, out=scaled)
+        return
+    np.floor(scaled, out=floors)
+    scaled -= floors
+    scaled *= 2.0**32
+    np.add(floors, scaled > _words_of_32_bits(rng, len(scaled)), out=scaled)
+
+
+def _words_of_32_bits(rng: np.random.Generator, count: int) -> NDArray[np.uint32]:
+    """Uniform words: two of each draw of 64 bits, which costs half of two draws."""
+    drawn = rng.integers(0, 2**64 - 1, -(-count // 2), np.uint64, endpoint=True)
+    return drawn.view(np.uint32)[:count]

@@ -45,6 +45,21 @@ def test_one_less_than_the_chosen_threshold_is_refused() -> None:
         )
 
 
+@pytest.mark.parametrize("graph", ["harary", "complete"])
+def test_parameters_say_how_likely_they_leak_as_their_choice_does(graph: str) -> None:
+    wish = {"corrupt": 0.05, "dropout": 0.1, "graph": graph}
+    assert secagg.Params.choose(1000, SPECS, **wish).leak == choose(1000, **wish).leak
+    assert secagg.Params.choose(1000, SPECS, **wish).graph.neighbours(1000) in (156, 999)
+
+
+def test_of_the_curious_rule_they_say_what_does_not_depend_on_who_drops() -> None:
+    choice = choose_curious_only(200, corrupt=0.05, dropout=0.1)
+    params = secagg.Params(
+        200, SPECS, t=choice.t, corrupt=choice.corrupt, graph=graph_of(choice), min_roster=200
+    )
+    assert params.leak == choice.bounds[1].met <= choice.leak
+
+
 def test_another_rule_is_another_session() -> None:
     """The graph says what it was chosen for, and the digest says the graph."""
     graphs = [

@@ -62,9 +62,16 @@ def test_a_ring_its_bounds_and_its_costs(said: Said) -> None:
 
 
 def test_the_complete_graph_never_fails(said: Said) -> None:
-    text = said("params", "--n", "100", "--corrupt", "5", "--dropout", "0.1")
-    assert "complete graph, t=53" in text
-    assert text.count("never") == 2
+    text = said("params", "--n", "50", "--corrupt", "5", "--dropout", "0.1")
+    assert "complete graph, t=28" in text
+    assert text.count("never") == 4
+
+
+def test_the_probability_of_failure_is_said(said: Said) -> None:
+    text, choice = said(*THOUSAND), choose(1000, corrupt=0.05, dropout=0.1)
+    assert f"privacy 2^{choice.leak:.1f}, no sum in spite of enough 2^{choice.no_sum:.1f}" in text
+    report = json.loads(said(*THOUSAND, "--json"))
+    assert (report["leak_log2"], report["no_sum_log2"]) == (choice.leak, choice.no_sum)
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)])

@@ -249,15 +249,44 @@ def test_neighbours_grow_slower_than_clients() -> None:
 # --- which graph ------------------------------------------------------------------------------
 
 
-def test_auto_is_complete_up_to_500_clients() -> None:
-    assert choose(500, corrupt=0.05, dropout=0.1).k is None
-    assert choose(501, corrupt=0.05, dropout=0.1).k is not None
+def test_auto_is_complete_up_to_50_clients() -> None:
+    assert choose(50, corrupt=0.05, dropout=0.1).k is None
+    assert choose(51, corrupt=0.05, dropout=0.1).k == 16
 
 
-def test_auto_is_complete_where_the_ring_would_be_no_smaller_than_half() -> None:
-    """20 % corrupt and 30 % missing: no ring of 1000 clients has k ≤ 500."""
+@given(st.integers(51, 2000), st.floats(0, 0.25), st.floats(0, 0.35))
+def test_auto_takes_the_fewest_masks(n: int, corrupt: float, dropout: float) -> None:
+    wish = {"corrupt": corrupt, "dropout": dropout}
+    complete = choose(n, **wish, graph="complete")
+    try:
+        ring = choose(n, **wish, graph="harary")
+    except LocalProtocolError:
+        ring = complete
+    assert choose(n, **wish) == min(complete, ring, key=lambda c: c.neighbours)
+
+
+def test_of_as_many_masks_auto_takes_the_complete_graph() -> None:
+    """51 clients, 23 corrupt, nobody missing: the only ring has k = 50."""
+    assert choose(51, corrupt=23, dropout=0.0, graph="harary").k == 50
+    assert choose(51, corrupt=23, dropout=0.0).k is None
+
+
+def test_auto_is_complete_where_there_is_no_ring() -> None:
     c = choose(1000, corrupt=0.2, dropout=0.3)
     assert (c.k, c.t, c.min_survivors) == (None, 601, 601)
+
+
+def test_a_choice_says_with_what_probability_it_fails() -> None:
+    """Privacy is that of one ring times 2^64 rings that a server may try."""
+    c = choose(1000, corrupt=0.05, dropout=0.1)
+    privacy, sums = c.bounds
+    assert (c.leak, c.no_sum) == (privacy.met + 64, sums.met)
+    assert -50 < c.leak <= -41
+    assert -25 < c.no_sum <= -20
+    never = choose(1000, corrupt=0.05, dropout=0.1, graph="complete")
+    assert (never.leak, never.no_sum) == (-math.inf, -math.inf)
+    curious = choose_curious_only(1000, corrupt=0.05, dropout=0.05)
+    assert max(b.met for b in curious.bounds[:2]) <= curious.leak <= -40
 
 
 def test_complete_by_hand() -> None:

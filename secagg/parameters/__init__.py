@@ -19,6 +19,7 @@ from secagg.parameters.rules import (
     Adversary,
     Bound,
     check_bits,
+    curious_leak,
     least_ring_threshold,
     ring_leak,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "check_bits",
     "choose",
     "choose_curious_only",
+    "curious_leak",
     "least_ring_threshold",
     "ring_leak",
 ]

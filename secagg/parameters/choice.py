@@ -3,10 +3,11 @@
     complete graph    t = min_survivors = ⌊(n+corrupt)/2⌋+1; nothing random, nothing to grind
     ring (Harary)     the least even k for which the rule of the adversary leaves room for a t
 
-The ring pays once k is well below n, and costs a failure probability: "auto" takes the complete
-graph up to 500 clients, and above them wherever k would exceed n/2.  For a server that is merely
-curious k is small enough to pay at once; that rule has a name of its own, `choose_curious_only`, as
-it holds against no other.  Nothing here knows keys, messages or seconds.
+"auto" is the cheaper: n·k/2 masks against n·(n−1)/2, and of equals the complete graph. Seconds do
+not count, as all parties have to choose the same.  Up to 50 clients, where there is little to save,
+it is the complete graph.  For a server that is merely curious the rule has a name of its own,
+`choose_curious_only`, as it holds against no other, and the ring is taken there for any n.  Nothing
+here knows keys, messages or seconds.
 """
 
 import math
@@ -14,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal, get_args
+
+import numpy as np
 
 from secagg.errors import LocalProtocolError
 from secagg.parameters.rules import (
@@ -32,8 +35,8 @@ from secagg.parameters.rules import (
 MAX_CLIENTS = 65520
 """The x-coordinate of a share is the roster index + 1, a nonzero element of GF(65521)."""
 
-COMPLETE_UP_TO = 500
-"""Against an active server "auto" takes the complete graph up to so many clients."""
+COMPLETE_UP_TO = 50
+"""Against an active server "auto" takes the complete graph up to so many clients: 1225 masks."""
 
 GraphChoice = Literal["auto", "complete", "harary"]
 
@@ -72,6 +75,18 @@ class Choice:
         """|N(u)| in a full roster."""
         return self.n - 1 if self.k is None else self.k
 
+    @property
+    def leak(self) -> float:
+        """log2 of the most with which a server learns more than the sum, having tried as many rings
+        as it may; −inf on the complete graph."""
+        rings = np.logaddexp2.reduce([bound.met for bound in self.bounds[:-1]])
+        return min(float(rings) + self.grinding_bits, 0.0)
+
+    @property
+    def no_sum(self) -> float:
+        """log2 of the most with which `dropped` clients, drawn at random, leave no sum."""
+        return self.bounds[-1].met
+
 
 def choose(
     n: int,
@@ -85,6 +100,9 @@ def choose(
     graph: GraphChoice = "auto",
 ) -> Choice:
     """The cheapest parameters with which n clients keep their inputs private and get their sum.
+
+    Cheapest is fewest masks; up to n = 50 the graph is complete. The choice is a function of the
+    arguments alone, the same on every host.
 
     Args:
         n: the most clients of a session, 2..65520.
@@ -134,7 +152,7 @@ def choose_curious_only(
 
 def _ring_or_complete(setting: Setting, adversary: Adversary, graph: GraphChoice) -> Choice:
     n = setting.n
-    ring = _ring(setting, adversary, most=n // 2 if graph == "auto" else n - 1)
+    ring = _ring(setting, adversary, most=n - 2 if graph == "auto" else n - 1)
     if ring is not None:
         return ring
     if graph == "auto":

@@ -141,8 +141,8 @@ class CuriousRing:
 
     def bounds(self, k: int, t: int) -> tuple[Bound, ...]:
         """Connectivity, privacy of one secret, correctness."""
-        n = math.log2(self.setting.n)
-        secret = n + self._corrupt_among(k).log2_above(t - 1)
+        s = self.setting
+        secret = curious_leak(k, t, n=s.n, corrupt=s.corrupt, min_roster=s.min_roster)
         return (
             Bound("dropped and corrupt clients cut the ring", self._limit, self._log2_cut(k)),
             Bound(f"{t} corrupt among the {k} neighbours of a client", self._limit, secret),
@@ -194,6 +194,11 @@ def ring_leak(k: int, t: int, *, n: int, corrupt: int, min_roster: int) -> float
     """
     row = Hypergeometric(min_roster, corrupt, k // 2)
     return math.log2(n) + row.log2_above(t - k // 2 - 2)
+
+
+def curious_leak(k: int, t: int, *, n: int, corrupt: int, min_roster: int) -> float:
+    """log2 of the probability that some client has t corrupt among its k neighbours."""
+    return math.log2(n) + Hypergeometric(min_roster, corrupt, k).log2_above(t - 1)
 
 
 def _each_keeps(setting: Setting, living: Hypergeometric, t: int) -> Bound:

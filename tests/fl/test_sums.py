@@ -1,6 +1,8 @@
 """The seam: a plain and a secure sum of the same contributions are the same sum."""
 
+import math
 import re
+import weakref
 from fractions import Fraction
 
 import numpy as np
@@ -10,8 +12,9 @@ from hypothesis import strategies as st
 
 import fl
 from fl.contribution import LARGEST, Contribution, Metric, Session, Submission
-from fl.sums import resolve_threshold
-from secagg import Harary, LocalProtocolError, TooFewClients
+from fl.encoding import Encoding
+from fl.sums import _graph, resolve_threshold
+from secagg import Harary, LocalProtocolError, Params, TooFewClients, VectorSpec
 from tests import aegis
 
 CONTEXT = bytes(32)
@@ -173,7 +176,8 @@ def test_without_a_clip_the_update_is_exact_too_and_its_cost_is_known():
 def test_what_a_contribution_and_a_submission_show_is_nothing_of_a_client():
     given = contribution([0.123], 17321, [0.456], [0.789])
     shown = repr(given) + repr(Submission.of(given, METRICS[1:2], 16384))
-    assert not re.search(r"\d", shown)
+    assert "sizes=1, 1, 1" in shown  # the same for all
+    assert not re.search(r"\d", shown.replace("sizes=1, 1, 1", ""))
 
 
 @pytest.mark.parametrize("metrics", [(Metric("loss", 2),), METRICS])
@@ -257,6 +261,40 @@ INCOMPLETE = {
 def test_parameters_that_cannot_be_or_contradict_are_refused(options, message):
     with pytest.raises(fl.AggregationError, match=message):
         fl.SecureSum(**options)
+
+
+def test_an_input_is_encoded_when_its_client_takes_it(monkeypatch):
+    encode, encoded = Encoding.encode, []
+
+    def watched(self, *given):
+        assert sum(seen() is not None for seen in encoded) <= 1
+        vectors = encode(self, *given)
+        encoded.append(weakref.ref(vectors["update"]))
+        return vectors
+
+    monkeypatch.setattr(Encoding, "encode", watched)
+    total = fl.SecureSum().aggregate([contribution([1.0, 2.0])] * 5, session(5)).total
+    assert (len(encoded), total.tolist()) == (5, [5.0, 10.0])
+
+
+def test_the_report_names_the_graph_and_how_likely_it_fails():
+    chosen = fl.SecureSum(corrupt=0.05, dropout=0.1)
+    told = [
+        secure.aggregate([contribution([1.0])] * 60, session(60)).report()["graph"]
+        for secure in (chosen, fl.SecureSum())
+    ]
+    assert told == [
+        {"kind": "harary", "k": 20, "failure_probability": 0.0},
+        {"kind": "complete", "k": 59, "failure_probability": 0.0},
+    ]
+
+
+def test_the_probability_in_the_report_is_that_of_the_parameters():
+    params = Params.choose(1000, [VectorSpec("x", 1, 8)], corrupt=0.05, dropout=0.1)
+    told = _graph(params)
+    assert (told["kind"], told["k"]) == ("harary", 156)
+    assert math.log2(told["failure_probability"]) == pytest.approx(params.leak)
+    assert told["failure_probability"] <= 2.0**-40
 
 
 def test_a_sparse_graph_without_corrupt_is_refused():
