@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         ImplausibleSum,
         MetricError,
         ModelError,
+        NoExamples,
         SumWarning,
     )
     from fl.evaluation import build_fed_eval
@@ -69,6 +70,7 @@ __all__ = [
     "MetricError",
     "ModelError",
     "ModelWeights",
+    "NoExamples",
     "PlainSum",
     "RoundResult",
     "SecAggError",
@@ -112,6 +114,7 @@ _HOME = {
         "ImplausibleSum",
         "MetricError",
         "ModelError",
+        "NoExamples",
         "SumWarning",
     ),
     "fl.evaluation": ("build_fed_eval",),

@@ -12,6 +12,10 @@ class DataError(FLError, ValueError):
     """A client's data are not examples this model can be trained on."""
 
 
+class NoExamples(DataError):
+    """A round in which no client has an example."""
+
+
 class ModelError(FLError, ValueError):
     """The model, its optimizer or its weights do not fit."""
 

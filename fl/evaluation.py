@@ -52,9 +52,10 @@ class FedEval:
         """Evaluate `weights` on the clients' data; the metrics over all examples as a plain dict.
 
         A client's metric that is not finite is not in the sum, and is counted under its name.
+        Clients without examples, or with data of the wrong form, are left out as in training.
 
-        Raises DataError for data of the wrong form, ModelError for weights of another model, and
-        what the aggregator raises.
+        Raises DataError and NoExamples as training does, ModelError for weights of another model,
+        and what the aggregator raises.
         """
         self._like.check_like(weights)
         check_dropouts({}, count_clients(client_data))
@@ -74,8 +75,10 @@ class FedEval:
             "seconds": {"eval": evaluated - started, "protocol": total.seconds},
         }
 
-    def _evaluate(self, received: RoundPlan, client: int, data: Any) -> Contribution:
+    def _evaluate(self, received: RoundPlan, client: int, data: Any) -> Contribution | None:
         examples = read_examples(data)
+        if not examples.count:
+            return None
         rng = np.random.default_rng(0)  # asked for nothing: evaluation does not shuffle
         order, bounds = examples.schedule(
             batch_size=received.terms.batch_size, epochs=1, shuffle=False, rng=rng
