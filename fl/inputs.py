@@ -19,6 +19,8 @@ from fl.examples import Examples
 
 def check_against(model: Any, examples: Examples) -> None:
     """Raise DataError for x that does not fit the model's inputs: names, number and shapes."""
+    if not examples.count:
+        raise DataError("no examples: at least one expected")
     inputs = getattr(model, "inputs", None)
     if not inputs:
         return
@@ -36,7 +38,7 @@ def check_targets(model: Any, examples: Examples) -> None:
     _check_weights(model, examples)
     compared = [name for name in ("loss", "metrics") if getattr(model, f"_compile_{name}", None)]
     if examples.parts[1] is None and compared:
-        raise DataError(f"x without y: the model's {' and '.join(compared)} expects y")
+        raise DataError(f"x without y: y for the model's {' and '.join(compared)} expected")
 
 
 def _check_weights(model: Any, examples: Examples) -> None:
@@ -67,7 +69,7 @@ def _pairs(struct: Any, inputs: list[Any], x: Any) -> list[tuple[str, Any, Any]]
         return [(f"x[{name!r}]", each, x[name]) for name, each in named.items()]
     arrays = keras.tree.flatten(x)
     if len(arrays) != len(inputs):
-        counts = (f"{n} array{'s' if n > 1 else ''}" for n in (len(arrays), len(inputs)))
+        counts = (f"{n} array{'s' if n != 1 else ''}" for n in (len(arrays), len(inputs)))
         raise DataError(f"x has {next(counts)}: the model expects {next(counts)}")
     if isinstance(struct, Mapping):
         return []  # in which order, is Keras's to say

@@ -13,7 +13,7 @@ from fl.encoding import Encoding
 from secagg import ExactFloats
 
 METRICS = (Metric("examples", 1, 9), Metric("loss", 1))
-WEIGHT, CLIPPED, NON_FINITE, FAILED, EXAMPLES = 0, 1, 2, 5, 7  # where they stand in "counts"
+WEIGHT, CLIPPED, NON_FINITE, FAILED, EXAMPLES = 0, 1, 2, 6, 8  # where they stand in "counts"
 HONEST = Encoding.encode
 DIGIT = 2 ** ExactFloats(4).digit_bits - 1  # the largest that one of four clients gives
 
