@@ -125,6 +125,9 @@ def _made_by(make: Callable[[], Any]) -> Examples:
 def _of_dataset(dataset: tf.data.Dataset) -> list[Any]:
     if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise DataError("the dataset is infinite: use .take(n) in place of a bare .repeat()")
+    specs = tf.nest.flatten(dataset.element_spec)
+    if any(isinstance(spec, tf.SparseTensorSpec | tf.RaggedTensorSpec) for spec in specs):
+        raise DataError("a dataset of sparse or ragged tensors: dense tensors expected")
     try:
         return list(dataset.as_numpy_iterator())
     except tf.errors.OpError as error:
@@ -272,7 +275,10 @@ def _rows(arrays: Any) -> int:
     if not lengths:
         raise DataError("no array at all: expected (x, y[, sample_weight])")
     if len(set(lengths)) != 1:
-        raise DataError("x, y and sample_weight have different numbers of rows: expected the same")
+        several = " (a list of arrays is one for each input or output)" if len(lengths) > 3 else ""
+        raise DataError(
+            f"x, y and sample_weight have different numbers of rows: expected the same{several}"
+        )
     return lengths[0]
 
 

@@ -383,6 +383,11 @@ REFUSED = {
     "wide weights": (([X, B], [P, Y], np.ones((N, 2))), "one sample_weight of several numbers"),
     # where Keras has a KeyError
     "weights by name": ((INPUTS, TARGETS, WEIGHTS), "y by name with sample weights: .* in order"),
+    "sparse tensors": (
+        tf.data.Dataset.from_tensors((tf.sparse.from_dense(X), Y)),
+        "a dataset of sparse or ragged tensors: dense tensors expected",
+    ),
+    "rows in a list": ((list(X[:5]), Y), r"different numbers of rows.* \(a list of arrays is one"),
     "an error inside of a data set": (
         tf.data.Dataset.from_tensors((X, Y)).map(
             lambda x, y: (x, tf.debugging.check_numerics(x / 0, "no"))
