@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         ImplausibleSum,
         MetricError,
         ModelError,
+        NoExamples,
         SumWarning,
     )
     from fl.evaluation import build_fed_eval
@@ -79,6 +80,7 @@ __all__ = [
     "MetricError",
     "ModelError",
     "ModelWeights",
+    "NoExamples",
     "PlainSum",
     "RoundResult",
     "SecAggError",
@@ -129,6 +131,7 @@ _HOME = {
         "ImplausibleSum",
         "MetricError",
         "ModelError",
+        "NoExamples",
         "SumWarning",
     ),
     "fl.evaluation": ("build_fed_eval",),

@@ -8,7 +8,8 @@ A client holds a number, or values of which the first axis counts; it reduces th
 submits the result, without rounding it: an answer is rounded once, at the end, unless the caller's
 aggregator has a step. The server learns what is returned, counts of the sessions included, and
 nothing of one client. An answer is within its error bound or there is none: values that the sum
-cannot hold are an error. Nothing here is noisy, so exact answers about few clients tell much.
+cannot hold are an error, whoever has them. A client without values is left out, and counted.
+Nothing here is noisy, so exact answers about few clients tell much.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from fl.contribution import (
     Session,
     check_dropouts,
 )
-from fl.errors import AggregationError, DataError, ImplausibleSum
+from fl.errors import AggregationError, DataError, ImplausibleSum, NoExamples
 from fl.masked import refuse_masked
 from fl.sums import MAX_WEIGHT, SecureSum, chosen_sum
 
@@ -93,11 +94,13 @@ def secure_sum(
 ) -> Answer:
     """The sum of all values of all clients.
 
-    values: for each client a number, or an array whose first axis counts its values.
+    values: for each client a number, or an array whose first axis counts its values; a client may
+        have none.
     aggregator: None is `fl.SecureSum(clip=None, max_weight=2**29)`, without a range or a step.
     dropouts: client index -> the protocol round (0..4) from which that client is gone.
 
-    Raises DataError for values that are not numbers or have different shapes, AggregationError for
+    Raises DataError for values that are not numbers or have different shapes, NoExamples where no
+    client has any, AggregationError for
     local sums beyond the aggregator's clip, beyond the range of float32 or not finite,
     ImplausibleSum for a sum that no honest clients give, secagg.TooFewClients.
 
@@ -106,7 +109,7 @@ def secure_sum(
     """
     arrays = _read(values)
     local = [_exact_sums(array) for array in arrays]
-    total = _sum_up({"query": "sum"}, local, [1] * len(local), aggregator, dropouts)
+    total = _sum_up({"query": "sum"}, local, _there(arrays), aggregator, dropouts)
     return _answer(total.total, total.rounding, arrays[0].shape[1:], total)
 
 
@@ -124,8 +127,8 @@ def secure_mean(
     7.0
     """
     arrays = _read(values)
-    local = [_exact_sums(array) / len(array) for array in arrays]
-    total = _sum_up({"query": "mean"}, local, [1] * len(local), aggregator, dropouts)
+    total = _sum_up({"query": "mean"}, _means(arrays), _there(arrays), aggregator, dropouts)
+    _check_mean(total)
     return _answer(total.mean, total.rounding / total.weight, arrays[0].shape[1:], total)
 
 
@@ -152,10 +155,10 @@ def secure_weighted_mean(
         weights = [len(array) for array in arrays]
     if len(weights) != len(arrays):
         raise AggregationError(f"{len(weights)} weights for {len(arrays)} clients")
-    local = [_exact_sums(array) / len(array) for array in arrays]
-    total = _sum_up({"query": "weighted mean"}, local, weights, aggregator, dropouts, weighted=True)
-    if total.weight == 0:
-        raise AggregationError("the weights sum to zero: there is no mean")
+    weights = [w if len(array) else 0 for w, array in zip(weights, arrays, strict=True)]
+    query = {"query": "weighted mean"}
+    total = _sum_up(query, _means(arrays), weights, aggregator, dropouts, weighted=True)
+    _check_mean(total)
     return _answer(total.mean, total.rounding / total.weight, arrays[0].shape[1:], total)
 
 
@@ -178,7 +181,7 @@ def secure_histogram(
     bounds = _edges(edges)
     arrays = [array.ravel() for array in _read(values, alike=False)]
     query = {"query": "histogram", "edges": bounds.tolist()}
-    total = _count(query, [_bins(array, bounds) for array in arrays], aggregator, dropouts)
+    total = _count(query, arrays, [_bins(array, bounds) for array in arrays], aggregator, dropouts)
     below, *counts, above = (round(count) for count in total.metrics)
     return Histogram(np.array(counts, np.int64), bounds, below, above, total.report())
 
@@ -218,7 +221,8 @@ def secure_quantile(
     def ask(*bounds: float) -> tuple[list[bool], Aggregated]:
         """For each bound, whether enough values are at most that."""
         counts = [_at_most(a, bounds) for a in arrays]
-        total = _count({"query": "at most", "bounds": bounds}, counts, aggregator, dropouts)
+        query = {"query": "at most", "bounds": bounds}
+        total = _count(query, arrays, counts, aggregator, dropouts)
         *within, size = (round(number) for number in total.metrics)
         if max(within) > size:
             raise ImplausibleSum(f"{max(within)} of {size} values: at most all of them expected")
@@ -252,15 +256,39 @@ def _read(values: Sequence[ArrayLike], *, alike: bool = True) -> list[Values]:
         array = _numbers(given)
         if array is None:
             raise DataError(f"client {client}: not an array of numbers")
-        if len(array) == 0:
-            raise DataError(f"client {client}: no values, at least one expected")
-        if alike and arrays and array.shape[1:] != arrays[0].shape[1:]:
-            raise DataError(
-                f"client {client}: values of shape {array.shape[1:]}, where client 0 has "
-                f"{arrays[0].shape[1:]}"
-            )
         arrays.append(array)
-    return arrays
+    first = next((client for client, array in enumerate(arrays) if len(array)), None)
+    if arrays and first is None:
+        raise NoExamples(f"none of {len(arrays)} clients has a value: at least one expected")
+    return [
+        _like(arrays, client, first) if alike else arrays[client] for client in range(len(arrays))
+    ]
+
+
+def _like(arrays: Sequence[Values], client: int, first: int | None) -> Values:
+    """The values of a client, of the shape of those of the first that has any."""
+    array, shape = arrays[client], arrays[first or 0].shape[1:]
+    if len(array) == 0:
+        return np.zeros((0, *shape))
+    if array.shape[1:] != shape:
+        raise DataError(
+            f"client {client}: values of shape {array.shape[1:]}, where client {first} has {shape}"
+        )
+    return array
+
+
+def _there(arrays: Sequence[Values]) -> list[int]:
+    """The weights of clients who count once, and not without values."""
+    return [int(len(array) > 0) for array in arrays]
+
+
+def _means(arrays: Sequence[Values]) -> list[NDArray[Any]]:
+    return [_exact_sums(array) / max(len(array), 1) for array in arrays]
+
+
+def _check_mean(total: Aggregated) -> None:
+    if total.weight == 0:
+        raise AggregationError("the weights sum to zero: there is no mean")
 
 
 def _numbers(given: ArrayLike) -> Values | None:
@@ -273,7 +301,7 @@ def _numbers(given: ArrayLike) -> Values | None:
 
 def _exact_sums(array: Values) -> NDArray[Any]:
     """The sum of all values of each coordinate, an object array of Fractions (NaN: not finite)."""
-    columns = array.reshape(len(array), -1).T
+    columns = array.reshape(len(array), math.prod(array.shape[1:])).T
     return np.array([_exact_sum(column) for column in columns] + [None], object)[:-1]
 
 
@@ -333,13 +361,14 @@ def _sum_up(
 
 def _count(
     query: Mapping[str, Any],
+    arrays: Sequence[Values],
     counts: Sequence[Values],
     aggregator: Aggregator | None,
     dropouts: Dropouts,
 ) -> Aggregated:
     """One session over each client's counts, which travel where metrics do: exactly."""
-    nothing = np.zeros(0)
-    contributions = [Contribution(nothing, 1, count) for count in counts]
+    given = zip(_there(arrays), counts, strict=True)
+    contributions = [Contribution(np.zeros(0), weight, count) for weight, count in given]
     chosen = chosen_sum(aggregator)
     return _session(query, contributions, chosen, dropouts, weighted=False)
 

@@ -2,9 +2,10 @@
 
     submitted = (Δ, s, w, m), zeros and a count in place of what cannot be summed
 
-A client whose update or weight cannot be summed submits zero with weight zero and counts itself;
-one of whose metrics cannot be summed submits zero for that metric and counts itself there. Dropping
-out instead would tell the server a property of its data. This module does not sum.
+A client whose update or weight cannot be summed, or who has no examples or none that a model takes,
+submits zero with weight zero and counts itself; one of whose metrics cannot be summed submits zero
+for that metric and counts itself there. Dropping out instead would tell the server a property of
+its data. This module does not sum.
 """
 
 from __future__ import annotations
@@ -54,13 +55,21 @@ class Contribution:
 
     delta: changes of trained weights, float[d], summed within a range and to a step.
     statistics: of what is no trained weight, float[s], or an object array of Fractions, summed
-        exactly. weight: both count so often. metrics: float64[m], summed exactly, without a weight.
+        exactly. weight: both count so often; 0 is that of a client without examples. metrics:
+    float64[m], summed exactly, without a weight. malformed: it is zero, because the client's data
+    are no examples.
     """
 
     delta: Numbers = field(repr=False)
     weight: int = field(repr=False)
     metrics: Sums = field(repr=False)
     statistics: Numbers = field(default_factory=nothing, repr=False)
+    malformed: bool = field(default=False, repr=False)
+
+    def left_out(self, malformed: bool) -> Contribution:
+        """What a client has in place of this one that has no examples, or malformed ones: zeros."""
+        delta, statistics = np.zeros_like(self.delta), np.zeros_like(self.statistics)
+        return Contribution(delta, 0, np.zeros_like(self.metrics), statistics, malformed)
 
     def __repr__(self) -> str:
         return "Contribution(sizes={}, {}, {})".format(*self.sizes)
@@ -85,7 +94,7 @@ class Contribution:
 class Submission:
     """What a client submits: numbers that are finite in float32, and counts of 0 or 1.
 
-    non_finite, bad_weight, empty: why all of it is zero, weight and metrics included.
+    non_finite, bad_weight, empty, malformed: why all of it is zero, weight and metrics included.
     failed: for each metric, whether it is zero because it is not finite, or no count.
     """
 
@@ -96,6 +105,7 @@ class Submission:
     non_finite: int = field(default=0, repr=False)
     bad_weight: int = field(default=0, repr=False)
     empty: int = field(default=0, repr=False)
+    malformed: int = field(default=0, repr=False)
     failed: tuple[int, ...] = field(default=(), repr=False)
 
     @classmethod
@@ -114,7 +124,8 @@ class Submission:
                 np.zeros_like(given.metrics),
                 non_finite=int(not finite),
                 bad_weight=int(finite and not fits),
-                empty=int(finite and fits),
+                empty=int(finite and fits and not given.malformed),
+                malformed=int(finite and fits and given.malformed),
                 failed=(0,) * len(metrics),
             )
         numbers, failed = given.metrics.copy(), []
@@ -195,9 +206,9 @@ class Aggregated:
     total: float64[d + s], Σ w·(Δ ‖ s); weight: Σ w; metrics: float64[m], NaN where a metric of
         floats comes from nobody.
     clipped, clipped_fraction: coordinates of Δ, and which part of all of them.
-    non_finite, bad_weights, empty: how many survivors count for nothing because of their update,
-        their weight, or because they have no examples. failed: metric -> how many of the others
-        are not in it.
+    non_finite, bad_weights, empty, malformed: how many survivors count for nothing because of their
+        update, their weight, or because they have no examples or malformed ones. failed: metric ->
+        how many of the others are not in it.
     rounding: the most by which a coordinate of `total` can be wrong without clipping.
     bytes_up, bytes_down: the protocol's bytes, mean over clients.
     state: the aggregator's, after this sum. extra: what it reports besides.
@@ -216,6 +227,7 @@ class Aggregated:
     non_finite: int
     bad_weights: int
     empty: int
+    malformed: int
     failed: Mapping[str, int]
     rounding: float
     bytes_up: int
@@ -238,7 +250,8 @@ class Aggregated:
     @property
     def counted(self) -> int:
         """How many survivors count for something."""
-        return len(self.survivors) - self.non_finite - self.bad_weights - self.empty
+        nothing = self.non_finite + self.bad_weights + self.empty + self.malformed
+        return len(self.survivors) - nothing
 
     @property
     def error_bound(self) -> float | None:
@@ -254,8 +267,13 @@ class Aggregated:
             *("clipped_fraction", "error_bound", "bad_weights", "bytes_up", "bytes_down"),
         ]
         told = {name: getattr(self, name) for name in names}
-        non_finite = {"update": self.non_finite, **self.failed}
-        return {**told, "without_examples": self.empty, "non_finite": non_finite, **self.extra}
+        why = {"without_examples": self.empty, "malformed": self.malformed}
+        return {
+            **told,
+            **why,
+            "non_finite": {"update": self.non_finite, **self.failed},
+            **self.extra,
+        }
 
     def warn(self) -> None:
         """Warn of what is in the sum otherwise than clients had it, where a setting is to blame."""

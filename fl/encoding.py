@@ -27,7 +27,7 @@ from secagg import ExactFloats, Quantizer
 
 _TERMS_LABEL = b"secagg/v1/fl-session-terms"
 _FLOAT64 = 1 + 2.0**-50  # what float64 adds to a bound, three times rounded
-_BEFORE_FAILED = 5  # numbers of "counts" before those of the metrics
+_BEFORE_FAILED = 6  # numbers of "counts" before those of the metrics
 
 Words = Mapping[str, NDArray[Any]]
 
@@ -41,6 +41,7 @@ class _Counts(NamedTuple):
     non_finite: int
     bad_weights: int
     empty: int
+    malformed: int
     failed: list[int]
 
 
@@ -87,7 +88,8 @@ class Encoding:
             exact = np.concatenate([submission.delta, exact])
         else:
             words, clipped = self._update.encode(_floats(submission.delta), weight, rng)
-        why = (submission.non_finite, submission.bad_weight, submission.empty)
+        seen = submission
+        why = (seen.non_finite, seen.bad_weight, seen.empty, seen.malformed)
         counts = [weight, clipped, *why, *submission.failed]
         counted = metrics[whole(self.metrics)].astype(np.uint64)
         vectors = {
@@ -113,14 +115,16 @@ class Encoding:
             "non_finite": seen.non_finite,
             "bad_weights": seen.bad_weights,
             "empty": seen.empty,
+            "malformed": seen.malformed,
             "failed": {m.name: n for m, n in zip(self.metrics, seen.failed, strict=True)},
             "rounding": self._rounding(survivors),
         }
 
     def _counts(self, counts: list[int], survivors: int) -> _Counts:
-        weight, clipped, non_finite, bad_weights, empty = counts[:_BEFORE_FAILED]
+        weight, clipped, non_finite, bad_weights, empty, malformed = counts[:_BEFORE_FAILED]
         failed = counts[_BEFORE_FAILED : _BEFORE_FAILED + len(self.metrics)]
-        counted = survivors - non_finite - bad_weights - empty
+        why = (non_finite, bad_weights, empty, malformed)
+        counted = survivors - sum(why)
         _check(
             counted >= 0 and all(count <= counted for count in failed),
             f"more clients than the {survivors} in the sum say that something of theirs is not",
@@ -132,7 +136,7 @@ class Encoding:
         )
         there = counted * self._sizes[0]
         _check(clipped <= there, f"{clipped} coordinates clipped of {there} that there are")
-        return _Counts(counted, weight, clipped, non_finite, bad_weights, empty, failed)
+        return _Counts(counted, weight, clipped, *why, failed)
 
     def _total(self, sums: Words, seen: _Counts) -> Sums:
         update, exact = np.zeros(0), np.zeros(0)

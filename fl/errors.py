@@ -24,6 +24,10 @@ class DataError(FLError, ValueError):
     """
 
 
+class NoExamples(DataError):
+    """A round in which no client has an example."""
+
+
 class ModelError(FLError, ValueError):
     """The model, its optimizer or its weights do not fit.
 

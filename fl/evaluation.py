@@ -127,9 +127,10 @@ class FedEval:
         weights: those of a state, or a built Keras model that has them.
 
         A client's metric that is not finite is not in the sum, and is counted under its name.
+        Clients without examples, or with data of the wrong form, are left out as in training.
 
-        Raises DataError for data of the wrong form, ModelError for weights of another model, and
-        what the aggregator raises.
+        Raises DataError and NoExamples as training does, ModelError for weights of another model,
+        and what the aggregator raises.
         """
         return self._run(self.initialize(weights), client_data)[0]
 
@@ -162,8 +163,10 @@ class FedEval:
         }
         return metrics, total.state
 
-    def _evaluate(self, received: RoundPlan, client: int, data: Any) -> Contribution:
+    def _evaluate(self, received: RoundPlan, client: int, data: Any) -> Contribution | None:
         examples = read_examples(data)
+        if not examples.count:
+            return None
         rng = np.random.default_rng(0)  # asked for nothing: evaluation does not shuffle
         order, bounds = examples.schedule(
             batch_size=received.terms.batch_size, epochs=1, shuffle=False, rng=rng

@@ -34,7 +34,6 @@ from fl.contribution import (
 )
 from fl.errors import DataError, ImplausibleSum, ModelError
 from fl.examples import count_clients, read_examples
-from fl.masked import refuse_masked
 from fl.process import for_each_client, summary
 from fl.progress import watching
 from fl.sums import chosen_sum
@@ -158,7 +157,10 @@ class FedKMeans:
         client_data: for each client an array [points, *data_shape], or examples in any form that
             training takes, of which x is used. dropouts: as for training.
 
-        Raises DataError, AggregationError, ImplausibleSum, secagg.TooFewClients, as training does.
+        Clients without points, or with data of the wrong form, are left out as in training.
+
+        Raises DataError, NoExamples, AggregationError, ImplausibleSum, secagg.TooFewClients, as
+        training does.
         """
         self._check(state)
         gone = check_dropouts(dropouts or {}, count_clients(client_data))
@@ -213,13 +215,16 @@ def _read(message: bytes) -> Points:
     return np.frombuffer(body, "<f8").reshape(json.loads(head)["shape"])
 
 
-def _contribution(centers: Points, data: Any) -> Contribution:
+def _contribution(centers: Points, data: Any) -> Contribution | None:
     """A client's sums of offsets from each center, how many points, and the sum of squares.
 
     Where the offsets are not finite, nothing of the client counts; where only the squares are too
     large, the points do, but not for the mean square, which has a count of its own.
     """
-    points, flat = _flat(_points(data, centers.shape[1:])), _flat(centers)
+    x = _points(data, centers.shape[1:])
+    if x is None:
+        return None
+    points, flat = _flat(x), _flat(centers)
     nearest, squares = _nearest(points, flat)
     offsets = np.zeros_like(flat)
     np.add.at(offsets, nearest, points - flat[nearest])
@@ -234,17 +239,22 @@ def _check_counts(total: Aggregated) -> None:
         raise ImplausibleSum(f"clusters of {sum(counts):.0f} points in all: {points:.0f} expected")
 
 
-def _points(data: Any, shape: tuple[int, ...]) -> Points:
-    x = data if isinstance(data, np.ndarray) else read_examples(data).arrays[0]
-    refuse_masked(x)
+def _points(data: Any, shape: tuple[int, ...]) -> Points | None:
+    """None for a client without points."""
+    examples = read_examples(data)
+    if not examples.count:
+        return None
+    x = examples.parts[0]
+    if not isinstance(x, np.ndarray):
+        raise DataError("points in several arrays: one array expected")
     try:
         points = np.asarray(x, np.float64)
     except (TypeError, ValueError):
         points = None
     if points is None:  # outside of the handler: the error quotes what it could not read
         raise DataError("not an array of numbers")
-    if points.shape[1:] != shape or len(points) == 0:
-        raise DataError(f"points of shape {points.shape[1:]}: at least 1 of {shape} expected")
+    if points.shape[1:] != shape:
+        raise DataError(f"points of shape {points.shape[1:]}: {shape} expected")
     return points
 
 

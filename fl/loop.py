@@ -10,7 +10,6 @@ model's steps taken one by one. A loop holds a stateful model: use one from one 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,9 +18,11 @@ import numpy as np
 import tensorflow as tf
 
 from fl.errors import DataError, FLError, ModelError
-from fl.examples import Examples, Indices, check_against
+from fl.examples import Examples, Indices
+from fl.inputs import check_against, check_targets
 from fl.layout import Layout
 from fl.metrics import MetricSums, Numbers
+from fl.one_line import one_line
 from fl.optimizers import NoOptimizer
 from fl.state import (
     PassState,
@@ -38,19 +39,14 @@ from fl.vector import Vector, aggregated_variables, local_variables
 _UNSUITABLE = (
     ValueError,
     TypeError,
+    KeyError,
     tf.errors.InvalidArgumentError,
     tf.errors.UnimplementedError,
 )
-_TRACE_LINES = (
-    *("Graph execution error", "Detected at node", "File ", "[["),
-    "Exception encountered when calling",
-)
-# What of an error is no data: the range of labels, and shapes but for their first axis.
-_PUBLIC = re.compile(r"\[\d+, \d+\)|(?<=\()\d+(?P<rest>(?:, \d+)*,?\))|b'.*?'|b\".*?\"|\d+")
-_TERMINAL = re.compile(r"\x1b\[\d*m|\{\{.*?\}\}")
-
 Step = Callable[[Any], Any]
 Seeds = np.random.SeedSequence
+
+_KERAS_STEPS = (keras.Model.train_step, keras.Model.test_step)
 
 
 class BatchLoop:
@@ -79,13 +75,13 @@ class BatchLoop:
         self._strays: list[Stray] = []
         self._metrics: MetricSums | None = None
         self._tried = False
-        self._functions: dict[tuple[int, ...], Any] = {}
+        self._functions: dict[Any, Any] = {}
 
     @property
     def trace_count(self) -> int:
         """How often the function was traced: once for examples of one kind, however many."""
-        counts = [each.experimental_get_tracing_count() for each in self._functions.values()]
-        return sum(map(int, counts))
+        counts = (each.experimental_get_tracing_count() for each in self._functions.values())
+        return int(sum(counts))
 
     @property
     def metrics(self) -> MetricSums:
@@ -108,6 +104,8 @@ class BatchLoop:
         does not add up, ModelError for a step whose state cannot be put back.
         """
         check_against(self._model, examples)
+        if getattr(self._step, "__func__", None) in _KERAS_STEPS:
+            check_targets(self._model, examples)
         failure = ""
         try:
             if self._metrics is None:
@@ -120,7 +118,7 @@ class BatchLoop:
         except FLError:
             raise
         except _UNSUITABLE as error:
-            failure = _one_line(error)
+            failure = one_line(error)
         finally:
             self._state.leave()
         if failure:  # outside of the handler: what TensorFlow says quotes the examples
@@ -168,16 +166,14 @@ class BatchLoop:
 
     def _call(self, *arguments: Any) -> Any:
         tensors = keras.tree.map_structure(tf.convert_to_tensor, arguments)
-        # One for labels of shape (n,), another for (n, 1): traced for both, it would not know how
-        # many axes they have.
-        axes = tuple(tensor.ndim for tensor in keras.tree.flatten(tensors))
-        if axes not in self._functions:
-            function = tf.function(self._pass, autograph=False, reduce_retracing=True)
+        kind = _kind(tensors)
+        if kind not in self._functions:
             # Traced for any number of examples from the start; otherwise TensorFlow would trace
             # for the first client's number, and again when it sees another.
+            function = tf.function(self._pass, autograph=False, reduce_retracing=True)
             function.get_concrete_function(*keras.tree.map_structure(_any_length, tensors))
-            self._functions[axes] = function
-        return self._functions[axes](*tensors)
+            self._functions[kind] = function
+        return self._functions[kind](*tensors)
 
     def _pass(
         self, weights: Any, seeds: Any, data: Any, order: Any, bounds: Any, start: Any
@@ -240,25 +236,11 @@ def _read_vector(variables: list[Any]) -> Any:
     return tf.concat(parts, 0)
 
 
+def _kind(tensors: Any) -> Any:
+    """What has a function of its own: in one for labels (n,) and (n, 1), no rank would be known."""
+    leaves = keras.tree.flatten_with_path(tensors)
+    return tuple((path, tensor.dtype, tensor.shape.rank) for path, tensor in leaves)
+
+
 def _any_length(tensor: Any) -> Any:
     return tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype)
-
-
-def _one_line(error: BaseException) -> str:
-    """The line of an error that says what is wrong, without the data that it may quote.
-
-    TensorFlow's come after a stack trace. Numbers are left out, and what an operation says after a
-    colon.
-    """
-    lines = [_TERMINAL.sub("", line).strip() for line in str(error).splitlines()]
-    telling = (line for line in lines if line and not line.startswith(_TRACE_LINES))
-    line = next(telling, "")
-    if isinstance(error, tf.errors.OpError):
-        line = re.split(r"\.? *(?:Label values)?:|\[Op:", line)[0].strip()
-    return _PUBLIC.sub(_shown, line) or type(error).__name__
-
-
-def _shown(found: re.Match[str]) -> str:
-    if found["rest"] is not None:
-        return f"?{found['rest']}"
-    return found[0] if found[0].startswith("[") else "?"

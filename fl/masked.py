@@ -6,6 +6,7 @@ data.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from fl.errors import DataError
 
 
 def refuse_masked(value: Any) -> None:
-    """Raise DataError for an array, or a list of arrays, with something masked."""
+    """Raise DataError for an array, or arrays in a list, tuple or dict, with something masked."""
     if _masked(value):
         raise DataError(
             "an array with masked values: arrays without expected, for example with a sample "
@@ -23,6 +24,8 @@ def refuse_masked(value: Any) -> None:
 
 
 def _masked(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_masked, value.values()))
     if isinstance(value, list | tuple):
         return any(map(_masked, value))
     return bool(np.ma.is_masked(value))

@@ -37,7 +37,7 @@ def check_loss_on(model: Any, examples: Examples) -> None:
     """Raise ModelError where the loss of two examples is not the mean of their losses."""
     if type(model).train_step is not keras.Model.train_step:
         return
-    _check_masks(model(_rows(examples.arrays[0], [0]), training=False))
+    _check_masks(model(_rows(examples.parts[0], [0]), training=False))
     first, last = [0], [examples.count - 1]
     together = _loss(model, examples, first + last)
     mean = (_loss(model, examples, first) + _loss(model, examples, last)) / 2

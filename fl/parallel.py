@@ -23,6 +23,7 @@ from fl.contribution import Contribution
 from fl.errors import ModelError
 from fl.examples import Examples
 from fl.local import LocalTrainer
+from fl.metrics import MetricSums
 from fl.plan import RoundPlan
 from fl.state import apart_from
 from fl.vector import local_variables, values
@@ -82,6 +83,12 @@ class TrainerPool:
             return contribution
         finally:
             self._idle.put(trainer)
+
+    @property
+    def metrics(self) -> MetricSums:
+        """Reads summed metrics, by a trainer that has trained: not each may have had a client."""
+        traced = (trainer for trainer in self._trainers if trainer.trace_count)
+        return next(traced, self._first).metrics
 
     def _check_strays(self, trainer: LocalTrainer) -> None:
         """What a model does not list may be shared with another, or begin otherwise there."""

@@ -144,14 +144,14 @@ class PersonalizationEval:
         """Fine-tune and evaluate on the clients' data; metrics as a plain dict.
 
         client_data: for each client {"train": ..., "test": ...}, each in any form that training
-            takes. dropouts: as for training.
+            takes; one without either counts for nothing. dropouts: as for training.
 
         ["client_work"]["eval"] has, for the baseline and every strategy, the metrics over all test
         examples; for a strategy also `improved`, the number of clients whose loss it made smaller
         (0 for a model that reports no loss).
 
-        Raises DataError for data of the wrong form, ModelError for weights of another model, and
-        what the aggregator raises.
+        Raises DataError and NoExamples as training does, ModelError for weights of another model,
+        and what the aggregator raises.
         """
         self._like.check_like(weights)
         gone = check_dropouts(dropouts or {}, count_clients(client_data))
@@ -174,8 +174,12 @@ class PersonalizationEval:
             "seconds": {"eval": worked - started, "protocol": total.seconds},
         }
 
-    def _contribution(self, told: Mapping[str, RoundPlan], client: int, data: Any) -> Contribution:
+    def _contribution(
+        self, told: Mapping[str, RoundPlan], client: int, data: Any
+    ) -> Contribution | None:
         train, test = _parts(data)
+        if not (train.count and test.count):
+            return None
         before = self._measure(told[BASELINE].weights, client, test)
         numbers = [before]
         for name, tuner in self._tuners.items():

@@ -13,7 +13,8 @@ import itertools
 import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,7 +24,7 @@ import numpy as np
 
 from fl import plan, tff
 from fl.contribution import Aggregated, Aggregator, Contribution, Session, check_dropouts
-from fl.errors import DataError
+from fl.errors import DataError, NoExamples, SumWarning
 from fl.examples import count_clients, read_examples
 from fl.local import LocalTrainer
 from fl.models import ordinary_model, weights_of
@@ -34,6 +35,8 @@ from fl.server import ServerOptimizer, ServerState
 from fl.vector import ModelWeights
 
 LearningRate = Callable[[int], float]
+
+_NAMED = 10  # how many clients a warning names
 
 
 class RoundResult(NamedTuple):
@@ -108,15 +111,19 @@ class FedAvg:
         """One round with these clients; `state` is left as it is, whatever happens.
 
         client_data: one entry a client: (x, y[, sample_weight]) arrays, a finite tf.data.Dataset,
-            or a list of batches.
+            a keras.utils.PyDataset, a list of batches, or a function that makes one of these or a
+            generator of batches. x, y and sample_weight are what `fit` takes.
         dropouts: client index -> the protocol round (0..4) from which that client is gone. Gone at
             round 0, 1 or 2 it is not in the sum; at 3 or 4 it is.
 
-        A client whose update is not finite, or whose weight is beyond `max_weight`, counts for
-        nothing, and a metric that is not finite does not; both are counted in the metrics. Warns
-        (SumWarning) of weights beyond `max_weight`, and of a part of the coordinates being clipped.
+        A client counts for nothing whose update is not finite, whose weight is beyond `max_weight`,
+        who has no examples, or data of the wrong form, as long as most clients have data of the
+        right one; and a metric that is not finite does not count. All are counted in the metrics.
+        Warns (SumWarning) of data of the wrong form, of weights beyond `max_weight`, and of a part
+        of the coordinates being clipped.
 
-        Raises DataError for data of the wrong form, AggregationError for input that cannot be
+        Raises DataError where half of the clients or more have data of the wrong form, NoExamples
+        where none has an example, AggregationError for input that cannot be
         summed, ImplausibleSum for a sum that no honest clients give, secagg.TooFewClients when
         fewer clients finish than the threshold.
         """
@@ -183,8 +190,9 @@ class FedAvg:
         rate = None if self._learning_rate is None else float(self._learning_rate(round_number))
         return replace(self._terms, round=round_number, learning_rate=rate)
 
-    def _train(self, received: plan.RoundPlan, client: int, data: Any) -> Contribution:
-        return self._trainer.train(received, client, read_examples(data))
+    def _train(self, received: plan.RoundPlan, client: int, data: Any) -> Contribution | None:
+        examples = read_examples(data)
+        return self._trainer.train(received, client, examples) if examples.count else None
 
     def _finish(self, state: ServerState, total: Aggregated) -> ServerState:
         state = replace(state, aggregator=total.state)
@@ -219,22 +227,69 @@ def _is_number(value: Any) -> bool:
 
 
 def for_each_client(
-    client_data: Sequence[Any], work: Callable[[int, Any], Contribution], workers: int = 1
+    client_data: Sequence[Any], work: Callable[[int, Any], Contribution | None], workers: int = 1
 ) -> list[Contribution]:
-    """Run every client's work, `workers` at a time; an error in its data names the client.
+    """Run every client's work, `workers` at a time; a client's data are taken out of `client_data`
+    only when its turn comes.
 
-    A client's data are taken out of `client_data` only when its turn comes.
+    work: None for a client without examples; DataError where they are malformed. Such a client
+    contributes zeros and is counted, with a SumWarning where they are malformed.
+
+    Raises DataError where as many clients have malformed data as others have examples: that is a
+    mistake of whoever gave the data, and no fault of one client. NoExamples where none has any.
     """
     watch, begun = current(), itertools.count(1)
 
-    def one(client: int) -> Contribution:
+    def one(client: int) -> Contribution | str | None:
         watch.trained(next(begun), len(client_data))
         try:
             return work(client, client_data[client])
         except DataError as error:
-            raise DataError(f"client {client}: {error}") from error
+            return str(error)  # the error itself would keep the client's data
 
+    n = len(client_data)
     if workers == 1:
-        return [one(client) for client in range(len(client_data))]
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(one, range(len(client_data))))
+        done = _usable(map(one, range(n)), n)
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            done = _usable(pool.map(one, range(n)), n)
+    given = next(each for each in done if isinstance(each, Contribution))
+    return [
+        each if isinstance(each, Contribution) else given.left_out(malformed=each is not None)
+        for each in done
+    ]
+
+
+def _usable(
+    results: Iterable[Contribution | str | None], n: int
+) -> list[Contribution | str | None]:
+    """The results of n clients: contributions, what is wrong with a client's data, None for none.
+
+    Raises as soon as it is known that most are of no use.
+    """
+    done: list[Contribution | str | None] = []
+    wrong: dict[int, str] = {}
+    for client, result in enumerate(results):
+        done.append(result)
+        if isinstance(result, str):
+            wrong[client] = result
+            if 2 * len(wrong) >= n:
+                break  # whatever the others have
+    given = len(done) - len(wrong) - done.count(None)
+    if wrong and len(wrong) >= given:
+        raise DataError("client {}: {}".format(*next(iter(wrong.items()))))
+    if not given:
+        raise NoExamples(f"none of {n} clients has an example: at least one expected")
+    if wrong:
+        warnings.warn(_left_out(wrong, n), SumWarning, stacklevel=4)
+    return done
+
+
+def _left_out(wrong: Mapping[int, str], n: int) -> str:
+    """A warning of clients by their positions, the reasons of the first ones."""
+    positions = ", ".join(map(str, [*wrong][:_NAMED])) + (", ..." if len(wrong) > _NAMED else "")
+    reasons = "; ".join(dict.fromkeys([*wrong.values()][:_NAMED]))
+    return (
+        f"{len(wrong)} of {n} clients count for nothing, because of their data: {reasons} "
+        f"(client_data[i] for i = {positions})"
+    )

@@ -50,6 +50,7 @@ def _left_out(seen: Mapping[str, Any]) -> Iterator[str]:
         "not finite": update[1],
         "above max_weight": seen["bad_weights"],
         "without examples": seen["without_examples"],
+        "with malformed data": seen["malformed"],
         **{f"without {name}": count for name, count in metrics},
     }
     return (f"{count} {what}" for what, count in counts.items() if count)

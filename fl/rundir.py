@@ -153,6 +153,7 @@ def _failure(metrics: Mapping[str, Any]) -> str | None:
         "updates that are not finite": seen["non_finite"]["update"],
         "more examples than max_weight": seen["bad_weights"],
         "no examples": seen["without_examples"],
+        "malformed data": seen["malformed"],
     }
     if sum(reasons.values()) < all_of_them:
         return None

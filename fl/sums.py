@@ -93,6 +93,7 @@ class PlainSum:
             non_finite=sum(s.non_finite for s in submitted),
             bad_weights=sum(s.bad_weight for s in submitted),
             empty=sum(s.empty for s in submitted),
+            malformed=sum(s.malformed for s in submitted),
             failed=_failed(metrics, submitted),
             rounding=0.0,
             bytes_up=_clear_bytes(contributions[0]),

@@ -4,8 +4,8 @@
 
 Everything a round does follows from the settings and the state before it, so a run that goes on
 from a checkpoint ends with the weights of one that was never interrupted, bit for bit. A round that
-too few clients finish, or whose sum no honest clients give, is recorded as failed, changes no
-weight, and the next one begins.
+too few clients finish, in which nobody has an example, or whose sum no honest clients give, is
+recorded as failed, changes no weight, and the next one begins.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from fl.checkpoint import PART, explained
 from fl.cohort import Cohort, OnClient
 from fl.data.federated import Division, federated
 from fl.devices import Fleet, Selection, select
-from fl.errors import ImplausibleSum
+from fl.errors import ImplausibleSum, NoExamples
 from fl.evaluation import build_fed_eval
 from fl.parallel import with_workers
 from fl.rundir import RunDir
@@ -122,7 +122,7 @@ class Training:
             drops = self._dropout.draw(selection.cohort, round_rng(seed, number, "dropout"))
             cohort = Cohort(self._data.train.arrays, selection.cohort, self._on_client)
             self.state, metrics = self._process.next(self.state, cohort, dropouts=drops)
-        except (TooFewClients, ImplausibleSum) as error:
+        except (TooFewClients, ImplausibleSum, NoExamples) as error:
             self.state = replace(self.state, round=number + 1)
             metrics = {"round": number + 1, "failed": str(error), "seconds": {}}
         if selection is not None:

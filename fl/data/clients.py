@@ -26,15 +26,18 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 Features = Mapping[str, NDArray[Any]]
-Arrays = tuple[NDArray[Any], ...]
+Arrays = tuple[Any, ...]
+
+_PARTS = ("x", "y", "sample_weight")
 
 
 class ClientData:
     """Clients and their examples.
 
     client_ids: names, in a fixed order.
-    read: client id -> its stored features, arrays of one row an example.
-    to_arrays: features -> (x, y) or (x, y, sample_weight); the default expects features x and y.
+    read: client id -> its stored features, arrays of one row an example, or structures of them.
+    to_arrays: features -> (x,), (x, y) or (x, y, sample_weight); the default expects features of
+        these names.
     count: client id -> how many rows its arrays have, where that is known without reading them.
     """
 
@@ -50,20 +53,25 @@ class ClientData:
         self.client_ids = list(client_ids)
         self._known = frozenset(self.client_ids)
         self._read = read
-        self._to_arrays = to_arrays or _x_and_y
+        self._to_arrays = to_arrays or parts_by_name
         self._count = count
 
     @classmethod
     def from_partition(
         cls, examples: Arrays, parts: Partition, client_ids: Sequence[str] | None = None
     ) -> ClientData:
-        """Examples (x, y) split by index arrays; the clients are "0", "1", ... unless named."""
-        x, y = examples
+        """Examples (x[, y[, sample_weight]]) split by index arrays; the clients are "0", "1", ...
+        unless named."""
+        if not 1 <= len(examples) <= len(_PARTS):
+            raise DataError(
+                f"examples of {len(examples)} parts: (x[, y[, sample_weight]]) expected"
+            )
+        parts_of = dict(zip(_PARTS, examples, strict=False))
         names = [str(u) for u in range(len(parts))] if client_ids is None else client_ids
         rows = dict(zip(names, parts, strict=True))
         return cls(
             names,
-            lambda client: {"x": x[rows[client]], "y": y[rows[client]]},
+            lambda client: _map(lambda array: array[rows[client]], parts_of),
             None,
             lambda client: len(rows[client]),
         )
@@ -86,14 +94,18 @@ class ClientData:
         return self._read(client_id)
 
     def arrays(self, client_id: str) -> Arrays:
-        """(x, y) or (x, y, sample_weight), ready to train on. Raises DataError."""
+        """(x,), (x, y) or (x, y, sample_weight), ready to train on. Raises DataError."""
         arrays = self._to_arrays(self.features(client_id))
         refuse_masked(arrays)
         return arrays
 
     def count(self, client_id: str) -> int:
         """How many rows the arrays of one client have."""
-        return len(self.arrays(client_id)[0]) if self._count is None else self._count(client_id)
+        if self._count is not None:
+            return self._count(client_id)
+        lengths: list[int] = []
+        _map(lambda array: lengths.append(len(array)), self.arrays(client_id))
+        return lengths[0]
 
     def create_dataset(self, client_id: str, batch_size: int | None = None) -> tf.data.Dataset:
         """`arrays` as a data set: one example an element, or batches. Raises DataError."""
@@ -153,8 +165,24 @@ class ClientData:
     def pooled(self) -> Arrays:
         """All clients' `arrays` as one, clients in order: for an evaluation in one place."""
         parts = [self.arrays(client) for client in self.client_ids]
-        return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+        pooled: Arrays = _map(lambda *arrays: np.concatenate(arrays), *parts)
+        return pooled
 
 
-def _x_and_y(features: Features) -> Arrays:
-    return features["x"], features["y"]
+def parts_by_name(features: Mapping[Any, Any]) -> Arrays:
+    """(x,), (x, y) or (x, y, sample_weight) of a dict with these names. Raises DataError."""
+    names = set(features)
+    if "x" not in names or not names <= set(_PARTS) or names == {"x", "sample_weight"}:
+        found = ", ".join(sorted(map(str, names)))
+        raise DataError(
+            f"an element with the names {found}: expected x, y[, sample_weight]; several inputs "
+            "by name are the x of them, ({...}, y)"
+        )
+    return tuple(features[name] for name in _PARTS if name in names)
+
+
+def _map(function: Callable[..., Any], *structures: Any) -> Any:
+    """A function of the arrays of structures alike."""
+    import keras
+
+    return keras.tree.map_structure(function, *structures)

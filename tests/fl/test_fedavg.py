@@ -197,7 +197,7 @@ def test_the_metrics_dictionary_has_the_promised_names(secure, clients):
     assert set(metrics["aggregator"]) == {
         "kind", "clients", "survivors", "dropped", "threshold", "clipped", "clipped_fraction",
         "error_bound", "bytes_up", "bytes_down", "bad_weights", "without_examples", "non_finite",
-            "graph",
+        "malformed", "graph",
     }  # fmt: skip
     assert metrics["aggregator"]["kind"] == "secure"
     assert metrics["aggregator"]["threshold"] == 4
@@ -230,8 +230,8 @@ def test_dropouts_that_cannot_be_are_refused(plain, clients, dropouts, error, me
 
 
 def test_an_error_in_the_data_names_the_client(plain, clients):
-    with pytest.raises(fl.DataError, match=r"^client 2: "):
-        plain.next(plain.initialize(), [*clients[:2], 7])
+    with pytest.raises(fl.DataError, match=r"^client 1: "):
+        plain.next(plain.initialize(), [clients[0], 7])
     with pytest.raises(fl.AggregationError, match="no clients"):
         plain.next(plain.initialize(), [])
     with pytest.raises(fl.ModelError, match="ServerState expected"):

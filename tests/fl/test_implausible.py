@@ -13,7 +13,14 @@ from fl.encoding import Encoding
 from secagg import ExactFloats
 
 METRICS = (Metric("examples", 1, 9), Metric("loss", 1))
-WEIGHT, CLIPPED, NON_FINITE, FAILED, EXAMPLES = 0, 1, 2, 5, 7  # where they stand in "counts"
+WEIGHT, CLIPPED, NON_FINITE, MALFORMED, FAILED, EXAMPLES = (
+    0,
+    1,
+    2,
+    5,
+    6,
+    8,
+)  # where they stand in "counts"
 HONEST = Encoding.encode
 DIGIT = 2 ** ExactFloats(4).digit_bits - 1  # the largest that one of four clients gives
 
@@ -50,6 +57,7 @@ LIES = {
     "a weight of -85: Σw is 15, not 100": ("counts", WEIGHT, -85 - 25, "weights that sum to"),
     "a weight of 2^20": ("counts", WEIGHT, 2**20, "weights that sum to"),
     "more than four that are not finite": ("counts", NON_FINITE, 5, "more clients than the 4"),
+    "more than four that are malformed": ("counts", MALFORMED, 5, "more clients than the 4"),
     "a count below zero": ("counts", NON_FINITE, -1, "more clients than the 4"),
     "a metric that five have not": ("counts", FAILED + 1, 5, "more clients than the 4"),
     "more clipped than there are": ("counts", CLIPPED, 9, "9 coordinates clipped"),

@@ -109,7 +109,6 @@ def test_a_state_is_immutable_and_random_centers_follow_from_the_seed():
 
 WRONG = {
     "shape": (points([1, 2, 3]), "client 0: points of shape"),
-    "nothing": (np.zeros((0, 2)), "client 0: points of shape"),
     "words": (np.array([["a", "b"]]), "client 0: not an array of numbers"),
 }
 

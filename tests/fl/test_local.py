@@ -189,10 +189,11 @@ def test_sample_weights_count(trainer):
 X, Y = arrays(6)
 BAD = {
     "infinite": (tf.data.Dataset.from_tensors((X, Y)).repeat(), "infinite"),
-    "empty list": ([], "no batches"),
+    "empty list": ([], "no examples"),
     "empty arrays": ((X[:0], Y[:0]), "no examples"),
     "rows differ": ((X, Y[:5]), "different numbers of rows"),
-    "one part": ((X,), "1 parts"),
+    "x alone": ((X,), "x without y: y for the model's loss and metrics expected"),
+    "four parts": ((X, Y, Y, Y), "4 parts"),
     "wrong names": ({"x": X, "label": Y}, "names label, x"),
     "no batch axis": (tf.data.Dataset.from_tensor_slices((X, Y)), "without a batch axis"),
     "objects": ((np.array([X, None], object), Y[:2]), "Python objects"),
