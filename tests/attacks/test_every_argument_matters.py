@@ -152,7 +152,8 @@ MISTAKES: dict[str, Mistake] = {
         quantized([1.0], 3),
     ),
     "quantize.Quantizer.encode: wanted.ndim != 1": ("one dimension", quantized([[1.0]])),
-    "quantize.Quantizer.encode: not finite.all()": ("not finite", quantized([np.nan])),
+    "quantize.Quantizer._clip: not math.isfinite(low)": ("not finite", quantized([1.0, -np.inf])),
+    "quantize.Quantizer._clip: not math.isfinite(high)": ("not finite", quantized([1.0, np.inf])),
     "quantize.Quantizer.decode: total.dtype != self.dtype": (
         "a sum of uint32",
         lambda: Quantizer(3, 16, 1.0).decode(np.zeros(1, np.uint32)),
