@@ -1,0 +1,244 @@
+"""Each refusal between a client and a sum is removed in turn, and then something wrong goes on.
+
+`WRONG` names every check that `removed.checks` finds in the modules through which numbers pass on
+their way into a sum and out of it, and does what it refuses.  With the check it is the typed error
+that says so, or None where that means "not known"; without it, anything else.
+"""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from test_implausible import LIES, contributions, lies, session
+
+import fl
+from fl import contribution, plan, sums
+from fl.clipping import AdaptiveNorm, ByNorm
+from fl.contribution import Contribution
+from fl.plan import Terms
+from fl.sums import SecureSum
+from secagg import wire
+from secagg.errors import SecAggError
+from secagg.messages import Survivors
+from tests.attacks.removed import checks, remove
+
+MODULES = ("fl.plan", "fl.contribution", "fl.sums", "fl.encoding", "fl.clipping")
+TERMS = Terms(0, 0, 8, 1, True, True, "{}")
+NOT_KNOWN = None
+
+
+def told(**changes):
+    return lambda: replace(TERMS, **changes)
+
+
+def message(change):
+    return lambda: plan.read(change(plan.write(TERMS, np.zeros(3, np.float32))))
+
+
+def given(weight):
+    return lambda: Contribution(np.zeros(1, np.float32), weight, np.zeros(0))
+
+
+def summing(aggregator, **changes):
+    return lambda: aggregator().aggregate(contributions(), session(**changes))
+
+
+def lie(name):
+    """What a client tells in test_implausible."""
+
+    def tell():
+        vector, word, value, _ = LIES[name]
+        with pytest.MonkeyPatch.context() as patch:
+            lies(patch, vector, word, value)
+            return SecureSum().aggregate(contributions(), session())
+
+    return tell
+
+
+def a_sum_beyond_the_norm():
+    with pytest.MonkeyPatch.context() as patch:
+        lies(patch, "update", 0, 2**16)
+        return ByNorm(SecureSum(), 0.01).aggregate(contributions(), session())
+
+
+def clipped_bound():
+    return SecureSum(clip=0.1).aggregate(contributions(), session()).error_bound
+
+
+def adaptive(*state):
+    return lambda: AdaptiveNorm(SecureSum()).norm(session(state=state))
+
+
+WRONG = {
+    "fl.plan.Terms.__post_init__: not isinstance(self.seed, int)": ("seed is", told(seed="1")),
+    "fl.plan.Terms.__post_init__: self.seed < 0": ("seed is -1", told(seed=-1)),
+    "fl.plan.Terms.__post_init__: rate is not None and (not 0 <= rate < math.inf)": (
+        "learning_rate is",
+        told(learning_rate=-0.5),
+    ),
+    "fl.plan.Terms.__post_init__: not isinstance(value, int)": ("epochs is", told(epochs=1.5)),
+    "fl.plan.Terms.__post_init__: value < 1": ("batch_size is 0", told(batch_size=0)),
+    "fl.plan.read: not newline": (
+        "0 bytes of weights",
+        lambda: plan.read(plan.write(TERMS, np.zeros(0, np.float32))[:-1]),
+    ),
+    "fl.plan.read: len(body) != 4 * length": ("bytes of weights", message(lambda m: m[:-4])),
+    "fl.contribution.Contribution.__post_init__: not whole": ("type float", given(0.5)),
+    "fl.contribution.Contribution.__post_init__: self.weight < 0": ("negative", given(-1)),
+    "fl.contribution.Session.metrics_of: contribution.sizes != expected": (
+        "numbers",
+        lambda: SecureSum().aggregate(
+            [*contributions()[:3], Contribution(np.zeros(1, np.float32), 1, np.zeros(2))],
+            session(),
+        ),
+    ),
+    "fl.contribution.Aggregated.error_bound: self.clipped": (NOT_KNOWN, clipped_bound),
+    "fl.contribution.check_aggregator: isinstance(aggregator, type)": (
+        "is the class SecureSum",
+        lambda: contribution.check_aggregator(SecureSum) or "taken",
+    ),
+    "fl.contribution.check_aggregator: not callable(getattr(aggregator, 'aggregate', None))": (
+        "an object with a method",
+        lambda: contribution.check_aggregator(3) or "taken",
+    ),
+    "fl.contribution.check_dropouts: n == 0": (
+        "no clients",
+        lambda: contribution.check_dropouts({}, 0),
+    ),
+    "fl.contribution.check_dropouts: not isinstance(dropouts, Mapping)": (
+        "dropouts are",
+        lambda: contribution.check_dropouts([1], 3),
+    ),
+    "fl.contribution.check_dropouts: client not in range(n)": (
+        "dropouts name client 3",
+        lambda: contribution.check_dropouts({3: 1}, 3),
+    ),
+    "fl.contribution.check_dropouts: protocol_round not in range(5)": (
+        "drops out in round 5",
+        lambda: contribution.check_dropouts({1: 5}, 3),
+    ),
+    "fl.sums.PlainSum.aggregate: finished < threshold": (
+        "fewer than t=3",
+        summing(fl.PlainSum, dropouts={0: 1, 1: 1}),
+    ),
+    "fl.sums.SecureSum.__post_init__: self.clip is not None and (not (isinstance(self.clip, "
+    "SupportsFloat) and 0 < float(self.clip) < math.inf))": (
+        "clip=-1",
+        lambda: SecureSum(clip=-1.0),
+    ),
+    "fl.sums.SecureSum.__post_init__: self.corrupt is None": (
+        "without corrupt",
+        lambda: SecureSum(dropout=0.1),
+    ),
+    "fl.sums.SecureSum.__post_init__: self.threshold is not None": (
+        "threshold and graph follow",
+        lambda: SecureSum(dropout=0.1, corrupt=1, threshold=3),
+    ),
+    "fl.sums.SecureSum.__post_init__: self.graph is not None": (
+        "threshold and graph follow",
+        lambda: SecureSum(dropout=0.1, corrupt=1, graph=4),
+    ),
+    "fl.sums.SecureSum.aggregate: n < 2": (
+        "one client alone",
+        lambda: SecureSum().aggregate(contributions()[:1], session()),
+    ),
+    "fl.sums.masked_update: not isinstance(message, MaskedInput)": (
+        NOT_KNOWN,
+        lambda: sums.masked_update(wire.encode(Survivors((1, 2))), 3, 32),
+    ),
+    "fl.sums.resolve_threshold: not 1 <= t": ("1 to 4", lambda: sums.resolve_threshold(0, 4)),
+    "fl.sums.resolve_threshold: not t <= n": ("1 to 4", lambda: sums.resolve_threshold(5, 4)),
+    "fl.sums._check_threshold: not isinstance(threshold, float)": (
+        "threshold=",
+        lambda: SecureSum(threshold="half"),
+    ),
+    "fl.sums._check_threshold: not 0 < threshold": (
+        "threshold=",
+        lambda: SecureSum(threshold=-0.5),
+    ),
+    "fl.sums._check_threshold: not threshold <= 1": (
+        "threshold=",
+        lambda: SecureSum(threshold=1.5),
+    ),
+    "fl.sums._check_range: not isinstance(value, int)": ("bits=", lambda: SecureSum(bits=16.0)),
+    "fl.sums._check_range: not low <= value": ("bits=1", lambda: SecureSum(bits=1)),
+    "fl.sums._check_range: not value <= high": ("bits=65", lambda: SecureSum(bits=65)),
+    "fl.clipping.AdaptiveNorm.__post_init__: not 0 <= self.quantile": (
+        "quantile is -1",
+        lambda: AdaptiveNorm(SecureSum(), quantile=-1),
+    ),
+    "fl.clipping.AdaptiveNorm.__post_init__: not self.quantile <= 1": (
+        "quantile is 2",
+        lambda: AdaptiveNorm(SecureSum(), quantile=2),
+    ),
+    "fl.clipping.AdaptiveNorm.norm: len(session.state) != 1": (
+        "one norm above 0",
+        adaptive(np.array(1.0), np.array(2.0)),
+    ),
+    "fl.clipping.AdaptiveNorm.norm: not session.state[0].shape == ()": (
+        "one norm above 0",
+        adaptive(np.array([1.0])),
+    ),
+    "fl.clipping.AdaptiveNorm.norm: not session.state[0] > 0": (
+        "one norm above 0",
+        adaptive(np.array(-1.0)),
+    ),
+    "fl.clipping._check_length: not length <= norm * total.weight * _FLOAT32 + math.sqrt(size) * "
+    "total.rounding": ("a sum of updates of norm", a_sum_beyond_the_norm),
+    "fl.clipping._check_positive: not 0 < value": ("norm", lambda: ByNorm(SecureSum(), -1.0)),
+    "fl.clipping._check_positive: not value < math.inf": (
+        "norm",
+        lambda: ByNorm(SecureSum(), np.inf),
+    ),
+    "fl.encoding.Encoding._counts: _check(counted >= 0 and all((count <= counted for count in "
+    "failed)), f'more clients than the {survivors} in the sum say that something of theirs is "
+    "not')": ("more clients than", lie("more than four that are not finite")),
+    "fl.encoding.Encoding._counts: _check(counted <= weight <= most, f'weights that sum to "
+    "{weight}: {counted} to {most} expected of {counted} clients')": (
+        "weights that sum to",
+        lie("a weight of 2^20"),
+    ),
+    "fl.encoding.Encoding._counts: _check(clipped <= there, f'{clipped} coordinates clipped of "
+    "{there} that there are')": ("coordinates clipped", lie("more clipped than there are")),
+    "fl.encoding.Encoding._total: _check(bool(within), 'updates beyond the clip')": (
+        "updates beyond the clip",
+        lie("update words near 2^31"),
+    ),
+    "fl.encoding.Encoding._total: _check(reachable and within, 'statistics beyond the range of "
+    "float32')": ("statistics beyond", lie("a statistic beyond its digits")),
+    "fl.encoding.Encoding._metrics: _check(reachable and within, 'metrics beyond the range of "
+    "float32')": ("metrics beyond", lie("a loss beyond its digits")),
+    "fl.encoding.Encoding._metrics: _check(within, f'a count of {metric.name!r} that {given} "
+    "clients cannot reach')": ("a count of", lie("more examples than four have")),
+    "fl.encoding.Encoding._update: self.clip is None": (
+        NOT_KNOWN,
+        lambda: SecureSum(clip=None).aggregate(contributions(), session()) and None,
+    ),
+    "fl.encoding._check: not plausible": ("updates beyond", lie("update words near 2^31")),
+}
+
+
+def refused(says, wrong):
+    """Whether it is the typed error that says so, or nothing where that means "not known"."""
+    try:
+        result = wrong()
+    except (fl.FLError, SecAggError) as error:
+        return says is not NOT_KNOWN and re.search(says, str(error)) is not None
+    except (TypeError, ValueError, AttributeError, IndexError, OverflowError, ZeroDivisionError):
+        return False  # untyped, and it does not say what was expected
+    return says is NOT_KNOWN and result is None
+
+
+def test_every_refusal_is_here():
+    assert {f"{check.where}: {check.says}" for check in checks(MODULES)} == WRONG.keys()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("check", checks(MODULES), ids=str)
+def test_it_is_refused_if_and_only_if_the_check_is_there(check, monkeypatch):
+    says, wrong = WRONG[f"{check.where}: {check.says}"]
+    plan.read.cache_clear()
+    assert refused(says, wrong)
+    remove(monkeypatch, check)
+    assert not refused(says, wrong)
