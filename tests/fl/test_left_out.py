@@ -161,6 +161,13 @@ def test_every_algorithm_leaves_them_out(other):
     assert metrics["client_work"]["train"]["num_examples"] == 72
 
 
+def test_a_worker_that_could_train_nobody_is_asked_for_nothing():
+    process = OTHERS["two workers"]()
+    with pytest.warns(fl.SumWarning, match="1 of 3 clients"):
+        metrics = process.next(process.initialize(), [MALFORMED["wide"][0], *GOOD[:2]]).metrics
+    assert metrics["client_work"]["train"]["num_examples"] == 33
+
+
 def test_evaluation_leaves_them_out():
     state = fl.ModelWeights.from_model(linear())
     evaluate = fl.build_fed_eval(linear)

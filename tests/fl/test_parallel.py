@@ -42,8 +42,8 @@ def test_an_error_names_its_client_and_harms_no_other(processes):
     clients = [arrays(8, seed=n) for n in range(6)]
     one, three = (p.next(p.initialize(), clients).state for p in processes)
     x, y = arrays(8)
-    with pytest.raises(fl.DataError, match=r"^client 4: "):
-        processes[1].next(three, [*clients[:4], (x, y + 100), clients[5]])
+    with pytest.raises(fl.DataError, match=r"^client 3: "):
+        processes[1].next(three, [*clients[:3], *[(x, y + 100)] * 3])
     again = processes[1].next(processes[1].initialize(), clients).state
     np.testing.assert_array_equal(again.weights.to_vector(), one.weights.to_vector())
 
