@@ -53,8 +53,8 @@ class Contribution:
     """What one client's work comes to: never seen outside that client, except in simulation.
 
     delta: changes of trained weights, float[d], summed within a range and to a step.
-    statistics: of what is no trained weight, float[s], or an object array of Fractions, summed
-        exactly. weight: both count so often. metrics: float64[m], summed exactly, without a weight.
+    statistics: values of what is no trained weight, float[s], or an object array of Fractions,
+        summed exactly. weight: both count so often. metrics: float64[m], summed exactly, without a weight.
     """
 
     delta: Numbers = field(repr=False)

@@ -1,7 +1,9 @@
 """Which weights a client's update covers, and where they stand in the flat vector.
 
-    update = changes of the trainable weights ‖ changes of the statistics that are averaged
+    update = changes of the trainable weights ‖ new values of the statistics that are averaged
 
+A statistic is sent as its value, not as its change: where it shrinks from a large value, the change
+in float32 would not say what it became.
 Frozen weights are sent to the clients, because training needs them and the round's context binds
 them, but nothing of them is sent back: a frozen weight costs no upload. So it is with statistics
 that are kept local. This module holds positions, no values.
@@ -16,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fl.errors import ModelError
-from fl.vector import aggregated_variables
+from fl.vector import Vector, aggregated_variables
 
 NonTrainable = Literal["average", "local"]
 """What becomes of float statistics, for example of batch normalization: averaged as the weights
@@ -57,11 +59,12 @@ class Layout:
             start += size
         return spans
 
-    def expand(self, update: NDArray[Any]) -> NDArray[Any]:
-        """The flat vector of an update: zero where nothing is sent. Its dtype is kept."""
+    def expand(self, update: NDArray[Any], weights: Vector) -> NDArray[Any]:
+        """The flat vector of an update: the weights' own values where nothing is sent. Its dtype is
+        kept."""
         if all(self.sent):
             return update
-        vector, taken = np.zeros(sum(self.sizes), update.dtype), 0
+        vector, taken = weights.astype(update.dtype), 0
         for start, stop in self.spans:
             vector[start:stop] = update[taken : taken + stop - start]
             taken += stop - start

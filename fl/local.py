@@ -1,6 +1,7 @@
 """Local training of one client: a round's plan and the client's examples -> its contribution.
 
-    delta = weights after `epochs` passes of the client's optimizer - the plan's weights
+    delta = trained weights after `epochs` passes of the client's optimizer - the plan's
+    statistics = their values after that
 
 It does not decide who trains, does not check that the result is finite, and sums nothing.
 """
@@ -27,7 +28,7 @@ class LocalTrainer:
     """Trains clients one after another on one built, compiled Keras model.
 
     `initial_weights` are the model's weights before the first training, `layout` says which of
-    them a delta covers, `optimizer` is the client optimizer's configuration as JSON, for the
+    them an update covers, `optimizer` is the client optimizer's configuration as JSON, for the
     round's plan. `loop` is the compiled function: another for another kind of training. The client
     optimizer is the one given, by default the model's own.
     """
@@ -72,7 +73,7 @@ class LocalTrainer:
         return self._loop.metrics
 
     def train(self, plan: RoundPlan, client: int, examples: Examples) -> Contribution:
-        """Train client number `client`; its delta, its weight and its metrics' state.
+        """Train client number `client`; its delta, its statistics, its weight and its metrics' state.
 
         Raises DataError where the model cannot take the examples, ModelError where the plan names
         another optimizer than the model's, or a learning rate for one that has a schedule.
@@ -89,9 +90,9 @@ class LocalTrainer:
             rng=np.random.default_rng(shuffling),
         )
         layers = seed_sequence(terms.seed, terms.round, client, "layers")
-        delta, numbers = self._loop.run(plan.weights, layers, examples, order, bounds)
+        update, numbers = self._loop.run(plan.weights, layers, examples, order, bounds)
         weight, trained = examples.count if terms.weighted else 1, self.layout.trained
-        return Contribution(delta[:trained], weight, numbers, statistics=delta[trained:])
+        return Contribution(update[:trained], weight, numbers, statistics=update[trained:])
 
     def _set_learning_rate(self, rate: float | None) -> None:
         if self._rate is not None:

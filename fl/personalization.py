@@ -22,7 +22,7 @@ from fl.contribution import Aggregator, Contribution, Metric, Session, check_dro
 from fl.errors import DataError, ModelError
 from fl.examples import Examples, count_clients, read_examples
 from fl.local import LocalTrainer
-from fl.loop import BatchLoop
+from fl.loop import BatchLoop, read_vector
 from fl.metrics import Numbers
 from fl.models import ModelFn, OptimizerFn, client_model, evaluation_model
 from fl.plan import RoundPlan, Terms, seed_sequence
@@ -81,7 +81,8 @@ class _Tuner:
     """One strategy, ready to train: a model of its own and the terms of training."""
 
     def __init__(self, model_fn: ModelFn, strategy: FineTune, seed: int, input_spec: Any) -> None:
-        self.trainer = LocalTrainer(*client_model(model_fn, strategy.optimizer_fn, input_spec))
+        model = client_model(model_fn, strategy.optimizer_fn, input_spec)
+        self.trainer = LocalTrainer(*model, loop=_TunedLoop)
         self.terms = Terms(
             round=0,
             seed=seed,
@@ -95,9 +96,15 @@ class _Tuner:
     def tuned(self, told: RoundPlan, client: int, examples: Examples) -> Vector:
         """The weights after fine-tuning, float32[d]."""
         work = self.trainer.train(told, client, examples)
-        delta = np.concatenate([work.delta, work.statistics])
-        tuned: Vector = told.weights + self.trainer.layout.expand(delta)
-        return tuned
+        return np.concatenate([work.delta, work.statistics])
+
+
+class _TunedLoop(BatchLoop):
+    """A pass that gives all weights as they are after it: the changes, in float32, would not tell a
+    weight that became small."""
+
+    def _update(self, weights: Any, skipped: Any) -> Any:
+        return read_vector(self._weights)
 
 
 class PersonalizationEval:

@@ -158,15 +158,17 @@ class FedAvg:
         state = replace(state, aggregator=total.state)
         if total.weight == 0:  # no finite update at all: nothing to learn from, no optimizer step
             return replace(state, round=state.round + 1)
-        return self._server.apply(state, self._trainer.layout.expand(total.mean))
+        mean = self._trainer.layout.expand(total.mean, state.weights.to_vector())
+        return self._server.apply(state, mean)
 
     def _report(self, state: ServerState, total: Aggregated, train: float) -> dict[str, Any]:
+        deltas = total.mean[: self._trainer.layout.trained]
         return {
             "round": state.round + 1,
             "client_work": {"train": self._trainer.metrics.report(total.metrics)},
             "aggregator": total.report(),
             "finalizer": {
-                "update_norm": math.sqrt(np.square(total.mean).sum()),
+                "update_norm": math.sqrt(np.square(deltas).sum()),
                 "update_non_finite": total.non_finite,
             },
             "seconds": {"train": train, "protocol": total.seconds},

@@ -1,6 +1,6 @@
 """The server's half of a round: a Keras optimizer applied to minus the mean delta.
 
-    trainable     <- optimizer(trainable, gradient = -mean)      non-trainable <- itself + mean
+    trainable     <- optimizer(trainable, gradient = -mean)      non-trainable <- mean
 
 SGD(1.0) is thus plain federated averaging. The optimizer is given the model's own variables, so it
 finds their names, paths and constraints, and does to them what it would do in `fit`. This module
@@ -62,7 +62,10 @@ class ServerOptimizer:
         return ServerState(weights, values(self._built().variables), 0)
 
     def apply(self, state: ServerState, mean: NDArray[np.float64]) -> ServerState:
-        """The state after one round whose mean delta is `mean`, float64[d]."""
+        """The state after one round.
+
+        mean: float64[d], the mean change of trainable weights ‖ new values of all others.
+        """
         self.check(state)
         self._restore(state)
         trainable, floats = state.weights.split(mean)
@@ -72,8 +75,8 @@ class ServerOptimizer:
         ]
         self._optimizer.apply(gradients, self._variables)
         non_trainable = [
-            (old.astype(np.float64) + delta).astype(old.dtype)
-            for old, delta in zip(state.weights.non_trainable, floats, strict=True)
+            new.astype(old.dtype)
+            for old, new in zip(state.weights.non_trainable, floats, strict=True)
         ]
         weights = ModelWeights(values(self._variables), tuple(non_trainable))
         optimizer = values(self._optimizer.variables)

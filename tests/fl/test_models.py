@@ -35,8 +35,8 @@ def test_the_layout_of_a_model_with_a_frozen_body():
     assert layout.sent == (True, True, True, True, False, False, True, True)
     assert layout.spans == [(0, 28), (53, 63)]
     update = np.arange(1, 39, dtype=np.float64)
-    expanded = layout.expand(update)
-    np.testing.assert_array_equal(expanded[28:53], np.zeros(25))
+    expanded = layout.expand(update, np.full(63, -1, np.float32))
+    np.testing.assert_array_equal(expanded[28:53], np.full(25, -1.0))
     np.testing.assert_array_equal(expanded[expanded > 0], update)
     assert Layout.of(normalized(), "local").spans == [(0, 20 + 5 + 5 + 5 + 15 + 3)]
 
