@@ -54,7 +54,8 @@ class Contribution:
 
     delta: changes of trained weights, float[d], summed within a range and to a step.
     statistics: values of what is no trained weight, float[s], or an object array of Fractions,
-        summed exactly. weight: both count so often. metrics: float64[m], summed exactly, without a weight.
+        summed exactly. weight: both count so often.
+    metrics: float64[m], summed exactly, without a weight.
     """
 
     delta: Numbers = field(repr=False)

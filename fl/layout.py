@@ -11,7 +11,8 @@ that are kept local. This module holds positions, no values.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -28,10 +29,12 @@ are, or never sent by a client, so that the server's stay as they were."""
 @dataclass(frozen=True)
 class Layout:
     """sizes: of every array of `ModelWeights`, in its order. sent: whether an update covers it.
-    trained: how many coordinates of an update are changes of trainable weights: the first ones."""
+    frozen: what is not sent because its layer is frozen. trained: how many coordinates of an update
+    are changes of trainable weights: the first ones."""
 
     sizes: tuple[int, ...]
     sent: tuple[bool, ...]
+    frozen: tuple[bool, ...]
     trained: int
 
     @classmethod
@@ -40,11 +43,22 @@ class Layout:
         if non_trainable not in get_args(NonTrainable):
             raise ModelError(f"non_trainable is {non_trainable!r}: 'average' or 'local' expected")
         trainable, statistics = aggregated_variables(model)
-        frozen = _frozen(model)
-        averaged = [non_trainable == "average" and id(v) not in frozen for v in statistics]
+        ids, average = _frozen(model), non_trainable == "average"
+        averaged = [average and id(v) not in ids for v in statistics]
+        left = [average and id(v) in ids for v in statistics]
         sizes = [int(np.prod(v.shape)) for v in trainable + statistics]
         trained = sum(sizes[: len(trainable)])
-        return cls(tuple(sizes), (*[True] * len(trainable), *averaged), trained)
+        first = len(trainable)
+        sent, frozen = (*[True] * first, *averaged), (*[False] * first, *left)
+        return cls(tuple(sizes), sent, frozen, trained)
+
+    def changed(self, steps: Iterable[bool]) -> Layout:
+        """The layout where a step changes the arrays for which `steps` is true: of those, what is
+        frozen for the optimizer alone is a statistic."""
+        thawed = [f and step for f, step in zip(self.frozen, steps, strict=True)]
+        pairs = list(zip(self.sent, self.frozen, thawed, strict=True))
+        sent = tuple(s or t for s, _, t in pairs)
+        return replace(self, sent=sent, frozen=tuple(f and not t for _, f, t in pairs))
 
     @property
     def spans(self) -> list[tuple[int, int]]:
@@ -72,7 +86,7 @@ class Layout:
 
 
 def _frozen(model: Any) -> set[int]:
-    """Ids of the variables that no training step changes.
+    """Ids of the variables that no optimizer changes, nor a layer of Keras.
 
     A layer with `trainable = False` keeps all its weights (a batch normalization its statistics
     too); one with LoRA keeps the kernel that it was built with.

@@ -29,6 +29,7 @@ from fl.state import (
     PassState,
     Stray,
     apart_from,
+    changed_in,
     check_graph,
     strays_among,
     variables_of,
@@ -58,7 +59,8 @@ Seeds = np.random.SeedSequence
 class BatchLoop:
     """Runs `step` (the model's `train_step` or `test_step`) over the batches of one client.
 
-    layout: which weights the update covers; None is all of them.
+    layout: which weights the update covers; None is all of them. After the first pass `layout` has
+        also those that the optimizer does not train and the step changes nevertheless.
     optimizer: what the model trains with, as a pass uses it.
     """
 
@@ -74,7 +76,7 @@ class BatchLoop:
         self._optimizer = optimizer or NoOptimizer()
         trainable, non_trainable = aggregated_variables(model)
         self._weights = trainable + non_trainable
-        self._layout = layout or Layout.of(model)
+        self.layout = layout or Layout.of(model)
         reset = [*local_variables(model), *self._optimizer.variables]
         self._state = PassState(model, reset)
         self._touched: list[Stray] = []
@@ -142,6 +144,7 @@ class BatchLoop:
         graph = tf.function(step, autograph=False).get_concrete_function(*specs).graph
         check_graph(graph)
         metrics = MetricSums(self._model, self._optimizer.counts)
+        self.layout = self.layout.changed(changed_in(graph, self._weights))
         self._touched = variables_of(graph)
         self._strays = strays_among(self._touched, self._known(metrics))
         self._state.add(self._strays)
@@ -200,8 +203,8 @@ class BatchLoop:
 
     def _update(self, weights: Any, skipped: Any) -> Any:
         """What the pass gives of the weights that the layout sends."""
-        sent = [v for v, sent in zip(self._weights, self._layout.sent, strict=True) if sent]
-        after, trained = read_vector(sent), self._layout.trained
+        sent = [v for v, sent in zip(self._weights, self.layout.sent, strict=True) if sent]
+        after, trained = read_vector(sent), self.layout.trained
         return tf.concat([after[:trained] - weights[:trained], after[trained:]], 0)
 
     def _for_each_batch(self, data: Any, order: Any, bounds: Any) -> Any:
