@@ -56,7 +56,7 @@ class FedEval:
         Raises DataError for data of the wrong form, ModelError for weights of another model, and
         what the aggregator raises.
         """
-        self._like.check_like(weights)
+        weights = self._like.arranged(weights)
         check_dropouts({}, count_clients(client_data))
         started = time.perf_counter()
         message = plan.write(self._terms, weights.to_vector())

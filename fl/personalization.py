@@ -142,7 +142,7 @@ class PersonalizationEval:
         Raises DataError for data of the wrong form, ModelError for weights of another model, and
         what the aggregator raises.
         """
-        self._like.check_like(weights)
+        weights = self._like.arranged(weights)
         gone = check_dropouts(dropouts or {}, count_clients(client_data))
         started = time.perf_counter()
         vector = weights.to_vector()

@@ -62,11 +62,11 @@ class FedAvg:
     def initialize(self, weights: ModelWeights | None = None) -> ServerState:
         """The state before the first round, with `weights` or those that `model_fn` made.
 
-        Raises ModelError where the shapes differ.
+        Other layers may be frozen in the model that they are from. Raises ModelError where the
+        shapes differ.
         """
         if weights is None:
             weights = self._trainer.initial_weights
-        self._server.check_weights(weights)
         return self._server.initialize(weights)
 
     def next(
@@ -144,8 +144,7 @@ class FedAvg:
 
     def set_model_weights(self, state: ServerState, weights: ModelWeights) -> ServerState:
         """The same state with other weights. Raises ModelError where the shapes differ."""
-        self._server.check_weights(weights)
-        return replace(state, weights=weights)
+        return replace(state, weights=self._server.arranged(weights))
 
     def _terms_of(self, round_number: int) -> Terms:
         rate = None if self._learning_rate is None else float(self._learning_rate(round_number))

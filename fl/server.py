@@ -56,7 +56,7 @@ class ServerOptimizer:
 
     def initialize(self, weights: ModelWeights) -> ServerState:
         """The state before the first round. Raises ModelError for weights of another model."""
-        self.check_weights(weights)
+        weights = self.arranged(weights)
         self._assign(weights)
         # Built anew, for an optimizer may begin with a copy of the weights that it finds.
         return ServerState(weights, values(self._built().variables), 0)
@@ -78,7 +78,8 @@ class ServerOptimizer:
             new.astype(old.dtype)
             for old, new in zip(state.weights.non_trainable, floats, strict=True)
         ]
-        weights = ModelWeights(values(self._variables), tuple(non_trainable))
+        trained = values(self._variables)
+        weights = ModelWeights(trained, tuple(non_trainable), state.weights.order)
         optimizer = values(self._optimizer.variables)
         return ServerState(weights, optimizer, state.round + 1, state.aggregator)
 
@@ -86,12 +87,13 @@ class ServerOptimizer:
         """Raise ModelError for a state of another model or another optimizer."""
         if not isinstance(state, ServerState):
             raise ModelError(f"a state of type {type(state).__name__}: a ServerState expected")
-        self.check_weights(state.weights)
+        self._like.check_like(state.weights)
         check_shapes(state.optimizer, self._shapes_like, "server optimizer variables")
 
-    def check_weights(self, weights: ModelWeights) -> None:
-        """Raise ModelError for weights of another model."""
-        self._like.check_like(weights)
+    def arranged(self, weights: ModelWeights) -> ModelWeights:
+        """Weights in the order of this model, whatever was frozen where they are from. Raises
+        ModelError for weights of another model."""
+        return self._like.arranged(weights)
 
     def _restore(self, state: ServerState) -> None:
         self._assign(state.weights)
