@@ -54,10 +54,11 @@ class Contribution:
     """What one client's work comes to: never seen outside that client, except in simulation.
 
     delta: changes of trained weights, float[d], summed within a range and to a step.
-    statistics: of what is no trained weight, float[s], or an object array of Fractions, summed
-        exactly. weight: both count so often; 0 is that of a client without examples. metrics:
-    float64[m], summed exactly, without a weight. malformed: it is zero, because the client's data
-    are no examples.
+    statistics: values of what is no trained weight, float[s], or an object array of Fractions,
+        summed exactly.
+    weight: both count so often; 0 is that of a client without examples.
+    metrics: float64[m], summed exactly, without a weight.
+    malformed: it is zero, because the client's data are no examples.
     """
 
     delta: Numbers = field(repr=False)

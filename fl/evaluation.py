@@ -98,9 +98,7 @@ class FedEval:
         self, state: ServerState, weights: ModelWeights | keras.Model
     ) -> ServerState:
         """The same state with other weights. Raises ModelError where the shapes differ."""
-        given = weights_of(weights)
-        self._like.check_like(given)
-        return replace(state, weights=given)
+        return replace(state, weights=self._like.arranged(weights_of(weights)))
 
     def next(self, state: ServerState, client_data: Sequence[Any]) -> RoundResult:
         """Evaluate a state's weights: the state after, and the metrics as `__call__` gives them.

@@ -120,7 +120,7 @@ class GradientSum(keras.optimizers.Optimizer):  # type: ignore[misc]
 
 
 class GradientLoop(BatchLoop):
-    """A pass that gives minus the mean gradient, and the change of the statistics."""
+    """A pass that gives minus the mean gradient, and the statistics."""
 
     def __init__(self, model: Any, *rest: Any) -> None:
         check_loss(model)
@@ -136,13 +136,13 @@ class GradientLoop(BatchLoop):
         self._gradients.rows.assign(tf.cast(rows, tf.float32))
         super()._step_on(batch)
 
-    def _change(self, weights: Any, skipped: Any) -> Any:
-        change = super()._change(weights, skipped)  # zero for trainable weights, which come first
+    def _update(self, weights: Any, skipped: Any) -> Any:
+        update = super()._update(weights, skipped)  # zero for trainable weights, which come first
         means = self._gradients.mean()
         gradient = tf.concat([tf.reshape(tf.cast(g, tf.float32), [-1]) for g in means], 0)
         # A batch left out would be missing in the mean: then there is no gradient.
         gradient = tf.where(skipped > 0, np.nan, gradient)
-        return tf.concat([-gradient, change[tf.size(gradient) :]], 0)
+        return tf.concat([-gradient, update[tf.size(gradient) :]], 0)
 
     @property
     def _gradients(self) -> Any:

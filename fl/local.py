@@ -1,6 +1,7 @@
 """Local training of one client: a round's plan and the client's examples -> its contribution.
 
-    delta = weights after `epochs` passes of the client's optimizer - the plan's weights
+    delta = trained weights after `epochs` passes of the client's optimizer - the plan's
+    statistics = their values after that
 
 It does not decide who trains, does not check that the result is finite, and sums nothing.
 """
@@ -26,10 +27,10 @@ from fl.vector import ModelWeights
 class LocalTrainer:
     """Trains clients one after another on one built, compiled Keras model.
 
-    `initial_weights` are the model's weights before the first training, `layout` says which of
-    them a delta covers, `optimizer` is the client optimizer's configuration as JSON, for the
-    round's plan. `loop` is the compiled function: another for another kind of training. The client
-    optimizer is the one given, by default the model's own.
+    `initial_weights` are the model's weights before the first training, `optimizer` is the client
+    optimizer's configuration as JSON, for the round's plan. `loop` is the compiled function:
+    another for another kind of training. The client optimizer is the one given, by default the
+    model's own.
     """
 
     workers = 1
@@ -43,18 +44,22 @@ class LocalTrainer:
     ) -> None:
         self.model = model
         self.initial_weights = ModelWeights.from_model(model)
-        self.layout = Layout.of(model, non_trainable)
         optimizer = model.optimizer if optimizer is None else optimizer
         self.optimizer = configuration(optimizer)
         used = in_pass(optimizer, model)
         self._rate = used.rate
         self._configured_rate = None if self._rate is None else float(self._rate.numpy())
-        self._loop = loop(model, model.train_step, self.layout, used)
+        self._loop = loop(model, model.train_step, Layout.of(model, non_trainable), used)
 
     @property
     def has_learning_rate(self) -> bool:
         """Whether the client optimizer has one learning rate, rather than a schedule of its own."""
         return self._rate is not None
+
+    @property
+    def layout(self) -> Layout:
+        """Which weights an update covers; all of it is known after a training."""
+        return self._loop.layout
 
     @property
     def trace_count(self) -> int:
@@ -72,7 +77,7 @@ class LocalTrainer:
         return self._loop.metrics
 
     def train(self, plan: RoundPlan, client: int, examples: Examples) -> Contribution:
-        """Train client number `client`; its delta, its weight and its metrics' state.
+        """Train client number `client`; what it gives, its weight, its metrics' state.
 
         Raises DataError where the model cannot take the examples, ModelError where the plan names
         another optimizer than the model's, or a learning rate for one that has a schedule.
@@ -89,9 +94,9 @@ class LocalTrainer:
             rng=np.random.default_rng(shuffling),
         )
         layers = seed_sequence(terms.seed, terms.round, client, "layers")
-        delta, numbers = self._loop.run(plan.weights, layers, examples, order, bounds)
-        weight, trained = examples.count if terms.weighted else 1, self.layout.trained
-        return Contribution(delta[:trained], weight, numbers, statistics=delta[trained:])
+        update, numbers = self._loop.run(plan.weights, layers, examples, order, bounds)
+        weight, trained = examples.count if terms.weighted else 1, self._loop.layout.trained
+        return Contribution(update[:trained], weight, numbers, statistics=update[trained:])
 
     def _set_learning_rate(self, rate: float | None) -> None:
         if self._rate is not None:

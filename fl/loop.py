@@ -1,6 +1,8 @@
 """One compiled function per model: a whole pass over a client's batches runs inside it.
 
-    (weights, seeds, examples, order, bounds, start) -> (new weights - weights, metric state)
+    (weights, seeds, examples, order, bounds, start) -> (update, metric state)
+
+    update = new trainable weights - those before ‖ new statistics
 
 Assign the weights, put back everything else that a step uses (`state`), then the model's own step
 for every batch, rows gathered by index. The metrics begin at `start`, zero but for the test whether
@@ -28,6 +30,7 @@ from fl.state import (
     PassState,
     Stray,
     apart_from,
+    changed_in,
     check_graph,
     strays_among,
     variables_of,
@@ -52,7 +55,8 @@ _KERAS_STEPS = (keras.Model.train_step, keras.Model.test_step)
 class BatchLoop:
     """Runs `step` (the model's `train_step` or `test_step`) over the batches of one client.
 
-    layout: which weights the change covers; None is all of them.
+    layout: which weights the update covers; None is all of them. After the first pass `layout` has
+        also those that the optimizer does not train and the step changes nevertheless.
     optimizer: what the model trains with, as a pass uses it.
     """
 
@@ -68,7 +72,7 @@ class BatchLoop:
         self._optimizer = optimizer or NoOptimizer()
         trainable, non_trainable = aggregated_variables(model)
         self._weights = trainable + non_trainable
-        self._layout = layout or Layout.of(model)
+        self.layout = layout or Layout.of(model)
         reset = [*local_variables(model), *self._optimizer.variables]
         self._state = PassState(model, reset)
         self._touched: list[Stray] = []
@@ -98,7 +102,7 @@ class BatchLoop:
     def run(
         self, weights: Vector, seeds: Seeds, examples: Examples, order: Indices, bounds: Indices
     ) -> tuple[Vector, Numbers]:
-        """One pass; (change float32[sent], numbers float64[m] with the counts in front).
+        """One pass; (update float32[sent], numbers float64[m] with the counts in front).
 
         Raises DataError where the model cannot take the examples, MetricError for a metric that
         does not add up, ModelError for a step whose state cannot be put back.
@@ -114,7 +118,7 @@ class BatchLoop:
             if not self._tried:
                 self._tried = self._try(weights, words, examples, order, bounds)
             start = self.metrics.zeros
-            delta, state = self._call(weights, words, examples.arrays, order, bounds, start)
+            update, state = self._call(weights, words, examples.arrays, order, bounds, start)
         except FLError:
             raise
         except _UNSUITABLE as error:
@@ -124,7 +128,7 @@ class BatchLoop:
         if failure:  # outside of the handler: what TensorFlow says quotes the examples
             raise DataError(f"the model cannot take these examples: {failure}")
         counts = [examples.count, len(bounds) - 1]
-        return delta.numpy(), np.concatenate([counts, state.numpy()])
+        return update.numpy(), np.concatenate([counts, state.numpy()])
 
     def _look(self, examples: Examples, order: Indices) -> None:
         """Trace one step without running it: Keras creates the metrics' variables in the first, and
@@ -139,6 +143,7 @@ class BatchLoop:
         graph = tf.function(step, autograph=False).get_concrete_function(*specs).graph
         check_graph(graph)
         metrics = MetricSums(self._model, self._optimizer.counts)
+        self.layout = self.layout.changed(changed_in(graph, self._weights))
         self._touched = variables_of(graph)
         self._strays = strays_among(self._touched, self._known(metrics))
         self._state.add(self._strays)
@@ -186,7 +191,7 @@ class BatchLoop:
             skipped = self._for_each_batch(data, order, bounds) + self._optimizer.end()
         self._check_trace()
         counts = [tf.cast([skipped], tf.float64)] * len(self._optimizer.counts)
-        return self._change(weights, skipped), tf.concat([*counts, *self.metrics.state(), []], 0)
+        return self._update(weights, skipped), tf.concat([*counts, *self.metrics.state(), []], 0)
 
     def _check_trace(self) -> None:
         """Python may choose other variables in every trace, and those would not be put back."""
@@ -197,11 +202,11 @@ class BatchLoop:
             names = ", ".join(variable.name for variable in new)
             raise ModelError(f"the model's step uses other variables when traced again: {names}")
 
-    def _change(self, weights: Any, skipped: Any) -> Any:
-        """What the pass gives: the change of the weights that the layout sends."""
-        sent = [v for v, sent in zip(self._weights, self._layout.sent, strict=True) if sent]
-        before = [weights[start:stop] for start, stop in self._layout.spans]
-        return _read_vector(sent) - tf.concat(before, 0)
+    def _update(self, weights: Any, skipped: Any) -> Any:
+        """What the pass gives of the weights that the layout sends."""
+        sent = [v for v, sent in zip(self._weights, self.layout.sent, strict=True) if sent]
+        after, trained = read_vector(sent), self.layout.trained
+        return tf.concat([after[:trained] - weights[:trained], after[trained:]], 0)
 
     def _for_each_batch(self, data: Any, order: Any, bounds: Any) -> Any:
         def body(i: Any, skipped: Any) -> tuple[Any, Any]:
@@ -231,7 +236,8 @@ def _assign_vector(variables: list[Any], vector: Any) -> None:
         start += size
 
 
-def _read_vector(variables: list[Any]) -> Any:
+def read_vector(variables: list[Any]) -> Any:
+    """The values of variables as one flat float32 tensor; works inside a compiled function."""
     parts = [tf.reshape(tf.cast(v.value, tf.float32), [-1]) for v in variables]
     return tf.concat(parts, 0)
 

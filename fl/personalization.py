@@ -22,7 +22,7 @@ from fl.contribution import Aggregator, Contribution, Metric, Session, check_dro
 from fl.errors import DataError, ModelError
 from fl.examples import Examples, count_clients, read_examples
 from fl.local import LocalTrainer
-from fl.loop import BatchLoop
+from fl.loop import BatchLoop, read_vector
 from fl.metrics import Numbers
 from fl.models import ModelFn, OptimizerFn, client_model, evaluation_model
 from fl.plan import RoundPlan, Terms, seed_sequence
@@ -91,7 +91,8 @@ class _Tuner:
     """One strategy, ready to train: a model of its own and the terms of training."""
 
     def __init__(self, model_fn: ModelFn, strategy: FineTune, seed: int, input_spec: Any) -> None:
-        self.trainer = LocalTrainer(*client_model(model_fn, strategy.optimizer_fn, input_spec))
+        model = client_model(model_fn, strategy.optimizer_fn, input_spec)
+        self.trainer = LocalTrainer(*model, loop=_TunedLoop)
         self.terms = Terms(
             round=0,
             seed=seed,
@@ -105,9 +106,15 @@ class _Tuner:
     def tuned(self, told: RoundPlan, client: int, examples: Examples) -> Vector:
         """The weights after fine-tuning, float32[d]."""
         work = self.trainer.train(told, client, examples)
-        delta = np.concatenate([work.delta, work.statistics])
-        tuned: Vector = told.weights + self.trainer.layout.expand(delta)
-        return tuned
+        return np.concatenate([work.delta, work.statistics])
+
+
+class _TunedLoop(BatchLoop):
+    """A pass that gives all weights as they are after it: the changes, in float32, would not tell a
+    weight that became small."""
+
+    def _update(self, weights: Any, skipped: Any) -> Any:
+        return read_vector(self._weights)
 
 
 class PersonalizationEval:
@@ -153,7 +160,7 @@ class PersonalizationEval:
         Raises DataError and NoExamples as training does, ModelError for weights of another model,
         and what the aggregator raises.
         """
-        self._like.check_like(weights)
+        weights = self._like.arranged(weights)
         gone = check_dropouts(dropouts or {}, count_clients(client_data))
         started = time.perf_counter()
         vector = weights.to_vector()

@@ -93,7 +93,8 @@ class FedAvg:
     def initialize(self, weights: ModelWeights | keras.Model | None = None) -> ServerState:
         """The state before the first round, with `weights` or those that `model_fn` made.
 
-        weights: those of a state, or a built Keras model that has them.
+        weights: those of a state, or a built Keras model that has them. Other layers may be frozen
+            where they are from.
 
         Raises ModelError where the shapes differ.
         """
@@ -182,9 +183,7 @@ class FedAvg:
         self, state: ServerState, weights: ModelWeights | keras.Model
     ) -> ServerState:
         """The same state with other weights. Raises ModelError where the shapes differ."""
-        given = weights_of(weights)
-        self._server.check_weights(given)
-        return replace(state, weights=given)
+        return replace(state, weights=self._server.arranged(weights_of(weights)))
 
     def _terms_of(self, round_number: int) -> Terms:
         rate = None if self._learning_rate is None else float(self._learning_rate(round_number))
@@ -198,15 +197,17 @@ class FedAvg:
         state = replace(state, aggregator=total.state)
         if total.weight == 0:  # no finite update at all: nothing to learn from, no optimizer step
             return replace(state, round=state.round + 1)
-        return self._server.apply(state, self._trainer.layout.expand(total.mean))
+        mean = self._trainer.layout.expand(total.mean, state.weights.to_vector())
+        return self._server.apply(state, mean)
 
     def _report(self, state: ServerState, total: Aggregated, train: float) -> dict[str, Any]:
+        deltas = total.mean[: self._trainer.layout.trained]
         return {
             "round": state.round + 1,
             "client_work": {"train": self._trainer.metrics.report(total.metrics)},
             "aggregator": total.report(),
             "finalizer": {
-                "update_norm": math.sqrt(np.square(total.mean).sum()),
+                "update_norm": math.sqrt(np.square(deltas).sum()),
                 "update_non_finite": total.non_finite,
             },
             "seconds": {"train": train, "protocol": total.seconds},

@@ -1,6 +1,6 @@
 """The server's half of a round: a Keras optimizer applied to minus the mean delta.
 
-    trainable     <- optimizer(trainable, gradient = -mean)      non-trainable <- itself + mean
+    trainable     <- optimizer(trainable, gradient = -mean)      non-trainable <- mean
 
 SGD(1.0) is thus plain federated averaging. The optimizer is given the model's own variables, so it
 finds their names, paths and constraints, and does to them what it would do in `fit`. This module
@@ -82,13 +82,16 @@ class ServerOptimizer:
 
     def initialize(self, weights: ModelWeights) -> ServerState:
         """The state before the first round. Raises ModelError for weights of another model."""
-        self.check_weights(weights)
+        weights = self.arranged(weights)
         self._assign(weights)
         # Built anew, for an optimizer may begin with a copy of the weights that it finds.
         return ServerState(weights, values(self._built().variables), 0)
 
     def apply(self, state: ServerState, mean: NDArray[np.float64]) -> ServerState:
-        """The state after one round whose mean delta is `mean`, float64[d]."""
+        """The state after one round.
+
+        mean: float64[d], the mean change of trainable weights ‖ new values of all others.
+        """
         self.check(state)
         self._restore(state)
         trainable, floats = state.weights.split(mean)
@@ -98,10 +101,11 @@ class ServerOptimizer:
         ]
         self._optimizer.apply(gradients, self._variables)
         non_trainable = [
-            (old.astype(np.float64) + delta).astype(old.dtype)
-            for old, delta in zip(state.weights.non_trainable, floats, strict=True)
+            new.astype(old.dtype)
+            for old, new in zip(state.weights.non_trainable, floats, strict=True)
         ]
-        weights = ModelWeights(values(self._variables), tuple(non_trainable))
+        trained = values(self._variables)
+        weights = ModelWeights(trained, tuple(non_trainable), state.weights.order)
         optimizer = values(self._optimizer.variables)
         return ServerState(weights, optimizer, state.round + 1, state.aggregator)
 
@@ -109,12 +113,13 @@ class ServerOptimizer:
         """Raise ModelError for a state of another model or another optimizer."""
         if not isinstance(state, ServerState):
             raise ModelError(f"a state of type {type(state).__name__}: a ServerState expected")
-        self.check_weights(state.weights)
+        self._like.check_like(state.weights)
         check_shapes(state.optimizer, self._shapes_like, "server optimizer variables")
 
-    def check_weights(self, weights: ModelWeights) -> None:
-        """Raise ModelError for weights of another model."""
-        self._like.check_like(weights)
+    def arranged(self, weights: ModelWeights) -> ModelWeights:
+        """Weights in the order of this model, whatever was frozen where they are from. Raises
+        ModelError for weights of another model."""
+        return self._like.arranged(weights)
 
     def _restore(self, state: ServerState) -> None:
         self._assign(state.weights)

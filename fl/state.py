@@ -21,6 +21,9 @@ import keras
 import tensorflow as tf
 from keras.src.backend.common import global_state
 from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
+from tensorflow.python.framework.auto_control_deps_utils import (
+    get_read_only_resource_input_indices_graph,
+)
 
 from fl.errors import ModelError
 from fl.vector import values
@@ -124,6 +127,13 @@ def variables_of(graph: Any) -> list[Stray]:
     """Every variable that a traced function refers to, known or stray."""
     named = {id(variable.handle): variable for variable in getattr(graph, "variables", ())}
     return [_stray(handle, named.get(id(handle))) for handle in _handles(graph)]
+
+
+def changed_in(graph: Any, variables: Iterable[Any]) -> list[bool]:
+    """Which of the variables a traced function may assign to."""
+    read = {id(graph.inputs[i]) for i in get_read_only_resource_input_indices_graph(graph)}
+    written = {id(outer) for outer, inner in graph.captures if id(inner) not in read}
+    return [id(variable.handle) in written for variable in variables]
 
 
 def apart_from(found: list[Stray], known: Iterable[Any]) -> list[Stray]:

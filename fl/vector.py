@@ -9,7 +9,7 @@ are. Seed generators and metrics are not weights. This module does not train and
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,9 @@ class ModelWeights:
 
     trainable: the trainable weights, in the order of `model.trainable_weights`.
     non_trainable: the float ones among `model.non_trainable_weights`, in that order.
+    order: for each of `arrays` its number among the float weights of `model.weights`, which is the
+        same whatever is frozen. Empty for arrays that do not come from a model: they are then taken
+        to be in the order of the model that they are given to.
 
     >>> weights = fl.ModelWeights.from_model(model_fn())
     >>> weights, weights.to_vector().shape
@@ -39,6 +42,7 @@ class ModelWeights:
 
     trainable: tuple[Array, ...]
     non_trainable: tuple[Array, ...]
+    order: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "trainable", read_only(self.trainable))
@@ -48,7 +52,16 @@ class ModelWeights:
     def from_model(cls, model: Any) -> ModelWeights:
         """The present weights of a built Keras model. Raises ModelError for float64 weights."""
         trainable, non_trainable = aggregated_variables(model)
-        return cls(values(trainable), values(non_trainable))
+        ids = [id(variable) for variable in trainable + non_trainable]
+        places = {id(variable): place for place, variable in enumerate(model.weights)}
+        number = {each: n for n, each in enumerate(sorted(ids, key=places.__getitem__))}
+        order = tuple(number[each] for each in ids)
+        return cls(values(trainable), values(non_trainable), order)
+
+    @property
+    def trained(self) -> list[int]:
+        """The numbers of the trainable ones in `order`."""
+        return list(self.order[: len(self.trainable)])
 
     def __repr__(self) -> str:
         return f"ModelWeights({counted(self.trainable)} trained, {counted(self.non_trainable)} not)"
@@ -59,14 +72,14 @@ class ModelWeights:
         return self.trainable + self.non_trainable
 
     def assign_weights_to(self, model: Any) -> None:
-        """Put these weights into a Keras model of the same architecture.
+        """Put these weights into a Keras model of the same architecture, whatever it has frozen.
 
         Integer weights of the model keep their values. Raises ModelError if a shape differs; the
         model is then unchanged.
         """
-        ModelWeights.from_model(model).check_like(self)
+        arrays = ModelWeights.from_model(model).arranged(self).arrays
         trainable, non_trainable = aggregated_variables(model)
-        for variable, array in zip(trainable + non_trainable, self.arrays, strict=True):
+        for variable, array in zip(trainable + non_trainable, arrays, strict=True):
             variable.assign(array)
 
     def to_vector(self) -> Vector:
@@ -75,11 +88,29 @@ class ModelWeights:
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
     def check_like(self, other: ModelWeights) -> None:
-        """Raise ModelError unless `other` has the shapes of these weights."""
-        if not isinstance(other, ModelWeights):
-            raise ModelError(f"weights of type {type(other).__name__}: ModelWeights expected")
+        """Raise ModelError unless `other` has the shapes of these weights, and trains the same."""
+        _check_type(other)
+        trained, expected = other.trained, self.trained
+        if len(other.order) == len(self.order) and trained != expected:
+            raise ModelError(
+                f"weights of a model that trains those of numbers {trained} in model.weights, the "
+                f"others frozen: {expected} expected"
+            )
         check_shapes(other.trainable, self.trainable, "trainable weights")
         check_shapes(other.non_trainable, self.non_trainable, "non-trainable weights")
+
+    def arranged(self, other: ModelWeights) -> ModelWeights:
+        """Weights of the same architecture, whatever they have frozen, in the order of these.
+
+        Raises ModelError where a shape differs.
+        """
+        _check_type(other)
+        if len(other.arrays) == len(other.order) == len(self.order):
+            numbered = dict(zip(other.order, other.arrays, strict=True))
+            arrays, trained = tuple(numbered[n] for n in self.order), len(self.trainable)
+            other = ModelWeights(arrays[:trained], arrays[trained:], self.order)
+        self.check_like(other)
+        return replace(other, order=self.order)
 
     def split(self, vector: NDArray[Any]) -> tuple[list[Array], list[Array]]:
         """Cut a vector of this layout into (trainable, non-trainable) arrays; its dtype is kept."""
@@ -90,6 +121,11 @@ class ModelWeights:
         if start != vector.size:
             raise ModelError(f"a vector of length {vector.size} for weights of length {start}")
         return pieces[: len(self.trainable)], pieces[len(self.trainable) :]
+
+
+def _check_type(weights: Any) -> None:
+    if not isinstance(weights, ModelWeights):
+        raise ModelError(f"weights of type {type(weights).__name__}: ModelWeights expected")
 
 
 def read_only(arrays: Iterable[Any]) -> tuple[Array, ...]:

@@ -35,8 +35,8 @@ def test_the_layout_of_a_model_with_a_frozen_body():
     assert layout.sent == (True, True, True, True, False, False, True, True)
     assert layout.spans == [(0, 28), (53, 63)]
     update = np.arange(1, 39, dtype=np.float64)
-    expanded = layout.expand(update)
-    np.testing.assert_array_equal(expanded[28:53], np.zeros(25))
+    expanded = layout.expand(update, np.full(63, -1, np.float32))
+    np.testing.assert_array_equal(expanded[28:53], np.full(25, -1.0))
     np.testing.assert_array_equal(expanded[expanded > 0], update)
     assert Layout.of(normalized(), "local").spans == [(0, 20 + 5 + 5 + 5 + 15 + 3)]
 
@@ -288,3 +288,41 @@ def test_learning_rates_that_cannot_be_are_refused():
     process = fl.build_weighted_fed_avg(one_weight, client_learning_rate=lambda _: -1)
     with pytest.raises(fl.ModelError, match=r"learning_rate is -1\.0"):
         process.next(process.initialize(), [arrays(3)])
+
+
+class Following(keras.layers.Layer):
+    """Keeps the last mean of its input, and a kernel that nothing changes; frozen."""
+
+    def __init__(self):
+        super().__init__(trainable=False)
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=shape[-1:], initializer="ones")
+        self.seen = self.add_weight(shape=shape[-1:], initializer="zeros", trainable=False)
+
+    def call(self, x, training=None):
+        if training:
+            self.seen.assign(keras.ops.mean(x, 0))
+        return x * self.kernel + self.seen
+
+
+def test_what_a_step_changes_of_a_frozen_layer_is_a_statistic():
+    def make():
+        keras.utils.set_random_seed(3)
+        return compiled(
+            keras.Sequential([keras.Input((4,)), Following(), keras.layers.Dense(3)]), metrics=[]
+        )
+
+    data = [arrays(4, seed=1), arrays(12, seed=2)]
+    mean = sum(x.sum(0) for x, _ in data) / 16
+    for non_trainable, expected in (("average", mean), ("local", np.zeros(4))):
+        process = fl.build_weighted_fed_avg(
+            make, aggregator=fl.PlainSum(), non_trainable=non_trainable
+        )
+        state, _ = process.next(process.initialize(), data)
+        kernel, seen = state.weights.non_trainable
+        np.testing.assert_array_equal(kernel, np.ones(4))
+        np.testing.assert_allclose(seen, expected, rtol=1e-5, atol=1e-7)
+        # the Dense layer's 12 + 3 weights, and the mean where it is averaged; never the kernel
+        covered = sum(stop - start for start, stop in process._trainer.layout.spans)
+        assert covered == (19 if non_trainable == "average" else 15)

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from small import arrays, constant, linear, one_weight
+from small import arrays, compiled, constant, linear, one_weight
 
 import fl
 from fl.vector import ModelWeights
@@ -91,3 +91,26 @@ def test_what_cannot_be_evaluated_is_refused():
         evaluate(ModelWeights.from_model(model), [constant(1.0)])
     with pytest.raises(fl.ModelError, match="trainable weights of shapes"):
         evaluate(ModelWeights.from_model(linear()), [])
+
+
+def test_statistics_that_fine_tuning_shrinks_are_not_lost():
+    def normalising():
+        keras.utils.set_random_seed(0)
+        normalisation = keras.layers.BatchNormalization(momentum=0.5)
+        model = compiled(
+            keras.Sequential([keras.Input((4,)), normalisation, keras.layers.Dense(3)])
+        )
+        model.layers[0].moving_variance.assign([1e9] * 4)
+        return model
+
+    train, test = arrays(24), arrays(10, seed=1)
+    evaluate = fl.build_personalization_eval(
+        normalising,
+        {"sgd": fl.FineTune(batch_size=8, epochs=20, shuffle=False)},
+        aggregator=fl.PlainSum(),
+    )
+    data = [{"train": train, "test": test}]
+    seen = evaluate(ModelWeights.from_model(normalising()), data)["client_work"]["eval"]["sgd"]
+    alone = normalising()
+    alone.fit(*train, batch_size=8, epochs=20, shuffle=False, verbose=0)
+    assert seen["loss"] == pytest.approx(alone.evaluate(*test, verbose=0)[0], rel=1e-4)

@@ -61,6 +61,39 @@ def test_moving_means_of_raw_columns_are_those_of_the_plain_sum():
     assert of_secure["loss"] == pytest.approx(of_plain["loss"], rel=1e-3)
 
 
+@AGGREGATORS
+def test_statistics_that_shrink_are_those_of_fit(aggregator):
+    # Two clients with the same data are as one. Raw columns, and then the same in small units.
+    ((raw, y),) = tables(1, 100)
+    process = fl.build_weighted_fed_avg(
+        normalising, aggregator=aggregator, batch_size=5, shuffle=False
+    )
+    state, alone = process.initialize(), normalising()
+    for x in (raw, (raw - COLUMNS[0]) / COLUMNS[1]):
+        state, _ = process.next(state, [(x, y)] * (1 if aggregator == fl.PlainSum() else 2))
+        alone.fit(x, y, batch_size=5, shuffle=False, verbose=0)
+    expected = ModelWeights.from_model(alone).non_trainable
+    for seen, wanted in zip(state.weights.non_trainable, expected, strict=True):
+        np.testing.assert_allclose(seen, wanted, rtol=1e-5)
+
+
+@AGGREGATORS
+def test_a_client_that_counts_for_nothing_leaves_the_statistics(aggregator):
+    ((x, y),) = tables(1)
+    bad = np.full_like(x, np.nan)
+    process = fl.build_weighted_fed_avg(
+        normalising, aggregator=aggregator, batch_size=10, shuffle=False
+    )
+    start = process.initialize()
+    alone, _ = process.next(start, [(x, y), (x, y)])
+    state, _ = process.next(start, [(x, y), (bad, y)])
+    for seen, wanted in zip(state.weights.non_trainable, alone.weights.non_trainable, strict=True):
+        np.testing.assert_allclose(seen, wanted, rtol=1e-6)
+    nobody, _ = process.next(start, [(bad, y), (bad, y)])
+    for seen, wanted in zip(nobody.weights.arrays, start.weights.arrays, strict=True):
+        np.testing.assert_array_equal(seen, wanted)
+
+
 def test_clipping_by_norm_leaves_statistics_as_they_are():
     data = list(tables(3))
     for aggregator in (fl.PlainSum(), fl.SecureSum()):

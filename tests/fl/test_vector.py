@@ -1,9 +1,11 @@
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small import Counting, linear
+from small import Counting, arrays, compiled, linear
 
 import fl
 from fl.vector import ModelWeights, local_variables
@@ -21,8 +23,8 @@ def test_splitting_the_vector_gives_the_arrays_back_bit_for_bit(trainable, float
     weights = ModelWeights(tuple(random[0]), tuple(random[1]))
     vector = weights.to_vector()
     assert vector.dtype == np.float32
-    for pieces, arrays in zip(weights.split(vector), random, strict=True):
-        for piece, array in zip(pieces, arrays, strict=True):
+    for pieces, group in zip(weights.split(vector), random, strict=True):
+        for piece, array in zip(pieces, group, strict=True):
             np.testing.assert_array_equal(piece, array, strict=True)
 
 
@@ -93,3 +95,42 @@ def test_a_model_with_nothing_to_train_is_refused():
     model = keras.Sequential([keras.Input((2,)), keras.layers.ReLU()])
     with pytest.raises(fl.ModelError, match="no trainable weights"):
         ModelWeights.from_model(model)
+
+
+def two_alike(frozen=None):
+    """Two layers of the same shape, one of them frozen perhaps, and a third."""
+    keras.utils.set_random_seed(2)
+    names = ("a", "b")
+    same = [keras.layers.Dense(4, "tanh", bias_initializer="ones", name=name) for name in names]
+    model = keras.Sequential(
+        [keras.Input((4,)), *same, keras.layers.BatchNormalization(), keras.layers.Dense(3)]
+    )
+    if frozen:
+        model.get_layer(frozen).trainable = False
+    return compiled(model)
+
+
+@pytest.mark.parametrize("then", ["b", None])
+def test_gradual_unfreezing_puts_each_weight_into_its_layer(then):
+    (x, y) = arrays(20)
+    build = partial(fl.build_weighted_fed_avg, aggregator=fl.PlainSum())
+    first, second = build(lambda: two_alike("a")), build(lambda: two_alike(then))
+    state, _ = first.next(first.initialize(), [(x, y)])
+    expected = first.get_model(state).predict(x, verbose=0)
+    weights = first.get_model_weights(state)
+    own = two_alike(then)
+    weights.assign_weights_to(own)
+    starts = second.initialize(weights), second.set_model_weights(second.initialize(), weights)
+    for model in (own, *(second.get_model(start) for start in starts)):
+        np.testing.assert_array_equal(model.predict(x, verbose=0), expected)
+    evaluate = fl.build_fed_eval(lambda: two_alike(then), aggregator=fl.PlainSum())
+    seen = evaluate(weights, [(x, y)])["client_work"]["eval"]["loss"]
+    assert seen == pytest.approx(own.evaluate(x, y, verbose=0)[0], rel=1e-5)
+    second.next(starts[0], [(x, y)])
+
+
+def test_the_state_of_a_process_with_another_layer_frozen_is_refused():
+    one, other = (fl.build_weighted_fed_avg(lambda f=f: two_alike(f)) for f in "ab")
+    expected = r"trains those of numbers \[2, 3, 4, 5, 8, 9\].*: \[0, 1, 4, 5, 8, 9\] expected"
+    with pytest.raises(fl.ModelError, match=expected):
+        other.next(one.initialize(), [arrays(4), arrays(4)])

@@ -60,6 +60,15 @@ def shared():
     return keras.Model(x, layers.Dense(3)(twice(twice(x))))
 
 
+def shrinking():
+    """Its statistics are those of raw columns, a billion times those of the data."""
+    normalisation = layers.BatchNormalization(momentum=0.5)
+    model = keras.Sequential([keras.Input((4,)), normalisation, layers.Dense(3)])
+    normalisation.moving_mean.assign([5e4, 4e4, 1e3, 3e3])
+    normalisation.moving_variance.assign([1e9, 4e8, 3.3e7, 1e6])
+    return model
+
+
 def frozen():
     model = keras.Sequential(
         [keras.Input((4,)), layers.Dense(5, "tanh"), layers.BatchNormalization(), layers.Dense(3)]
@@ -90,6 +99,9 @@ def spoken(*recurrent, **options):
 LAYERS = {
     "batch normalization": Row(
         net(dense(6), layers.BatchNormalization, dense(3), **SOFTMAX), classes
+    ),
+    "batch normalization, statistics that shrink": Row(
+        functional(shrinking, logits(), metrics=["accuracy"]), classes
     ),
     "batch normalization, statistics local": Row(
         net(dense(6), layers.BatchNormalization, dense(3), **SOFTMAX),

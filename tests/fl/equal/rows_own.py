@@ -81,6 +81,42 @@ class Counts(Subclassed):
         return {"loss": self._loss_tracker.result()}
 
 
+class Taught(Subclassed):
+    """A frozen layer follows another as its moving mean, and draws it back (a mean teacher)."""
+
+    def __init__(self):
+        super().__init__()
+        self.teacher = layers.Dense(3)
+        self.teacher.trainable = False
+
+    def call(self, x, training=None):
+        hidden = self.hidden(x)
+        taught, out = self.teacher(hidden), self.out(hidden)
+        self.add_loss(keras.ops.mean((out - taught) ** 2))
+        return out
+
+    def train_step(self, data):
+        result = super().train_step(data)
+        for mean, weight in zip(self.teacher.weights, self.out.weights, strict=True):
+            mean.assign(0.9 * mean + 0.1 * weight)
+        return result
+
+
+class Running(layers.Layer):
+    """Takes away the moving mean of what it has seen, which it keeps although it is frozen."""
+
+    def __init__(self):
+        super().__init__(trainable=False)
+
+    def build(self, shape):
+        self.mean = self.add_weight(shape=shape[-1:], initializer="zeros", trainable=False)
+
+    def call(self, x, training=None):
+        if training:
+            self.mean.assign(0.9 * self.mean + 0.1 * keras.ops.mean(x, 0))
+        return x - self.mean
+
+
 class Noise(layers.Layer):
     """Draws from a generator that Keras has for all who bring none."""
 
@@ -128,6 +164,10 @@ OWN = {
     "a train_step of one's own": Row(
         functional(partial(subclassed, OwnStep), logits()), classes, evaluate=False
     ),
+    "a frozen layer that follows another": Row(
+        functional(partial(subclassed, Taught), logits()), classes, fast=True
+    ),
+    "a frozen layer with a moving mean": Row(net(Running, dense(3), **SOFTMAX), classes),
     "a second optimizer": Row(
         functional(partial(subclassed, TwoOptimizers), logits()),
         classes,
