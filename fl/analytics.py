@@ -34,6 +34,7 @@ from fl.contribution import (
 )
 from fl.errors import AggregationError, DataError, ImplausibleSum
 from fl.masked import refuse_masked
+from fl.reals import real_numbers
 from fl.sums import MAX_WEIGHT, SecureSum, chosen_sum
 
 _LABEL = b"secagg/v1/fl-analytics"
@@ -80,9 +81,10 @@ def secure_sum(
     aggregator: None is `fl.SecureSum(clip=None, max_weight=2**29)`, without a range or a step.
     dropouts: client index -> the protocol round (0..4) from which that client is gone.
 
-    Raises DataError for values that are not numbers or have different shapes, AggregationError for
-    local sums beyond the aggregator's clip, beyond the range of float32 or not finite,
-    ImplausibleSum for a sum that no honest clients give, secagg.TooFewClients.
+    Raises DataError for values that are not numbers, have different shapes, or are integers that
+    float64 would round; AggregationError for local sums beyond the aggregator's clip, beyond the
+    range of float32 or not finite; ImplausibleSum for a sum that no honest clients give;
+    secagg.TooFewClients.
     """
     arrays = _read(values)
     local = [_exact_sums(array) for array in arrays]
@@ -180,6 +182,8 @@ def secure_quantile(
             f"q is {q}, tolerance {tolerance}: q in (0, 1] and a tolerance above 0 expected"
         )
     _edges([low, high])
+    if not math.isfinite(high - low):
+        raise AggregationError(f"low={low}, high={high}: a finite difference expected")
     arrays = [array.ravel() for array in _read(values, alike=False)]
 
     def ask(*bounds: float) -> tuple[list[bool], Aggregated]:
@@ -187,10 +191,12 @@ def secure_quantile(
         counts = [_at_most(a, bounds) for a in arrays]
         total = _count({"query": "at most", "bounds": bounds}, counts, aggregator, dropouts)
         *within, size = (round(number) for number in total.metrics)
-        if max(within) > size:
-            raise ImplausibleSum(f"{max(within)} of {size} values: at most all of them expected")
-        # The rounding takes back what binary fractions add: 0.55 of 100 is 55 values, not 56.
-        return [count >= round(q * size, 9) for count in within], total
+        if max(*within, 1) > size:
+            raise ImplausibleSum(
+                f"{max(within)} of {size} values: at most all of at least one expected"
+            )
+        # A fraction that is the same as q is the same float: 0.55 of 100 is 55 values, not 56.
+        return [count / size >= float(q) for count in within], total
 
     # The number before low: low itself may be the quantile.
     (before, within), total = ask(math.nextafter(low, -math.inf), high)
@@ -210,11 +216,9 @@ def _read(values: Sequence[ArrayLike], *, alike: bool = True) -> list[Values]:
     for client, given in enumerate(values):
         try:
             refuse_masked(given)
+            array = np.atleast_1d(real_numbers(given))
         except DataError as error:
             raise DataError(f"client {client}: {error}") from None
-        array = _numbers(given)
-        if array is None:
-            raise DataError(f"client {client}: not an array of numbers")
         if len(array) == 0:
             raise DataError(f"client {client}: no values, at least one expected")
         if alike and arrays and array.shape[1:] != arrays[0].shape[1:]:
@@ -224,14 +228,6 @@ def _read(values: Sequence[ArrayLike], *, alike: bool = True) -> list[Values]:
             )
         arrays.append(array)
     return arrays
-
-
-def _numbers(given: ArrayLike) -> Values | None:
-    """None for what is no array of numbers: the error of numpy quotes what it could not read."""
-    try:
-        return np.atleast_1d(np.asarray(given, np.float64))
-    except (TypeError, ValueError):
-        return None
 
 
 def _exact_sums(array: Values) -> NDArray[Any]:
@@ -251,10 +247,13 @@ def _exact_sum(column: Values) -> Fraction | float:
 
 
 def _edges(edges: ArrayLike) -> Values:
-    bounds = np.asarray(edges, np.float64)
+    try:
+        bounds = real_numbers(edges)
+    except DataError as error:
+        raise AggregationError(f"edges: {error}") from None
     if bounds.ndim != 1 or bounds.size < 2 or not np.isfinite(bounds).all():
         raise AggregationError(f"edges {bounds}: at least two finite numbers expected")
-    if not (np.diff(bounds) > 0).all():
+    if not (bounds[1:] > bounds[:-1]).all():
         raise AggregationError(f"edges {bounds}: ascending numbers expected")
     return bounds
 
