@@ -22,6 +22,11 @@ from fl.plan import RoundPlan, seed_sequence
 from fl.state import Stray
 from fl.vector import ModelWeights
 
+NO_RATE = (
+    "a client optimizer that has no one learning rate to set, but a schedule of its own, or "
+    "several optimizers: one whose learning rate is a number expected"
+)
+
 
 class LocalTrainer:
     """Trains clients one after another on one built, compiled Keras model.
@@ -47,13 +52,14 @@ class LocalTrainer:
         optimizer = model.optimizer if optimizer is None else optimizer
         self.optimizer = configuration(optimizer)
         used = in_pass(optimizer, model)
+        self._own = [*model.variables, *used.variables, *used.assigned]
         self._rate = used.rate
         self._configured_rate = None if self._rate is None else float(self._rate.numpy())
         self._loop = loop(model, model.train_step, self.layout, used)
 
     @property
     def has_learning_rate(self) -> bool:
-        """Whether the client optimizer has one learning rate, rather than a schedule of its own."""
+        """Whether the client optimizer has one learning rate to set: no schedule, no several."""
         return self._rate is not None
 
     @property
@@ -67,6 +73,11 @@ class LocalTrainer:
         return self._loop.strays
 
     @property
+    def variables(self) -> list[Any]:
+        """Its model's and its optimizer's, and after a training all others that its step uses."""
+        return [*self._own, *self._loop.touched]
+
+    @property
     def metrics(self) -> MetricSums:
         """Reads summed metrics. Raises ModelError before the first training."""
         return self._loop.metrics
@@ -75,7 +86,7 @@ class LocalTrainer:
         """Train client number `client`; its delta, its weight and its metrics' state.
 
         Raises DataError where the model cannot take the examples, ModelError where the plan names
-        another optimizer than the model's, or a learning rate for one that has a schedule.
+        another optimizer than the model's, or a learning rate for one that has none to set.
         """
         terms = plan.terms
         if terms.optimizer != self.optimizer:
@@ -97,6 +108,4 @@ class LocalTrainer:
         if self._rate is not None:
             self._rate.assign(self._configured_rate if rate is None else rate)
         elif rate is not None:
-            raise ModelError(
-                f"learning rate {rate} for a client optimizer that has a schedule of its own"
-            )
+            raise ModelError(f"learning rate {rate} for {NO_RATE}")
