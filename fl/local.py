@@ -7,6 +7,7 @@ It does not decide who trains, does not check that the result is finite, and sum
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,12 @@ class LocalTrainer:
         if terms.optimizer != self.optimizer:
             raise ModelError("the round's plan names another client optimizer than this model's")
         self._set_learning_rate(terms.learning_rate)
+        if terms.epochs > 1 and examples.bounds is not None:
+            warnings.warn(
+                f"epochs={terms.epochs} with batches that are fixed, of a data set or a list: they "
+                "are taken once, as given (epochs=1 says that this is meant)",
+                stacklevel=2,
+            )
         shuffling = seed_sequence(terms.seed, terms.round, client, "shuffle")
         order, bounds = examples.schedule(
             batch_size=terms.batch_size,
