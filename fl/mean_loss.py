@@ -19,9 +19,10 @@ from fl.errors import ModelError
 from fl.examples import Examples
 
 _MEANS = ("sum_over_batch_size", "mean")
-# Of a sum in place of a mean, the loss of `_TRIED` examples has `_TRIED`/`_COPIES` times as much.
+# A sum grows with the rows: that of all together is `_TRIED` times the mean of those of each. Copies
+# let it stand out, and each example's loss is computed alike, as it is not in a batch of one row.
 _TRIED, _COPIES = 4, 16
-# Rounding of a mean over the batch; the losses of single examples are the same in any batch.
+# What is left is the rounding of a mean over the batch.
 _TOLERANCE, _TOLERANCE_HALF = 1e-4, 1e-2
 
 
