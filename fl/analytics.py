@@ -35,6 +35,7 @@ from fl.contribution import (
 )
 from fl.errors import AggregationError, DataError, ImplausibleSum, NoExamples
 from fl.masked import refuse_masked
+from fl.reals import real_numbers
 from fl.sums import MAX_WEIGHT, SecureSum, chosen_sum
 
 _LABEL = b"secagg/v1/fl-analytics"
@@ -99,10 +100,10 @@ def secure_sum(
     aggregator: None is `fl.SecureSum(clip=None, max_weight=2**29)`, without a range or a step.
     dropouts: client index -> the protocol round (0..4) from which that client is gone.
 
-    Raises DataError for values that are not numbers or have different shapes, NoExamples where no
-    client has any, AggregationError for
-    local sums beyond the aggregator's clip, beyond the range of float32 or not finite,
-    ImplausibleSum for a sum that no honest clients give, secagg.TooFewClients.
+    Raises DataError for values that are not numbers, have different shapes, or are integers that
+    float64 would round; NoExamples where no client has any; AggregationError for local sums beyond
+    the aggregator's clip, beyond the range of float32 or not finite; ImplausibleSum for a sum that
+    no honest clients give; secagg.TooFewClients.
 
     >>> fl.secure_sum([[1, 1, 1], [13]]).value
     16.0
@@ -216,6 +217,8 @@ def secure_quantile(
             f"q is {q}, tolerance {tolerance}: q in (0, 1] and a tolerance above 0 expected"
         )
     _edges([low, high])
+    if not math.isfinite(high - low):
+        raise AggregationError(f"low={low}, high={high}: a finite difference expected")
     arrays = [array.ravel() for array in _read(values, alike=False)]
 
     def ask(*bounds: float) -> tuple[list[bool], Aggregated]:
@@ -224,10 +227,12 @@ def secure_quantile(
         query = {"query": "at most", "bounds": bounds}
         total = _count(query, arrays, counts, aggregator, dropouts)
         *within, size = (round(number) for number in total.metrics)
-        if max(within) > size:
-            raise ImplausibleSum(f"{max(within)} of {size} values: at most all of them expected")
-        # The rounding takes back what binary fractions add: 0.55 of 100 is 55 values, not 56.
-        return [count >= round(q * size, 9) for count in within], total
+        if max(*within, 1) > size:
+            raise ImplausibleSum(
+                f"{max(within)} of {size} values: at most all of at least one expected"
+            )
+        # A fraction that is the same as q is the same float: 0.55 of 100 is 55 values, not 56.
+        return [count / size >= float(q) for count in within], total
 
     # The number before low: low itself may be the quantile.
     (before, within), total = ask(math.nextafter(low, -math.inf), high)
@@ -251,11 +256,9 @@ def _read(values: Sequence[ArrayLike], *, alike: bool = True) -> list[Values]:
     for client, given in enumerate(values):
         try:
             refuse_masked(given)
+            array = np.atleast_1d(real_numbers(given))
         except DataError as error:
             raise DataError(f"client {client}: {error}") from None
-        array = _numbers(given)
-        if array is None:
-            raise DataError(f"client {client}: not an array of numbers")
         arrays.append(array)
     first = next((client for client, array in enumerate(arrays) if len(array)), None)
     if arrays and first is None:
@@ -291,14 +294,6 @@ def _check_mean(total: Aggregated) -> None:
         raise AggregationError("the weights sum to zero: there is no mean")
 
 
-def _numbers(given: ArrayLike) -> Values | None:
-    """None for what is no array of numbers: the error of numpy quotes what it could not read."""
-    try:
-        return np.atleast_1d(np.asarray(given, np.float64))
-    except (TypeError, ValueError):
-        return None
-
-
 def _exact_sums(array: Values) -> NDArray[Any]:
     """The sum of all values of each coordinate, an object array of Fractions (NaN: not finite)."""
     columns = array.reshape(len(array), math.prod(array.shape[1:])).T
@@ -316,10 +311,13 @@ def _exact_sum(column: Values) -> Fraction | float:
 
 
 def _edges(edges: ArrayLike) -> Values:
-    bounds = np.asarray(edges, np.float64)
+    try:
+        bounds = real_numbers(edges)
+    except DataError as error:
+        raise AggregationError(f"edges: {error}") from None
     if bounds.ndim != 1 or bounds.size < 2 or not np.isfinite(bounds).all():
         raise AggregationError(f"edges {bounds}: at least two finite numbers expected")
-    if not (np.diff(bounds) > 0).all():
+    if not (bounds[1:] > bounds[:-1]).all():
         raise AggregationError(f"edges {bounds}: ascending numbers expected")
     return bounds
 

@@ -17,7 +17,7 @@ from fl import tff
 from fl.contribution import Aggregator
 from fl.errors import ModelError
 from fl.layout import NonTrainable
-from fl.local import LocalTrainer
+from fl.local import NO_RATE, LocalTrainer
 from fl.loop import BatchLoop
 from fl.models import ModelFn, OptimizerFn, client_model, evaluation_model
 from fl.plan import Terms
@@ -173,7 +173,7 @@ def build_process(
     statistics = options.get("non_trainable", "average")
     trainer = LocalTrainer(model, client_optimizer, statistics, loop)
     if rate is not None and not trainer.has_learning_rate:
-        raise ModelError("client_learning_rate: the client optimizer has a schedule of its own")
+        raise ModelError(f"client_learning_rate with {NO_RATE}")
     server = ServerOptimizer(server_optimizer_fn, model)
     terms = Terms(
         round=0,

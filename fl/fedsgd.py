@@ -128,8 +128,7 @@ class GradientLoop(BatchLoop):
 
     def _try(self, weights: Vector, words: Any, examples: Examples, *which: Any) -> bool:
         tried = super()._try(weights, words, examples, *which)
-        check_loss_on(self._model, examples)
-        return tried
+        return check_loss_on(self._model, examples) and tried
 
     def _step_on(self, batch: Any) -> None:
         rows = tf.shape(keras.tree.flatten(batch)[0])[0]

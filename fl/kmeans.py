@@ -1,7 +1,9 @@
 """Federated k-means (Lloyd 1982): clients assign their points, counts and sums are added securely.
 
-    kᵢ = index of the center nearest to point xᵢ        cₖ <- cₖ + Σ_{i: kᵢ = k} (xᵢ - cₖ) / Nₖ
-    Nₖ <- memory·Nₖ + |{i: kᵢ = k}|
+    kᵢ = index of the center nearest to point xᵢ
+    Nₖ' = memory·Nₖ + |{i: kᵢ = k}|        cₖ <- (memory·Nₖ·cₖ + Σ_{i: kᵢ = k} xᵢ) / Nₖ'
+
+The points themselves are summed: an offset from a far center would have lost their low digits.
 
 memory = 0 is Lloyd's algorithm on the union of the data. With memory = 1 a center is the mean of
 all points it was ever given, for rounds with other clients each (Sculley 2010). A center without
@@ -24,6 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fl import seeds, tff
 from fl.contribution import (
+    LARGEST,
     Aggregated,
     Aggregator,
     Contribution,
@@ -36,6 +39,7 @@ from fl.errors import DataError, ImplausibleSum, ModelError
 from fl.examples import count_clients, read_examples
 from fl.process import for_each_client, summary
 from fl.progress import watching
+from fl.reals import real_numbers
 from fl.sums import chosen_sum
 from fl.vector import read_only
 
@@ -94,8 +98,9 @@ def build_fed_kmeans(
 ) -> FedKMeans:
     """Federated k-means of points of one shape.
 
-    aggregator: None is `SecureSum()`. Offsets and counts are summed exactly, however far points
-        are from the centers and however many a client has: no clip and no weight is in the way.
+    aggregator: None is `SecureSum()`. The clients' sums and counts are added exactly, however far
+        points are from the centers and however many a client has: no clip and no weight is in the
+        way. A client adds its own points in float64.
     memory: how much of its weight a center keeps from round to round, in [0, 1].
     seed: of the initial centers, which are standard normal.
 
@@ -136,7 +141,8 @@ class FedKMeans:
     def initialize(self, centers: ArrayLike | None = None) -> KMeansState:
         """The state before the first round, with these centers or random ones.
 
-        Raises ModelError for centers that are not finite numbers of the shape [k, *data_shape].
+        Raises ModelError for centers that are not of the shape [k, *data_shape], or not finite in
+        float32.
         """
         if centers is None:
             centers = seeds.generator("kmeans/centers", self._seed).normal(size=self._shape)
@@ -188,19 +194,20 @@ class FedKMeans:
 
     def _move(self, state: KMeansState, total: Aggregated) -> KMeansState:
         counts = total.metrics[1:-2]
-        weights = self._memory * state.weights + counts
-        offsets = total.total.reshape(len(counts), -1)
+        kept = self._memory * state.weights
+        weights, before = kept + counts, _flat(state.centers)
+        sums = kept[:, None] * before + total.total.reshape(before.shape)
         # Where nothing was counted there is nothing to divide, and nothing moves.
-        steps = np.divide(offsets, weights[:, None], where=counts[:, None] > 0, out=0 * offsets)
-        centers = state.centers + steps.reshape(self._shape)
-        return KMeansState(centers, weights, state.round + 1, total.state)
+        centers = np.divide(sums, weights[:, None], where=counts[:, None] > 0, out=before.copy())
+        return KMeansState(centers.reshape(self._shape), weights, state.round + 1, total.state)
 
     def _check(self, state: KMeansState) -> None:
         if not isinstance(state, KMeansState):
             raise ModelError(f"a state of type {type(state).__name__}: a KMeansState expected")
-        if state.centers.shape != self._shape or not np.isfinite(state.centers).all():
+        if state.centers.shape != self._shape or not _within(state.centers):
             raise ModelError(
-                f"centers of shape {state.centers.shape}: finite numbers of {self._shape} expected"
+                f"centers of shape {state.centers.shape}: numbers, finite in float32, of "
+                f"{self._shape} expected"
             )
 
 
@@ -216,21 +223,24 @@ def _read(message: bytes) -> Points:
 
 
 def _contribution(centers: Points, data: Any) -> Contribution | None:
-    """A client's sums of offsets from each center, how many points, and the sum of squares.
+    """A client's sums of points nearest to each center, how many, and the sum of squares.
 
-    Where the offsets are not finite, nothing of the client counts; where only the squares are too
-    large, the points do, but not for the mean square, which has a count of its own.
+    Where the points are not finite in float32, nothing of the client counts; where only the squares
+    are too large, the points do, but not for the mean square, which has a count of its own.
     """
     x = _points(data, centers.shape[1:])
     if x is None:
         return None
     points, flat = _flat(x), _flat(centers)
+    if not _within(points):
+        points = np.full_like(points, np.nan)
     nearest, squares = _nearest(points, flat)
-    offsets = np.zeros_like(flat)
-    np.add.at(offsets, nearest, points - flat[nearest])
     counts = np.bincount(nearest, minlength=len(flat))
+    clusters = np.split(points[nearest.argsort(kind="stable")], counts.cumsum()[:-1])
+    # Along a contiguous axis numpy adds in pairs, which keeps the rounding of many points small.
+    sums = np.concatenate([np.ascontiguousarray(own.T).sum(axis=1) for own in clusters])
     metrics = np.array([len(points), *counts, len(points), squares.sum()], np.float64)
-    return Contribution(np.zeros(0), 1, metrics, statistics=offsets.ravel())
+    return Contribution(np.zeros(0), 1, metrics, statistics=sums)
 
 
 def _check_counts(total: Aggregated) -> None:
@@ -247,15 +257,15 @@ def _points(data: Any, shape: tuple[int, ...]) -> Points | None:
     x = examples.parts[0]
     if not isinstance(x, np.ndarray):
         raise DataError("points in several arrays: one array expected")
-    try:
-        points = np.asarray(x, np.float64)
-    except (TypeError, ValueError):
-        points = None
-    if points is None:  # outside of the handler: the error quotes what it could not read
-        raise DataError("not an array of numbers")
+    points = real_numbers(x)
     if points.shape[1:] != shape:
         raise DataError(f"points of shape {points.shape[1:]}: {shape} expected")
     return points
+
+
+def _within(numbers: Points) -> bool:
+    """Whether all are finite in float32, and so their squares in float64."""
+    return bool((np.abs(numbers) <= LARGEST).all())  # NaN compares false
 
 
 def _flat(array: Points) -> Points:

@@ -8,6 +8,7 @@ It does not decide who trains, does not check that the result is finite, and sum
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,11 @@ from fl.optimizers import configuration, in_pass
 from fl.plan import RoundPlan, seed_sequence
 from fl.state import Stray
 from fl.vector import ModelWeights
+
+NO_RATE = (
+    "a client optimizer that has no one learning rate to set, but a schedule of its own, or "
+    "several optimizers: one whose learning rate is a number expected"
+)
 
 
 class LocalTrainer:
@@ -47,13 +53,14 @@ class LocalTrainer:
         optimizer = model.optimizer if optimizer is None else optimizer
         self.optimizer = configuration(optimizer)
         used = in_pass(optimizer, model)
+        self._own = [*model.variables, *used.variables, *used.assigned]
         self._rate = used.rate
         self._configured_rate = None if self._rate is None else float(self._rate.numpy())
         self._loop = loop(model, model.train_step, Layout.of(model, non_trainable), used)
 
     @property
     def has_learning_rate(self) -> bool:
-        """Whether the client optimizer has one learning rate, rather than a schedule of its own."""
+        """Whether the client optimizer has one learning rate to set: no schedule, no several."""
         return self._rate is not None
 
     @property
@@ -72,6 +79,11 @@ class LocalTrainer:
         return self._loop.strays
 
     @property
+    def variables(self) -> list[Any]:
+        """Its model's and its optimizer's, and after a training all others that its step uses."""
+        return [*self._own, *self._loop.touched]
+
+    @property
     def metrics(self) -> MetricSums:
         """Reads summed metrics. Raises ModelError before the first training."""
         return self._loop.metrics
@@ -80,12 +92,18 @@ class LocalTrainer:
         """Train client number `client`; what it gives, its weight, its metrics' state.
 
         Raises DataError where the model cannot take the examples, ModelError where the plan names
-        another optimizer than the model's, or a learning rate for one that has a schedule.
+        another optimizer than the model's, or a learning rate for one that has none to set.
         """
         terms = plan.terms
         if terms.optimizer != self.optimizer:
             raise ModelError("the round's plan names another client optimizer than this model's")
         self._set_learning_rate(terms.learning_rate)
+        if terms.epochs > 1 and examples.bounds is not None:
+            warnings.warn(
+                f"epochs={terms.epochs} with batches that are fixed, of a data set or a list: they "
+                "are taken once, as given (epochs=1 says that this is meant)",
+                stacklevel=2,
+            )
         shuffling = seed_sequence(terms.seed, terms.round, client, "shuffle")
         order, bounds = examples.schedule(
             batch_size=terms.batch_size,
@@ -102,6 +120,4 @@ class LocalTrainer:
         if self._rate is not None:
             self._rate.assign(self._configured_rate if rate is None else rate)
         elif rate is not None:
-            raise ModelError(
-                f"learning rate {rate} for a client optimizer that has a schedule of its own"
-            )
+            raise ModelError(f"learning rate {rate} for {NO_RATE}")

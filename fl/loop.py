@@ -99,6 +99,11 @@ class BatchLoop:
         """The variables that the step uses and the model does not list; known after a pass."""
         return self._strays
 
+    @property
+    def touched(self) -> list[Stray]:
+        """All variables that the step uses; known after a pass."""
+        return self._touched
+
     def run(
         self, weights: Vector, seeds: Seeds, examples: Examples, order: Indices, bounds: Indices
     ) -> tuple[Vector, Numbers]:

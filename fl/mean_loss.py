@@ -4,7 +4,8 @@
 
 Where it is not, neither a gradient taken in batches nor one summed over clients is that of all
 examples together. A reduction or a mask tells when the process is built; a loss of the user's own
-is tried on two examples. A `train_step` of the user's own is not tried.
+is tried: of a few examples, many times each, and of all these together. A `train_step` of the
+user's own is not tried, nor what a model adds to the loss in training alone.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ from fl.errors import ModelError
 from fl.examples import Examples
 
 _MEANS = ("sum_over_batch_size", "mean")
-# Half precision included; a sum in place of a mean is off by its whole size.
-_TOLERANCE = 0.01
+# A sum grows with the rows: that of all together is `_TRIED` times the mean of those of each.
+# Copies let it stand out, and each example's loss is computed alike, as it is not in a batch of one row.
+_TRIED, _COPIES = 4, 16
+# What is left is the rounding of a mean over the batch.
+_TOLERANCE, _TOLERANCE_HALF = 1e-4, 1e-2
 
 
 def check_loss(model: Any) -> None:
@@ -33,19 +37,32 @@ def check_loss(model: Any) -> None:
     _check_masks(getattr(model, "outputs", None))
 
 
-def check_loss_on(model: Any, examples: Examples) -> None:
-    """Raise ModelError where the loss of two examples is not the mean of their losses."""
+def check_loss_on(model: Any, examples: Examples) -> bool:
+    """Raise ModelError where the loss of several examples is not the mean of their losses.
+
+    False where the examples leave it open, because their losses are all the same or not finite.
+    """
     if type(model).train_step is not keras.Model.train_step:
-        return
+        return True
     _check_masks(model(_rows(examples.parts[0], [0]), training=False))
-    first, last = [0], [examples.count - 1]
-    together = _loss(model, examples, first + last)
-    mean = (_loss(model, examples, first) + _loss(model, examples, last)) / 2
-    if abs(together - mean) > _TOLERANCE * max(abs(together), abs(mean)):
+    spread = np.linspace(0, examples.count - 1, _TRIED).round().astype(int)
+    tried = spread.repeat(_COPIES).reshape(_TRIED, _COPIES)
+    losses = [_loss(model, examples, rows) for rows in tried.tolist()]
+    together = _loss(model, examples, tried.ravel().tolist())
+    if not np.isfinite([*losses, together]).all():
+        return False
+    if abs(together - np.mean(losses)) > _tolerance(model) * max(np.abs([*losses, together])):
         raise ModelError(
             "FedSGD with a loss that is not the mean of the losses of a batch's examples: such a "
             "loss expected, and from `add_loss` no sum over the batch"
         )
+    # A client with one example says as much as it can by a loss that is not zero.
+    return len(set(losses)) > 1 or (examples.count == 1 and together != 0)
+
+
+def _tolerance(model: Any) -> float:
+    half = any(layer.compute_dtype in ("float16", "bfloat16") for layer in model._flatten_layers())
+    return _TOLERANCE_HALF if half else _TOLERANCE
 
 
 def _check_masks(outputs: Any) -> None:

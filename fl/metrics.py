@@ -4,8 +4,9 @@
 
 A metric adds up where one batch always adds the same to its state, whatever the state was, and the
 state begins at zero: then the sum over clients of their states is the state over all examples, and
-Keras's own `result()` reads it. That is tested on the first batch, not told from a metric's class;
-a metric that fails is refused by name. This module does not sum and does not see a client.
+Keras's own `result()` reads it, and no other variable. That is tested on the first batch, not told
+from a metric's class; a metric that fails is refused by name. This module does not sum and does not
+see a client.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from fl.contribution import Metric
 from fl.errors import MetricError
+from fl.state import apart_from, variables_of
 
 Numbers = NDArray[np.float64]
 
@@ -46,6 +48,8 @@ class MetricSums:
         compiled_loss = getattr(model, "_compile_loss", None)
         self._of_outputs = list(compiled_loss.metrics) if compiled_loss is not None else []
         self._check_start()
+        for metric in leaves:
+            self._check_result(metric)
 
     @cached_property
     def parts(self) -> tuple[Metric, ...]:
@@ -100,22 +104,39 @@ class MetricSums:
         """Raise MetricError, naming them, for metrics that do not add up.
 
         after: the state after one batch, always the same one, from a given state. False where the
-        batch leaves it open, because a state is not finite after it.
+        batch leaves it open, because a state is not finite after it, or so large that adding to it
+        may overflow.
         """
         added = after(self.zeros)
-        finite = np.isfinite(added)
-        known = np.where(finite, added, 0.0)
+        usable = np.abs(added) <= self._largest()  # NaN compares false
+        known = np.where(usable, added, 0.0)
         for start in self._elsewhere(known):
-            moved = np.where(finite, after(start) - start, 0.0)
+            moved = np.where(usable, after(start) - start, 0.0)
             allowed = self._tolerance() * (np.abs(start) + np.abs(known))
             self._refuse(~(np.abs(moved - known) <= allowed))  # NaN is refused
-        return bool(finite.all())
+        return bool(usable.all())
 
     def _check_start(self) -> None:
         for metric in self._model.metrics:
             metric.reset_state()
         state = [np.ravel(variable.numpy()) for variable in self.variables]
         self._refuse(np.concatenate([*state, np.zeros(0)]) != 0)
+
+    def _check_result(self, metric: Any) -> None:
+        """Raise MetricError where what a metric says depends on more than the metrics' states."""
+        try:
+            traced = tf.function(metric.result, autograph=False).get_concrete_function()
+        except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
+            raise MetricError(
+                f"metric {str(metric.name)!r}: its result() cannot be traced by TensorFlow, which "
+                f"raises {type(error).__name__}: one of tensors alone expected"
+            ) from error
+        if read := apart_from(variables_of(traced.graph), self.variables):
+            names = ", ".join(repr(variable.name) for variable in read)
+            raise MetricError(
+                f"metric {str(metric.name)!r}: its result() reads {names}, which is none of its "
+                "variables and not summed across clients: state made by `add_variable` expected"
+            )
 
     def _refuse(self, fails: NDArray[np.bool_]) -> None:
         if fails.any():
@@ -132,6 +153,12 @@ class MetricSums:
         state = size * (1 + np.arange(added.size) * 0.618 % 1)
         state = np.where(self._tolerance() == 0, np.ceil(state), state)  # whole, for integers
         return state, -state
+
+    def _largest(self) -> Numbers:
+        """The most that can be added to a state of `_elsewhere` without overflow."""
+        dtypes = [variable.dtype for variable in self.variables]
+        each = [float(np.finfo(d).max) / 4 if "float" in d else math.inf for d in dtypes]
+        return np.repeat(each, np.array(self._sizes, int))
 
     def _tolerance(self) -> Numbers:
         """A part of the numbers that rounding explains, far below what depends on the state."""

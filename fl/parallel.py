@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from itertools import combinations
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -25,17 +26,20 @@ from fl.examples import Examples
 from fl.local import LocalTrainer
 from fl.metrics import MetricSums
 from fl.plan import RoundPlan
-from fl.state import apart_from
 from fl.vector import local_variables, values
 
 if TYPE_CHECKING:
     from fl.fedavg import FedAvg
 
+_NAMED = 5  # so many of the variables that two workers use stand in the error
+
 
 def with_workers(build: Callable[[], FedAvg], workers: int) -> FedAvg:
     """A process that trains as many clients at a time; `build` is called once a worker.
 
-    Raises ModelError where `build` does not make the same process each time.
+    Raises ModelError where `build` does not make the same process each time, or two of them use one
+    variable, such as that of a layer or a metric which `model_fn` does not make itself. Of metrics
+    and of variables that no model lists this is known in the first rounds only.
 
     >>> process = fl.with_workers(lambda: fl.build_weighted_fed_avg(model_fn), 2)
     >>> process.next(process.initialize(), clients).state.round
@@ -64,6 +68,9 @@ class TrainerPool:
     def __init__(self, trainers: Sequence[LocalTrainer]) -> None:
         self._first, self._trainers = trainers[0], list(trainers)
         self.workers = len(trainers)
+        self._checked: set[LocalTrainer] = set()
+        for one, other in combinations(trainers, 2):
+            _check_apart(one, other)
         for other in trainers[1:]:
             _check_alike(self._first, other)
         self._tracing = threading.Lock()
@@ -79,7 +86,7 @@ class TrainerPool:
             # Keras creates and traces in one thread at a time
             with nullcontext() if trainer.trace_count else self._tracing:
                 contribution = trainer.train(plan, client, examples)
-            self._check_strays(trainer)
+            self._check_trained(trainer)
             return contribution
         finally:
             self._idle.put(trainer)
@@ -90,23 +97,42 @@ class TrainerPool:
         traced = (trainer for trainer in self._trainers if trainer.trace_count)
         return next(traced, self._first).metrics
 
-    def _check_strays(self, trainer: LocalTrainer) -> None:
-        """What a model does not list may be shared with another, or begin otherwise there."""
+    def _check_trained(self, trainer: LocalTrainer) -> None:
+        """Once its step was traced, all that it uses is known: metrics, and what no model lists.
+
+        Traces come one after another: of two trainers the later sees what the earlier uses.
+        """
+        if trainer in self._checked:
+            return
         for other in self._trainers:
-            if other is trainer or not (trainer.strays and other.strays):
-                continue
-            apart = apart_from(trainer.strays, other.strays)
-            if shared := [stray.name for stray in trainer.strays if stray not in apart]:
-                raise ModelError(
-                    f"the models of several workers use the same variables, {', '.join(shared)}: "
-                    "variables and seed generators of each model's own expected, or one worker"
-                )
-            for one, two in zip(trainer.strays, other.strays, strict=True):
-                if not np.array_equal(one.first, two.first):
-                    raise ModelError(f"the workers' models begin with different {one.name}")
+            if other is not trainer:
+                _check_apart(trainer, other)
+                _check_strays(trainer, other)
+        self._checked.add(trainer)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._first, name)
+
+
+def _check_apart(one: LocalTrainer, other: LocalTrainer) -> None:
+    """Two threads that assign to one variable would train on what the other makes of it."""
+    handles = {id(variable.handle) for variable in other.variables}
+    shared = [v for v in one.variables if id(v.handle) in handles]
+    names = list(dict.fromkeys(getattr(v, "path", v.name) for v in shared))
+    if names:
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        raise ModelError(
+            f"several workers use the same variables, {', '.join(names[:_NAMED])}{more}: models, "
+            "metrics and seed generators that `model_fn` makes anew expected, or one worker"
+        )
+
+
+def _check_strays(one: LocalTrainer, other: LocalTrainer) -> None:
+    """What no model lists may begin otherwise in another."""
+    if one.strays and other.strays:
+        for mine, theirs in zip(one.strays, other.strays, strict=True):
+            if not np.array_equal(mine.first, theirs.first):
+                raise ModelError(f"the workers' models begin with different {mine.name}")
 
 
 def _check_alike(one: LocalTrainer, other: LocalTrainer) -> None:

@@ -133,6 +133,21 @@ def test_the_fraction_of_a_quantile_is_exact():
     assert abs(answer.value - 1) <= answer.error_bound
 
 
+def test_the_fraction_of_a_quantile_is_exact_of_many_values():
+    # count/size = q for each share of 10^8 values: a product rounded to nine digits missed some
+    values = np.zeros(10**7, np.float32)
+    values[-44 * 10**5 :] = 1
+    data = [values[::2], values[1::2]]
+    answer = fl.secure_quantile(data, 0.56, low=-1, high=2, tolerance=0.5, aggregator=fl.PlainSum())
+    assert abs(answer.value) <= answer.error_bound
+
+
+def test_integers_that_float64_holds_are_taken_whatever_their_type():
+    large = 2**62
+    for values in ([large], np.array([large]), np.array([large], np.uint64), [large, 0.0]):
+        assert fl.secure_sum([values, [-large], True]).value == 1.0
+
+
 MEAN = "beyond the clip of the aggregator"
 REFUSED = {
     "too large": (
@@ -146,6 +161,40 @@ REFUSED = {
     "nobody": (lambda: fl.secure_mean([]), fl.AggregationError, "no clients"),
     "no values": (lambda: fl.secure_mean([[], []]), fl.NoExamples, "none of 2 clients"),
     "words": (lambda: fl.secure_mean([[1], ["a"]]), fl.DataError, "client 1: not an array"),
+    "numerals": (lambda: fl.secure_sum([[1], ["2"]]), fl.DataError, "client 1: not an array"),
+    "complex": (lambda: fl.secure_sum([[1 + 2j], [1]]), fl.DataError, "client 0: not an array"),
+    "nothing": (lambda: fl.secure_sum([[1.0], [None]]), fl.DataError, "client 1: not an array"),
+    "dates": (
+        lambda: fl.secure_sum([np.array(["2020-01-01"], "datetime64[D]"), [1]]),
+        fl.DataError,
+        "client 0: not an array",
+    ),
+    "long floats": (lambda: fl.secure_sum([[1], [2**64]]), fl.DataError, "client 1: not an array"),
+    "large integers": (
+        lambda: fl.secure_sum([np.array([2**53 + 1, -(2**53)]), [0]]),
+        fl.DataError,
+        "client 0: integers that float64 rounds",
+    ),
+    "large integers that a list makes floats": (
+        lambda: fl.secure_sum([[0], [2**53 + 1, 0.5]]),
+        fl.DataError,
+        "client 1: integers that float64 rounds",
+    ),
+    "large integers in a histogram": (
+        lambda: fl.secure_histogram([np.array([2**60 - 1]), [0]], [0, 2.0**60, 2.0**61]),
+        fl.DataError,
+        "client 0: integers that float64 rounds",
+    ),
+    "large edges": (
+        lambda: fl.secure_histogram([[1], [0]], [0, 2**60 - 1]),
+        fl.AggregationError,
+        "edges: integers that float64 rounds",
+    ),
+    "wide": (
+        lambda: fl.secure_quantile([1, 2], 0.5, low=-1.7e308, high=1.7e308),
+        fl.AggregationError,
+        "a finite difference expected",
+    ),
     "shapes": (lambda: fl.secure_sum([[[1, 2]], [1]]), fl.DataError, r"client 1: .*\(\)"),
     "weights": (lambda: fl.secure_weighted_mean([1, 2], [1]), fl.AggregationError, "1 weights"),
     "heavy": (

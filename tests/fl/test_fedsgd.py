@@ -237,6 +237,57 @@ def test_a_loss_that_is_a_sum_over_the_batch_is_refused(model_fn, examples):
             process.next(process.initialize(), [arrays(examples), arrays(4)])
 
 
+class AddingLittle(keras.layers.Dense):
+    """Adds a sum over the batch that is small beside the loss."""
+
+    def call(self, x):
+        self.add_loss(1e-4 * keras.ops.sum(x**2))
+        return super().call(x)
+
+
+def ratio(y, prediction):
+    """Of sums over the batch: a mean of copies of one example, and no mean of different ones."""
+    return keras.ops.sum((y - prediction) ** 2) / (1 + keras.ops.sum(prediction**2))
+
+
+@pytest.mark.parametrize("model_fn", [with_loss("mse", kind=AddingLittle), with_loss(ratio)])
+def test_a_loss_that_is_nearly_a_mean_is_refused(model_fn):
+    process = fl.build_fed_sgd(model_fn, aggregator=fl.PlainSum())
+    with pytest.raises(fl.ModelError, match="not the mean of the losses"):
+        process.next(process.initialize(), [arrays(20), arrays(4)])
+
+
+def test_losses_that_say_nothing_are_asked_again():
+    """Of the first client all are zero; in its first and last examples another has none either."""
+    zero = with_loss(squared_sum, kernel_initializer="zeros")
+    x, _ = arrays(20)
+    nothing = np.zeros((20, 1), np.float32)
+    middle = nothing.copy()
+    middle[5:15] = 1.0
+    process = fl.build_fed_sgd(zero, aggregator=fl.PlainSum())
+    process.next(process.initialize(), [(x, nothing)] * 2)
+    with pytest.raises(fl.ModelError, match="not the mean of the losses"):
+        process.next(process.initialize(), [(x, nothing), (x, middle)])
+
+
+@pytest.mark.parametrize("examples", [1, 2, 20])
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
+def test_a_mean_near_its_minimum_is_taken(examples, size):
+    """Predictions that nearly are the targets: the losses are all rounding, and a mean still."""
+    x, _ = arrays(examples)
+    near = (x @ with_loss("mse")().get_weights()[0] * size * (1 + 1e-4)).astype(np.float32)
+    start = with_loss("mse")
+    weights = [size * start().get_weights()[0], np.zeros(1, np.float32)]
+
+    def model_fn():
+        model = start()
+        model.set_weights(weights)
+        return model
+
+    process = fl.build_fed_sgd(model_fn, aggregator=fl.PlainSum())
+    process.next(process.initialize(), [(x, near), (x, near)])
+
+
 @pytest.mark.parametrize(
     "model_fn",
     [

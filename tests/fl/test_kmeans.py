@@ -79,6 +79,24 @@ def test_with_memory_a_center_is_the_mean_of_all_it_was_given():
 
 
 @AGGREGATORS
+@pytest.mark.parametrize("far", [1e12, 1e15, 1e30])
+def test_centers_may_begin_however_far_away(aggregator, far):
+    process = fl.build_fed_kmeans(1, (2,), aggregator=aggregator)
+    data = [np.array([[1e-3, 3], [2e-3, 0]]), np.array([[-5e-3, 0], [6e-3, 3]])]
+    state = process.next(process.initialize([[far, -far]]), data).state
+    np.testing.assert_allclose(state.centers, [[1e-3, 1.5]], rtol=1e-15)
+
+
+@AGGREGATORS
+@pytest.mark.parametrize("bad", [np.nan, 1e39])
+def test_points_beyond_float32_count_for_nothing(aggregator, bad):
+    process = fl.build_fed_kmeans(1, (1,), aggregator=aggregator)
+    result = process.next(process.initialize([[0.0]]), [np.array([[bad], [-bad]]), points([3])])
+    np.testing.assert_array_equal(result.state.centers, [[3.0]])
+    assert result.metrics["finalizer"]["update_non_finite"] == 1
+
+
+@AGGREGATORS
 def test_where_no_client_has_finite_points_nothing_moves(aggregator):
     process = fl.build_fed_kmeans(2, (1,), aggregator=aggregator)
     state = process.initialize([[0.0], [1.0]])
@@ -110,6 +128,8 @@ def test_a_state_is_immutable_and_random_centers_follow_from_the_seed():
 WRONG = {
     "shape": (points([1, 2, 3]), "client 0: points of shape"),
     "words": (np.array([["a", "b"]]), "client 0: not an array of numbers"),
+    "numerals": (np.array([["1", "2"]]), "client 0: not an array of numbers"),
+    "complex": (np.array([[1j, 2]]), "client 0: not an array of numbers"),
 }
 
 
@@ -122,7 +142,7 @@ def test_points_that_do_not_fit_name_the_client(data, message):
 
 def test_centers_and_numbers_that_do_not_fit_are_refused():
     process = fl.build_fed_kmeans(2, (2,))
-    for centers in ([[0, 0]], [[0, 0], [np.nan, 0]]):
+    for centers in ([[0, 0]], [[0, 0], [np.nan, 0]], [[0, 0], [1e39, 0]]):
         with pytest.raises(fl.ModelError, match="centers of shape"):
             process.initialize(centers)
     with pytest.raises(fl.ModelError, match="KMeansState expected"):

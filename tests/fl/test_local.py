@@ -161,9 +161,9 @@ def test_every_form_of_client_data_trains_alike(trainer, form):
         plan_for(trainer, shuffle=False, epochs=1), 0, read_examples({"x": x, "y": y})
     )
     # batch_size, epochs and shuffle do not apply to data that come in batches
-    fixed = trainer.train(
-        plan_for(trainer, shuffle=True, epochs=3, batch_size=5), 0, read_examples(forms(x, y)[form])
-    )
+    told = plan_for(trainer, shuffle=True, epochs=3, batch_size=5)
+    with pytest.warns(UserWarning, match="epochs=3 with batches that are fixed"):
+        fixed = trainer.train(told, 0, read_examples(forms(x, y)[form]))
     np.testing.assert_array_equal(free.delta, fixed.delta, strict=True)
     np.testing.assert_array_equal(free.metrics, fixed.metrics, strict=True)
 
@@ -171,7 +171,7 @@ def test_every_form_of_client_data_trains_alike(trainer, form):
 def test_a_dataset_that_repeats_is_two_passes(trainer):
     x, y = arrays(12)
     dataset = tf.data.Dataset.from_tensor_slices((x, y)).batch(8).repeat(2)
-    twice = trainer.train(plan_for(trainer), 0, read_examples(dataset))
+    twice = trainer.train(plan_for(trainer, epochs=1), 0, read_examples(dataset))
     epochs = trainer.train(plan_for(trainer, shuffle=False), 0, read_examples((x, y)))
     np.testing.assert_array_equal(twice.delta, epochs.delta, strict=True)
     assert (twice.weight, epochs.weight) == (24, 12)

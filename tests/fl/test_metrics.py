@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from small import arrays, compiled, linear, plan_for
 
 import fl
@@ -67,6 +68,32 @@ class Spread(keras.metrics.Metric):
         return squares / n - (total / n) ** 2 + 0 * keras.ops.cast(self.seen, "float32")
 
 
+class Aside(Regression):
+    """Keeps a part of its state in a variable that Keras does not list."""
+
+    def __init__(self, name):
+        super().__init__(name=name)
+        self.seen = tf.Variable(0.0, trainable=False, name="seen")
+
+    def keep(self, values):
+        self.total.assign_add(keras.ops.sum(values))
+        self.seen.assign_add(1.0)
+
+    def result(self):
+        return self.total / self.seen
+
+
+class Shared(keras.metrics.Mean):
+    """Reads what another metric counts, which is summed too."""
+
+    def __init__(self, other, name):
+        super().__init__(name=name)
+        self.others = [lambda: other.count]
+
+    def result(self):
+        return self.total / self.others[0]()
+
+
 def scalar(metrics, scale=1.0):
     """y = w·x, and two clients whose targets are of a given size."""
     keras.utils.set_random_seed(1)
@@ -97,6 +124,70 @@ def test_a_maximum_is_refused_where_the_first_batch_leaves_it_at_zero():
     negative = (np.ones((3, 4), np.float32), -np.ones((3, 1), np.float32))
     with pytest.raises(fl.MetricError, match="'mine'"):
         evaluate(ModelWeights.from_model(model), [negative, negative])
+
+
+def test_a_result_that_reads_another_variable_is_refused():
+    model, data = scalar([Aside(name="mine"), "mae"])
+    evaluate = fl.build_fed_eval(lambda: model, aggregator=fl.PlainSum())
+    for _ in range(2):
+        with pytest.raises(fl.MetricError, match=r"metric 'mine': its result\(\) reads 'seen'"):
+            evaluate(ModelWeights.from_model(model), data)
+
+
+def test_a_result_may_read_the_state_of_another_metric():
+    class Model(keras.Sequential):
+        def test_step(self, data):
+            logs = super().test_step(data)
+            for metric in (self.first, self.second):
+                metric.update_state(data[1])
+            return logs
+
+    model = Model([keras.Input((4,)), keras.layers.Dense(1)])
+    model.first = keras.metrics.Mean(name="first")
+    model.second = Shared(model.first, name="second")
+    model.compile("sgd", loss="mse", jit_compile=False)
+    _, data = scalar([])
+    evaluate = fl.build_fed_eval(lambda: model, aggregator=fl.PlainSum())
+    seen = evaluate(ModelWeights.from_model(model), data)["client_work"]["eval"]
+    assert (
+        seen["second"]
+        == seen["first"]
+        == pytest.approx(np.concatenate([y for _, y in data]).mean(), rel=1e-5)
+    )
+
+
+def test_a_result_that_is_not_of_tensors_is_refused():
+    class Eager(Regression):
+        def keep(self, values):
+            self.total.assign_add(keras.ops.sum(values))
+
+        def result(self):
+            return float(self.total)
+
+    class Silent(keras.Sequential):
+        def test_step(self, data):
+            super().test_step(data)
+            return {}
+
+        def get_metrics_result(self):
+            return {}
+
+    model = Silent([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile("sgd", loss="mse", metrics=[Eager(name="mine")], jit_compile=False)
+    _, data = scalar([])
+    with pytest.raises(fl.MetricError, match=r"metric 'mine': its result\(\) cannot be traced"):
+        fl.build_fed_eval(lambda: model, aggregator=fl.PlainSum())(
+            ModelWeights.from_model(model), data
+        )
+
+
+def test_a_metric_near_the_end_of_its_dtype_is_left_open():
+    """From another state it would overflow, which does not say that it does not add up."""
+    model, _ = scalar(["mae"])
+    evaluate = fl.build_fed_eval(lambda: model, aggregator=fl.PlainSum())
+    x, y = np.ones((8, 4), np.float32), np.full((8, 1), 6e18, np.float32)
+    seen = evaluate(ModelWeights.from_model(model), [(x, y), (x, 0 * y)])["client_work"]["eval"]
+    assert seen["loss"] == pytest.approx(6e18**2 / 2, rel=1e-4)
 
 
 @pytest.mark.parametrize("aggregator", [fl.PlainSum(), fl.SecureSum()], ids=["plain", "secure"])

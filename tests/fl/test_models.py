@@ -280,11 +280,12 @@ def test_the_learning_rate_is_in_the_context():
 
 
 def test_learning_rates_that_cannot_be_are_refused():
+    sgd = keras.optimizers.SGD
     decay = keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)
-    with pytest.raises(fl.ModelError, match="has a schedule of its own"):
-        fl.build_weighted_fed_avg(
-            one_weight, lambda: keras.optimizers.SGD(decay), client_learning_rate=lambda _: 0.1
-        )
+    several = keras.optimizers.OptimizerMap(sgd(0.01), {".*kernel": sgd(0.1)})
+    for optimizer_fn in (lambda: sgd(decay), lambda: keras.optimizers.MultiOptimizer(several)):
+        with pytest.raises(fl.ModelError, match=r"no one learning rate .* schedule .* or several"):
+            fl.build_weighted_fed_avg(one_weight, optimizer_fn, client_learning_rate=lambda _: 0.1)
     process = fl.build_weighted_fed_avg(one_weight, client_learning_rate=lambda _: -1)
     with pytest.raises(fl.ModelError, match=r"learning_rate is -1\.0"):
         process.next(process.initialize(), [arrays(3)])

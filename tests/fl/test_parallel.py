@@ -86,3 +86,41 @@ def test_workers_that_are_not_alike_are_refused():
         fl.with_workers(differs, 2)
     with pytest.raises(fl.ModelError, match="workers is 0"):
         fl.with_workers(build, 0)
+
+
+def around(base=None, metric="accuracy", optimizer=None):
+    """Builds models with the same layers, one of which, a metric or an optimizer may be shared."""
+
+    def made():
+        keras.utils.set_random_seed(3)
+        layers = [keras.Input((4,)), base or keras.layers.Dense(5), keras.layers.Dense(3)]
+        return compiled(keras.Sequential(layers), optimizer, metrics=[metric])
+
+    return lambda: fl.build_weighted_fed_avg(made, aggregator=fl.PlainSum(), batch_size=4)
+
+
+def test_a_layer_or_a_model_of_several_workers_is_refused_by_name():
+    base = keras.Sequential([keras.Input((4,)), keras.layers.Dense(5, name="body")])
+    with pytest.raises(fl.ModelError, match=r"the same variables, .*body/kernel, .*body/bias: "):
+        fl.with_workers(around(base), 3)
+    model = model_fn()
+    with pytest.raises(fl.ModelError, match=r"the same variables, .* and \d+ more: "):
+        fl.with_workers(lambda: fl.build_weighted_fed_avg(lambda: model), 2)
+
+
+def test_a_metric_of_several_workers_is_refused_once_both_have_trained():
+    metric = keras.metrics.SparseCategoricalAccuracy("mine")
+    process = fl.with_workers(around(metric=metric), 2)
+    clients = [arrays(40, seed=n) for n in range(4)]
+
+    def three_rounds():  # a quick worker may have taken every client of the first one
+        for _ in range(3):
+            process.next(process.initialize(), clients)
+
+    with pytest.raises(fl.ModelError, match="use the same variables, mine/"):
+        three_rounds()
+
+
+def test_an_optimizer_given_to_several_models_is_made_anew():
+    process = fl.with_workers(around(optimizer=keras.optimizers.Adam()), 2)
+    process.next(process.initialize(), [arrays(8, seed=n) for n in range(4)])
