@@ -34,3 +34,11 @@ class SumWarning(UserWarning):
 
 class CheckpointError(FLError):
     """A checkpoint that cannot be written, or none that can be read."""
+
+
+class RunFailed(FLError):
+    """What was asked for did not come about, and no setting is to blame."""
+
+
+class DamagedCheckpoints(CheckpointError, RunFailed):
+    """There are checkpoints, and not one of them is whole."""
