@@ -5,21 +5,23 @@
     2    what was given is wrong: an option, a name, a file that is not there
     130  Ctrl-C
 
-This module stands beside the packages and imports nothing of them: while they and what they need
-are imported, Ctrl-C is a line already. It is no part of what a program imports.
+This module stands beside the packages, and at its top imports what Python has loaded already:
+Ctrl-C is a line from then on, also while numpy or TensorFlow are imported. Before, while Python
+itself starts, it is Python's. No program has to import this.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import shutil
 import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from typing import Any, Literal, NoReturn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from threading import Timer
+    from typing import Any, Literal, NoReturn
 
 DONE = 0
 FAILED = 1
@@ -29,7 +31,7 @@ INTERRUPTED = 130
 _STDOUT, _STDERR = 1, 2
 _ROOM_FOR_PANELS = 80
 _CLEAN = b"\r\x1b[2K\x1b[?25h"  # a spinner's line away, the cursor back
-_A_WRONG_PATH = {
+_OF_A_PATH = {
     *(errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
     *(errno.EACCES, errno.EPERM, errno.EROFS),
 }
@@ -50,56 +52,85 @@ def secagg() -> NoReturn:
     process("secagg", load)
 
 
+def fl() -> NoReturn:
+    """The entry point of the `fl` command."""
+
+    def load() -> Callable[[], int]:
+        from fl import __main__
+
+        return __main__.load()
+
+    process("fl", load)
+
+
 def process(program: str, load: Callable[[], Callable[[], int]]) -> NoReturn:
     """A whole process: import what a command needs with `load`, run what it gives, and exit."""
     _on_interrupt(_ender(program, _STDERR))
     run = load()
     try:
-        with raising_interrupts():
+        with RaisingInterrupts(program):
             code = run()
     except KeyboardInterrupt:
         code = interrupted(program)
     sys.exit(code)
 
 
-@contextmanager
-def ending_at_once(program: str) -> Iterator[None]:
-    """In here Ctrl-C ends the process from the signal's handler: for imports.
+class EndingAtOnce:
+    """In its block Ctrl-C ends the process from the signal's handler: for imports.
 
     An exception would be lost or become another one there: extension modules that are half imported
     swallow it. Nothing may be left to be tidied up but a line of progress and the cursor.
     """
-    try:
-        stderr = os.dup(_STDERR)  # the block may lead stderr elsewhere
-    except OSError:  # there is none
-        yield
-        return
-    try:
-        with _interrupts_by(_ender(program, stderr)):
-            yield
-    finally:
-        os.close(stderr)
+
+    def __init__(self, program: str) -> None:
+        self._program = program
+
+    def __enter__(self) -> None:
+        self._stderr = os.dup(_STDERR)  # the block may lead stderr elsewhere
+        self._before = _on_interrupt(_ender(self._program, self._stderr))
+
+    def __exit__(self, *_: object) -> None:
+        _on_interrupt(self._before)
+        os.close(self._stderr)
 
 
-@contextmanager
-def raising_interrupts() -> Iterator[None]:
-    """In here Ctrl-C raises KeyboardInterrupt: where there is something to tidy up.
+class RaisingInterrupts:
+    """In its block Ctrl-C raises KeyboardInterrupt: where there is something to tidy up.
 
-    Python swallows an exception in a finaliser; a KeyboardInterrupt that was is raised again.
+    What the block calls may swallow the exception, as TensorFlow does in a callback and Python in a
+    finaliser. The process is ended where the block goes on for GRACE, and by another Ctrl-C.
     """
 
-    def again(lost: Any) -> None:
-        if lost.exc_type is KeyboardInterrupt:
-            signal.raise_signal(signal.SIGINT)
-        else:
-            hook(lost)
+    GRACE = 1.0
+    """Seconds."""
 
-    hook, sys.unraisablehook = sys.unraisablehook, again
-    try:
-        with _interrupts_by(signal.default_int_handler):
-            yield
-    finally:
-        sys.unraisablehook = hook
+    def __init__(self, program: str) -> None:
+        self._end = _ender(program, _STDERR)
+        self._timer: Timer | None = None
+
+    def __enter__(self) -> None:
+        self._hook, sys.unraisablehook = sys.unraisablehook, self._lost
+        self._before = _on_interrupt(self._raise)
+
+    def __exit__(self, *_: object) -> None:
+        _on_interrupt(self._before)
+        sys.unraisablehook = self._hook
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _raise(self, *_: object) -> None:
+        from threading import Timer
+
+        if self._timer is not None:
+            self._end()
+        self._timer = Timer(self.GRACE, self._end)
+        self._timer.daemon = True
+        self._timer.start()
+        raise KeyboardInterrupt
+
+    def _lost(self, unraisable: Any) -> None:
+        if unraisable.exc_type is not KeyboardInterrupt:
+            self._hook(unraisable)
 
 
 def run(
@@ -130,15 +161,10 @@ def run(
     except usage as error:
         return refuse(program, error.format_message())
     except OSError as error:
-        return refuse(program, _told(error), WRONG if a_wrong_path(error) else FAILED)
+        return refuse(program, _told(error), WRONG if is_of_a_path(error) else FAILED)
     except refusals as error:
         return refuse(program, str(error), FAILED if failed(error) else WRONG)
     return interrupted(program) if code == INTERRUPTED else code
-
-
-def markup() -> Literal["rich"] | None:
-    """How typer shows help: in panels where there is room, which in narrow ones cut names off."""
-    return "rich" if shutil.get_terminal_size().columns >= _ROOM_FOR_PANELS else None
 
 
 def refuse(program: str, what: str, code: int = WRONG) -> int:
@@ -154,9 +180,16 @@ def interrupted(program: str, where: str = "") -> int:
     return refuse(program, f"interrupted{where}", INTERRUPTED)
 
 
-def a_wrong_path(error: OSError) -> bool:
-    """Whether another path than the one that was given would do."""
-    return error.errno in _A_WRONG_PATH
+def is_of_a_path(error: OSError) -> bool:
+    """Whether the path that was given is to blame: another one would do."""
+    return error.errno in _OF_A_PATH
+
+
+def markup() -> Literal["rich"] | None:
+    """How typer shows help: in panels where there is room, which in narrow ones cut names off."""
+    from shutil import get_terminal_size
+
+    return "rich" if get_terminal_size().columns >= _ROOM_FOR_PANELS else None
 
 
 def _told(error: OSError) -> str:
@@ -165,30 +198,31 @@ def _told(error: OSError) -> str:
 
 
 def _ender(program: str, stderr: int) -> Callable[..., None]:
+    said = f"{program}: interrupted\n".encode()
+
     def end(*_: object) -> None:
         for descriptor in (_STDOUT, stderr):
-            with suppress(OSError):
-                if os.isatty(descriptor):
-                    os.write(descriptor, _CLEAN)
-        with suppress(OSError):
-            os.write(stderr, f"{program}: interrupted\n".encode())
+            if os.isatty(descriptor):
+                _write(descriptor, _CLEAN)
+        _write(stderr, said)
         os._exit(INTERRUPTED)
 
     return end
 
 
-@contextmanager
-def _interrupts_by(handler: Callable[..., None]) -> Iterator[None]:
-    before = _on_interrupt(handler)
-    try:
-        yield
-    finally:
-        _on_interrupt(before)
+def _write(descriptor: int, what: bytes) -> None:
+    try:  # noqa: SIM105 -- contextlib is not loaded yet
+        os.write(descriptor, what)
+    except OSError:
+        pass  # nobody reads it any more, and the process ends
 
 
 def _on_interrupt(handler: Any) -> Any:
     """Set the handler, and give the one before; who ignores SIGINT, or is a thread, goes on so."""
     before = signal.getsignal(signal.SIGINT)
-    if before is signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
-        return before
-    return signal.signal(signal.SIGINT, handler)
+    if before is not signal.SIG_IGN:
+        try:  # noqa: SIM105
+            signal.signal(signal.SIGINT, handler)
+        except ValueError:
+            pass  # only the main thread may, and only it is interrupted
+    return before

@@ -84,6 +84,6 @@ def run(arguments: Sequence[str]) -> int:
 def _failed(error: Exception) -> bool:
     """Whether what was given is not to blame."""
     if isinstance(error, CheckpointError) and isinstance(error.__cause__, OSError):
-        return not secagg_command.a_wrong_path(error.__cause__)
+        return not secagg_command.is_of_a_path(error.__cause__)
     protocol = isinstance(error, SecAggError) and not isinstance(error, LocalProtocolError)
     return protocol or isinstance(error, RunFailed | ImplausibleSum)

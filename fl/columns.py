@@ -74,8 +74,9 @@ def folded(text: str, room: int | None, indent: str = _INDENT) -> str:
     """Text in lines of this room, broken between words alone."""
     if room is None:
         return text
-    whole = {"break_long_words": False, "break_on_hyphens": False}
-    return "\n".join(textwrap.wrap(text, room, subsequent_indent=indent, **whole))
+    wrapper = textwrap.TextWrapper(room, subsequent_indent=indent)
+    wrapper.break_long_words = wrapper.break_on_hyphens = False
+    return "\n".join(wrapper.wrap(text))
 
 
 def _with_words(lines: list[str], gap: str, words: str, room: int | None) -> Iterator[str]:

@@ -21,7 +21,7 @@ from typing import Any
 from rich.console import Console, RenderableType
 
 from fl import quiet
-from secagg_command import ending_at_once
+from secagg_command import EndingAtOnce
 
 _STDOUT, _STDERR = 1, 2
 
@@ -60,7 +60,7 @@ class Screen:
     @contextmanager
     def starting(self) -> Iterator[None]:
         """TensorFlow is imported, and in the block what imports it; Ctrl-C ends the process."""
-        with self.progress.status("starting TensorFlow"), ending_at_once("fl"):
+        with self.progress.status("starting TensorFlow"), EndingAtOnce("fl"):
             quiet.import_tensorflow()
             yield
 
