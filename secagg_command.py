@@ -20,7 +20,6 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from threading import Timer
     from typing import Any, Literal, NoReturn
 
 DONE = 0
@@ -37,100 +36,75 @@ _OF_A_PATH = {
 }
 
 
-class Interrupted(Exception):
-    """Ctrl-C, from a command that has to say where: typer keeps no words of a KeyboardInterrupt."""
+class Ending:
+    """What Ctrl-C does to the process of a command: it ends at once, in one line.
+
+    No exception is raised: while extension modules are imported, and where TensorFlow traces a
+    function, a KeyboardInterrupt is swallowed, or becomes another error. What a command writes is
+    whole at any moment, as it has to be for `kill -9` and a power cut.
+
+    where: said behind "interrupted". tidy: called before the process ends, for PATIENCE at most.
+    """
+
+    PATIENCE = 2.0
+    """Seconds."""
+
+    def __init__(self) -> None:
+        self.where = ""
+        self.tidy: list[Callable[[], object]] = []
+        self._program = ""
+        self._stderr = _STDERR
+
+    def begin(self, program: str) -> None:
+        """From now on."""
+        self._program = program
+        self._stderr = os.dup(_STDERR)  # the command may lead stderr elsewhere
+        _on_interrupt(self._end)
+
+    def _end(self, *_: object) -> None:
+        _on_interrupt(signal.SIG_IGN)
+        if self.tidy:
+            from threading import Thread
+
+            # What was interrupted may hold a lock, and would wait for itself.
+            tidying = Thread(target=self._tidy, daemon=True)
+            tidying.start()
+            tidying.join(self.PATIENCE)
+        for descriptor in (_STDOUT, self._stderr):
+            if os.isatty(descriptor):
+                _write(descriptor, _CLEAN)
+        _write(self._stderr, f"{self._program}: interrupted{self.where}\n".encode())
+        os._exit(INTERRUPTED)
+
+    def _tidy(self) -> None:
+        for tidy in self.tidy:
+            tidy()
+
+
+ENDING = Ending()
+"""Of this process, if it is that of a command."""
 
 
 def secagg() -> NoReturn:
     """The entry point of the `secagg` command."""
+    ENDING.begin("secagg")
+    from secagg import cli
 
-    def load() -> Callable[[], int]:
-        from secagg import cli
-
-        return lambda: cli.run(sys.argv[1:])
-
-    process("secagg", load)
+    # What reads a passphrase has to show again what is typed.
+    _on_interrupt(signal.default_int_handler)
+    try:
+        code = cli.run(sys.argv[1:])
+    except KeyboardInterrupt:
+        code = interrupted("secagg")
+    sys.exit(code)
 
 
 def fl() -> NoReturn:
     """The entry point of the `fl` command."""
+    ENDING.begin("fl")
+    from fl import __main__
 
-    def load() -> Callable[[], int]:
-        from fl import __main__
-
-        return __main__.load()
-
-    process("fl", load)
-
-
-def process(program: str, load: Callable[[], Callable[[], int]]) -> NoReturn:
-    """A whole process: import what a command needs with `load`, run what it gives, and exit."""
-    _on_interrupt(_ender(program, _STDERR))
-    run = load()
-    try:
-        with RaisingInterrupts(program):
-            code = run()
-    except KeyboardInterrupt:
-        code = interrupted(program)
-    sys.exit(code)
-
-
-class EndingAtOnce:
-    """In its block Ctrl-C ends the process from the signal's handler: for imports.
-
-    An exception would be lost or become another one there: extension modules that are half imported
-    swallow it. Nothing may be left to be tidied up but a line of progress and the cursor.
-    """
-
-    def __init__(self, program: str) -> None:
-        self._program = program
-
-    def __enter__(self) -> None:
-        self._stderr = os.dup(_STDERR)  # the block may lead stderr elsewhere
-        self._before = _on_interrupt(_ender(self._program, self._stderr))
-
-    def __exit__(self, *_: object) -> None:
-        _on_interrupt(self._before)
-        os.close(self._stderr)
-
-
-class RaisingInterrupts:
-    """In its block Ctrl-C raises KeyboardInterrupt: where there is something to tidy up.
-
-    What the block calls may swallow the exception, as TensorFlow does in a callback and Python in a
-    finaliser. The process is ended where the block goes on for GRACE, and by another Ctrl-C.
-    """
-
-    GRACE = 1.0
-    """Seconds."""
-
-    def __init__(self, program: str) -> None:
-        self._end = _ender(program, _STDERR)
-        self._timer: Timer | None = None
-
-    def __enter__(self) -> None:
-        self._hook, sys.unraisablehook = sys.unraisablehook, self._lost
-        self._before = _on_interrupt(self._raise)
-
-    def __exit__(self, *_: object) -> None:
-        _on_interrupt(self._before)
-        sys.unraisablehook = self._hook
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _raise(self, *_: object) -> None:
-        from threading import Timer
-
-        if self._timer is not None:
-            self._end()
-        self._timer = Timer(self.GRACE, self._end)
-        self._timer.daemon = True
-        self._timer.start()
-        raise KeyboardInterrupt
-
-    def _lost(self, unraisable: Any) -> None:
-        if unraisable.exc_type is not KeyboardInterrupt:
-            self._hook(unraisable)
+    sys.exit(__main__.run())
 
 
 def run(
@@ -148,12 +122,10 @@ def run(
 
     # typer exports BadParameter only; its base is what any wrong word on the command line raises.
     usage: Any = typer.BadParameter.__mro__[1]
+    ENDING.where = ""
+    ENDING.tidy.clear()
     try:
         code = int(app(args=list(words), prog_name=program, standalone_mode=False) or DONE)
-    except KeyboardInterrupt:
-        return interrupted(program)
-    except Interrupted as error:
-        return interrupted(program, f" {error}")
     except typer.Abort as error:
         if isinstance(error.__context__, KeyboardInterrupt):
             return interrupted(program)
@@ -175,9 +147,9 @@ def refuse(program: str, what: str, code: int = WRONG) -> int:
     return code
 
 
-def interrupted(program: str, where: str = "") -> int:
+def interrupted(program: str) -> int:
     """Say that Ctrl-C ended it; the exit code."""
-    return refuse(program, f"interrupted{where}", INTERRUPTED)
+    return refuse(program, f"interrupted{ENDING.where}", INTERRUPTED)
 
 
 def is_of_a_path(error: OSError) -> bool:
@@ -197,19 +169,6 @@ def _told(error: OSError) -> str:
     return seen if error.filename is None else f"{os.fsdecode(error.filename)}: {seen}"
 
 
-def _ender(program: str, stderr: int) -> Callable[..., None]:
-    said = f"{program}: interrupted\n".encode()
-
-    def end(*_: object) -> None:
-        for descriptor in (_STDOUT, stderr):
-            if os.isatty(descriptor):
-                _write(descriptor, _CLEAN)
-        _write(stderr, said)
-        os._exit(INTERRUPTED)
-
-    return end
-
-
 def _write(descriptor: int, what: bytes) -> None:
     try:  # noqa: SIM105 -- contextlib is not loaded yet
         os.write(descriptor, what)
@@ -217,12 +176,7 @@ def _write(descriptor: int, what: bytes) -> None:
         pass  # nobody reads it any more, and the process ends
 
 
-def _on_interrupt(handler: Any) -> Any:
-    """Set the handler, and give the one before; who ignores SIGINT, or is a thread, goes on so."""
-    before = signal.getsignal(signal.SIGINT)
-    if before is not signal.SIG_IGN:
-        try:  # noqa: SIM105
-            signal.signal(signal.SIGINT, handler)
-        except ValueError:
-            pass  # only the main thread may, and only it is interrupted
-    return before
+def _on_interrupt(handler: Any) -> None:
+    """Set the handler of SIGINT; a process that was told to ignore it goes on so."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, handler)

@@ -17,7 +17,6 @@ import typer
 
 import secagg_command
 from fl import render, train_command
-from fl.bars import Bars
 from fl.demo_settings import Settings
 from fl.errors import CheckpointError, FLError, ImplausibleSum, RunFailed
 from fl.screen import screen
@@ -58,13 +57,12 @@ def demo(
     """Train on handwritten digits, secure and plain side by side, with clients that drop out."""
     settings = Settings(seed, rounds, clients, dropouts)
     with screen(as_json=as_json) as shown:
-        bars = Bars(shown.progress)
         with shown.starting():
             from fl.demo import Demo
 
+        with shown.bars() as bars:
             demonstration = Demo(settings, bars.trained, bars.summed)
-        shown.say(render.head(settings, shown.room))
-        with bars.progress:
+            shown.say(render.head(settings, shown.room))
             for row in demonstration:
                 shown.say(render.line(row, shown.room))
         shown.show(render.comparison(demonstration.comparison))

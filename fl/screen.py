@@ -21,7 +21,8 @@ from typing import Any
 from rich.console import Console, RenderableType
 
 from fl import quiet
-from secagg_command import EndingAtOnce
+from fl.bars import Bars
+from secagg_command import ENDING
 
 _STDOUT, _STDERR = 1, 2
 
@@ -58,9 +59,17 @@ class Screen:
         self._lines.print(picture)
 
     @contextmanager
+    def bars(self) -> Iterator[Bars]:
+        """Bars under the lines, gone when the block is left, and on Ctrl-C."""
+        bars = Bars(self.progress)
+        ENDING.tidy.append(bars.progress.stop)
+        with bars.progress:
+            yield bars
+
+    @contextmanager
     def starting(self) -> Iterator[None]:
-        """TensorFlow is imported, and in the block what imports it; Ctrl-C ends the process."""
-        with self.progress.status("starting TensorFlow"), EndingAtOnce("fl"):
+        """TensorFlow is imported, and in the block what imports it."""
+        with self.progress.status("starting TensorFlow"):
             quiet.import_tensorflow()
             yield
 

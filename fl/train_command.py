@@ -20,15 +20,14 @@ import typer
 from rich.progress import Progress
 
 from fl import algorithms, names
-from fl.bars import Bars
 from fl.data import catalogue
 from fl.data.federated import DEFAULT_RULE, PARTITIONS, check_rule
 from fl.devices import CONDITIONS, check_conditions
 from fl.errors import FLError, RunFailed, SumWarning
-from fl.pool import masking_pool
+from fl.pool import kill, masking_pool
 from fl.rows import head, line, number
 from fl.screen import Screen, screen
-from secagg_command import Interrupted
+from secagg_command import ENDING
 
 if TYPE_CHECKING:
     from fl.rundir import RunDir
@@ -313,8 +312,7 @@ def evaluate(
             from fl.settings import Simulation
             from fl.training import evaluate_model
 
-        bars = Bars(shown.progress)
-        with bars.progress:
+        with shown.bars() as bars:
             metrics = evaluate_model(
                 model,
                 dataset,
@@ -360,8 +358,8 @@ def _train(
     from fl.settings import Simulation
     from fl.training import Training
 
-    bars = Bars(shown.progress)
-    with masking_pool(workers) as pool, bars.progress, warnings.catch_warnings():
+    with masking_pool(workers) as pool, shown.bars() as bars, warnings.catch_warnings():
+        ENDING.tidy.append(lambda: kill(pool))
         warnings.simplefilter("ignore", SumWarning)  # the rows say it
         training = Training(
             settings,
@@ -408,15 +406,17 @@ def _play(shown: Screen, bars: Progress, training: Training, rounds: int) -> dic
     shown.say(head(shown.room), style="bold")
     task = bars.add_task("rounds", total=rounds, completed=training.state.round)
     tested = None
-    try:
-        for metrics in training:
-            shown.say(line(metrics, shown.room))
-            bars.update(task, completed=metrics["round"])
-            tested = metrics.get("eval")
-    except KeyboardInterrupt:
-        where = f"in round {training.state.round + 1}: the same command goes on"
-        raise Interrupted(where) from None
+    _say_where(training)
+    for metrics in training:
+        shown.say(line(metrics, shown.room))
+        bars.update(task, completed=metrics["round"])
+        tested = metrics.get("eval")
+        _say_where(training)
     return tested
+
+
+def _say_where(training: Training) -> None:
+    ENDING.where = f" after round {training.state.round}: the same command goes on"
 
 
 def _use_threads(workers: int = 1) -> None:
