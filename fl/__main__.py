@@ -3,16 +3,23 @@
 import sys
 from importlib.util import find_spec
 
+from fl import starting
+from secagg import command
+
+
+def run() -> int:
+    """Run the command line of this process; its exit code."""
+    for name in ("typer", "rich"):
+        if find_spec(name) is None:
+            return command.refuse("fl", f"{name} is not installed: pip install 'secagg[fl]'")
+    from fl import cli
+
+    return cli.run(sys.argv[1:])
+
 
 def main() -> None:
     """Run the command line of this process and exit."""
-    for name in ("typer", "rich"):
-        if find_spec(name) is None:
-            print(f"fl: {name} is not installed: pip install 'secagg[fl]'", file=sys.stderr)
-            sys.exit(2)
-    from fl import cli
-
-    cli.main()
+    starting.fl()
 
 
 if __name__ == "__main__":

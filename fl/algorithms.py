@@ -96,10 +96,15 @@ def clip_of(name: str) -> float | None:
     return _algorithm(name).clip
 
 
-def _algorithm(name: str) -> Algorithm:
+def check_name(name: str) -> str:
+    """The name. Raises ModelError unless it is one of ALGORITHMS."""
     if name not in ALGORITHMS:
         raise ModelError(f"unknown algorithm {name!r}: {', '.join(ALGORITHMS)} expected")
-    return ALGORITHMS[name]
+    return name
+
+
+def _algorithm(name: str) -> Algorithm:
+    return ALGORITHMS[check_name(name)]
 
 
 _LOCAL = ("batch_size", "epochs", "shuffle")

@@ -29,7 +29,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from fl.errors import CheckpointError
+from fl.errors import CheckpointError, DamagedCheckpoints
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -81,8 +81,8 @@ class Checkpoints:
     def latest(self, template: Any) -> Found | None:
         """The newest checkpoint that is whole, as a state with the types of `template`.
 
-        None where there is none at all. Raises CheckpointError where all are damaged, or where the
-        newest that is whole is of another model.
+        None where there is none at all. Raises DamagedCheckpoints where all are damaged,
+        CheckpointError where the newest that is whole is of another model.
         """
         damaged: list[str] = []
         for path in reversed(self._paths()):
@@ -94,7 +94,10 @@ class Checkpoints:
             state = _decode(structure, template, arrays)
             return Found(state, int(path.stem.partition("-")[2]), tuple(damaged))
         if damaged:
-            raise CheckpointError(f"every checkpoint in {self._folder} is damaged: {damaged}")
+            raise DamagedCheckpoints(
+                f"every checkpoint in {self._folder} is damaged ({', '.join(damaged)}): a "
+                "whole one expected. Put one back from a copy, or remove the folder to begin anew"
+            )
         return None
 
     def _paths(self) -> list[Path]:

@@ -4,45 +4,32 @@
     fl train --dataset mnist --data-dir DIR --partition writer --model mlp --rounds 50 --run-dir RUN
     fl evaluate --model RUN/model.keras --dataset mnist --data-dir DIR
 
-TensorFlow is imported only when training starts, so help is quick. A user's error is one line on
-stderr and exit code 2; Ctrl-C ends with exit code 130.
+TensorFlow is imported only when training starts, so help is quick, and a wrong name is refused at
+once. What an error is told as, and the exit codes, are in `secagg.command`.
 """
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
-from rich.console import Console, Group
-from rich.live import Live
 
 import secagg
-from fl import quiet, render, train_command
-from fl.bars import Bars
-from fl.errors import FLError
+from fl import render, train_command
+from fl.demo_settings import Settings
+from fl.errors import CheckpointError, FLError, ImplausibleSum, RunFailed
 from fl.progress import unwatched
-from fl.sums import SecAggError
-
-if TYPE_CHECKING:
-    from fl.demo import Row, Settings
+from fl.screen import screen
+from fl.sums import LocalProtocolError, SecAggError
+from secagg import command
 
 app = typer.Typer(
     help="Federated averaging of Keras models over secure aggregation.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    rich_markup_mode=command.markup(),
 )
-
-INTERRUPTED = 130
-USER_ERROR = 2
-_TABLE_LINES = 10
-"""Lines of a terminal that are no rows of the live table: its title, head, bars, the prompt."""
-
-# What a wrong command line raises; its module has moved from release to release.
-_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
 def _show_version(asked: bool) -> None:
@@ -65,68 +52,52 @@ def _group(
 
 @app.command()
 def demo(
-    seed: Annotated[int, typer.Option(min=0, help="Data split, weights, drops, shuffling.")] = 0,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds of training.")] = 20,
-    clients: Annotated[int, typer.Option(min=2, help="Clients of unlike data.")] = 10,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, help="The seed of the split, the weights, the drops, the shuffling."),
+    ] = 0,
+    rounds: Annotated[int, typer.Option(min=1, help="How many rounds are trained.")] = 20,
+    clients: Annotated[
+        int, typer.Option(min=2, help="How many clients there are; their data are unlike.")
+    ] = 10,
     dropouts: Annotated[
-        int, typer.Option(min=0, help="Clients gone each round, from a random protocol round.")
+        int,
+        typer.Option(
+            min=0,
+            help="How many clients are lost in each round, in a random round of the protocol.",
+        ),
     ] = 2,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="The last line on stdout is the result as JSON.")
-    ] = False,
+    as_json: train_command.AsJson = False,
 ) -> None:
     """Train on handwritten digits, secure and plain side by side, with clients that drop out."""
-    console = Console()
-    with console.status("starting TensorFlow"):
-        quiet.import_tensorflow()
-        from fl.demo import Demo, Settings
+    settings = Settings(seed, rounds, clients, dropouts)
+    with screen(as_json=as_json) as shown:
+        with shown.starting():
+            from fl.demo import Demo
 
-        settings = Settings(seed, rounds, clients, dropouts)
-        bars = Bars(console)
-        demonstration = Demo(settings, bars.trained, bars.summed)
-    _play(console, settings, demonstration, bars)
-    console.print(render.comparison(demonstration.comparison))
-    if as_json:
-        print(json.dumps(demonstration.comparison.as_json()))
+        with shown.bars() as bars:
+            demonstration = Demo(settings, bars.trained, bars.summed)
+            shown.say(render.head(settings, shown.room))
+            for row in demonstration:
+                shown.say(render.line(row, shown.room))
+        shown.show(render.comparison(demonstration.comparison))
+        shown.result = demonstration.comparison.as_json()
 
 
 app.command()(train_command.train)
 app.command()(train_command.evaluate)
 
 
-def _play(console: Console, settings: Settings, rows: Iterable[Row], bars: Bars) -> None:
-    """Run all rounds under a live table; whatever happens, the rounds done stay on the screen."""
-    done: list[Row] = []
-    try:
-        with Live(bars.progress, console=console, transient=True) as live:
-            for row in rows:
-                done.append(row)
-                last = max(1, console.height - _TABLE_LINES)
-                table = render.rounds(settings, done, last)
-                live.update(Group(table, bars.progress), refresh=True)
-    finally:
-        console.print(render.rounds(settings, done))
-
-
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; its exit code."""
-    try:
-        with unwatched():
-            return int(app(args=list(arguments), prog_name="fl", standalone_mode=False) or 0)
-    except (KeyboardInterrupt, typer.Abort):
-        return INTERRUPTED
-    except (FLError, SecAggError, ImportError) as error:
-        return _complain(str(error))
-    except _UsageError as error:
-        return _complain(getattr(error, "format_message", error.__str__)())
+    refusals = (FLError, SecAggError, ImportError)
+    with unwatched():
+        return command.run("fl", app, arguments, refusals, _failed)
 
 
-def _complain(message: str) -> int:
-    if message:  # none where the help itself was the answer
-        print(f"fl: {' '.join(message.split())}", file=sys.stderr)
-    return USER_ERROR
-
-
-def main() -> None:
-    """The entry point of the `fl` command."""
-    sys.exit(run(sys.argv[1:]))
+def _failed(error: Exception) -> bool:
+    """Whether what was given is not to blame."""
+    if isinstance(error, CheckpointError) and isinstance(error.__cause__, OSError):
+        return not command.is_of_a_path(error.__cause__)
+    protocol = isinstance(error, SecAggError) and not isinstance(error, LocalProtocolError)
+    return protocol or isinstance(error, RunFailed | ImplausibleSum)

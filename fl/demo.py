@@ -19,31 +19,13 @@ from fl import seeds
 from fl.cohort import Cohort, OnClient
 from fl.contribution import Aggregated, Contribution, Session
 from fl.data import digits, partition
-from fl.errors import AggregationError
+from fl.demo_settings import Settings
 from fl.evaluation import FedEval, build_fed_eval
 from fl.fedavg import FedAvg, build_weighted_fed_avg
 from fl.server import ServerState
-from fl.sums import PlainSum, Progress, SecureSum, masked_update, resolve_threshold
+from fl.sums import PlainSum, Progress, SecureSum, masked_update
 
 SERVER_LEARNING_RATE = 1.0
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What can be changed. Raises AggregationError where too few clients would be left."""
-
-    seed: int = 0
-    rounds: int = 20
-    clients: int = 10
-    dropouts: int = 2
-
-    def __post_init__(self) -> None:
-        left, threshold = self.clients - self.dropouts, resolve_threshold(None, self.clients)
-        if left < threshold:
-            raise AggregationError(
-                f"{self.dropouts} dropouts leave {left} of {self.clients} clients, "
-                f"fewer than the threshold of {threshold}"
-            )
 
 
 @dataclass(frozen=True)

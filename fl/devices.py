@@ -60,6 +60,16 @@ def at_least(examples: int) -> Condition:
 CONDITIONS: Mapping[str, Condition] = {"charging": charging, "unmetered": unmetered, "idle": idle}
 
 
+def check_conditions(names: Sequence[str]) -> Sequence[str]:
+    """The names. Raises AggregationError unless each is one of CONDITIONS."""
+    unknown = [name for name in names if name not in CONDITIONS]
+    if unknown:
+        raise AggregationError(
+            f"unknown condition {unknown[0]!r}: {', '.join(CONDITIONS)} expected"
+        )
+    return names
+
+
 class Fleet:
     """One device a client.
 

@@ -86,3 +86,11 @@ class CheckpointError(FLError):
     Traceback (most recent call last):
     fl.errors.CheckpointError: keep is 0: at least 1 expected
     """
+
+
+class RunFailed(FLError):
+    """What was asked for did not come about, and no setting is to blame."""
+
+
+class DamagedCheckpoints(CheckpointError, RunFailed):
+    """There are checkpoints, and not one of them is whole."""

@@ -18,7 +18,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process
 
 
 @contextmanager
@@ -36,6 +36,14 @@ def masking_pool(workers: int) -> Iterator[Executor | None]:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def kill(pool: Executor | None) -> None:
+    """End the processes of a pool and of all others that this one started, whatever they do."""
+    for child in active_children():
+        child.kill()
+    if pool is not None:
+        pool.shutdown()  # gives back its semaphores, which Python would complain of
 
 
 def _begin() -> None:

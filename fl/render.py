@@ -1,61 +1,60 @@
-"""What the demonstration looks like in a terminal: small functions from results to rich objects.
+"""What the demonstration looks like: small functions from results to lines and to rich objects.
 
 It computes nothing but the bins of a histogram, and imports no TensorFlow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.box import SIMPLE_HEAD
-from rich.columns import Columns
+from rich import columns
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from fl.columns import Columns, folded
+
 if TYPE_CHECKING:
-    from fl.demo import Comparison, Row, Settings
+    from fl.demo import Comparison, Row
+    from fl.demo_settings import Settings
 
 BINS = 15
 BAR_WIDTH = 18
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
-def rounds(settings: Settings, rows: Sequence[Row], last: int | None = None) -> Table:
-    """The table of rounds; only the last few where a terminal is not high enough for all."""
-    table = Table(
-        title=f"Federated averaging of digits: {settings.clients} clients, secure beside plain",
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-    )
-    for name in ("round", "loss", "accuracy", "test\nsecure", "test\nplain"):
-        table.add_column(name, justify="right")
-    table.add_column("dropped")
-    for name in ("kB up", "train\nseconds", "protocol\nseconds"):
-        table.add_column(name, justify="right")
-    for row in rows if last is None else rows[-last:]:
-        table.add_row(*_cells(row))
-    return table
+_ROUNDS = Columns(
+    (
+        *(("round", 5), ("loss", 6), ("accuracy", 8), ("test\nsecure", 6), ("test\nplain", 6)),
+        *(("kB up", 6), ("train\nseconds", 7), ("protocol\nseconds", 8)),
+    ),
+    words="dropped",
+)
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def head(settings: Settings, room: int | None = None) -> str:
+    """What is above the rounds, in lines of this room; None for any."""
+    title = f"Federated averaging of digits: {settings.clients} clients, secure beside plain"
+    return f"{folded(title, room, indent='')}\n\n{_ROUNDS.head(room)}"
+
+
+def line(row: Row, room: int | None = None) -> str:
+    """One round in one line, where there is room."""
     train, aggregator = row.metrics["client_work"]["train"], row.metrics["aggregator"]
     seconds = row.metrics["seconds"]
-    return (
-        str(row.metrics["round"]),
+    cells = (
+        row.metrics["round"],
         f"{train['loss']:.4f}",
         f"{train['accuracy']:.4f}",
         f"{row.secure_accuracy:.4f}",
         f"{row.plain_accuracy:.4f}",
-        dropped(aggregator["dropped"]),
         f"{aggregator['bytes_up'] / 1000:.1f}",
         f"{seconds['train']:.3f}",
         f"{seconds['protocol']:.3f}",
     )
+    return _ROUNDS.row(cells, dropped(aggregator["dropped"]), room)
 
 
 def dropped(entries: list[dict[str, Any]]) -> str:
@@ -72,11 +71,12 @@ def comparison(result: Comparison) -> RenderableType:
     ring = (0.0, 2.0**result.bits)
     sent = histogram(f"masked vector of client {result.client}", result.masked, ring)
     return Group(
+        Text(),
         Text("3@2: client 3 gone from protocol round 2 on; +: its input is in the sum"),
         Text(),
         _differences(result),
         Text(),
-        Columns([true, sent], padding=(0, 3)),
+        columns.Columns([true, sent], padding=(0, 3)),
     )
 
 
@@ -84,9 +84,9 @@ def histogram(title: str, values: NDArray[Any], span: tuple[float, float]) -> Ta
     """Equal bins over the span, a bar for each."""
     counts, edges = np.histogram(values.astype(np.float64), BINS, span)
     table = Table(title=title, title_justify="left", box=None, show_header=False, padding=(0, 1))
-    table.add_column(justify="right", style="cyan")
+    table.add_column(justify="right", style="cyan", no_wrap=True)
     table.add_column(width=BAR_WIDTH, no_wrap=True)
-    table.add_column(justify="right")
+    table.add_column(justify="right", no_wrap=True)
     for low, count in zip(edges[:-1], counts, strict=True):
         table.add_row(f"{low:.2g}", bar(int(count), int(counts.max())), str(count))
     return table
@@ -100,6 +100,8 @@ def bar(count: int, largest: int) -> str:
 
 def _differences(result: Comparison) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 1))
+    table.add_column()
+    table.add_column(no_wrap=True)
     table.add_row("test accuracy", f"secure {result.secure_accuracy:.4f}")
     table.add_row("", f"plain  {result.plain_accuracy:.4f}")
     bound = "no bound: clipped" if result.bound is None else f"bound {result.bound:.3g}"

@@ -8,25 +8,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_COLUMNS = {
-    "round": 5,
-    "loss": 8,
-    "accuracy": 8,
-    "tested: loss": 12,
-    "accuracy ": 8,
-    "summed": 7,
-    "clipped": 8,
-    "kB up": 8,
-    "train s": 7,
-    "protocol s": 10,
-}
-HEAD = "  ".join(f"{name.strip():>{width}}" for name, width in _COLUMNS.items())
+from fl.columns import Columns, folded
+
+_COLUMNS = Columns(
+    (
+        *(("round", 5), ("loss", 8), ("accuracy", 8), ("tested: loss", 12), ("accuracy", 8)),
+        *(("summed", 7), ("clipped", 8), ("kB up", 8), ("train s", 7), ("protocol s", 10)),
+    )
+)
 
 
-def line(metrics: dict[str, Any]) -> str:
-    """One round in one line."""
+def head(room: int | None = None) -> str:
+    """The head of the rows, in lines of this room; None for any."""
+    return _COLUMNS.head(room)
+
+
+def line(metrics: dict[str, Any], room: int | None = None) -> str:
+    """One round in one line, where there is room."""
     if "failed" in metrics:
-        return f"{metrics['round']:5}  failed: {metrics['failed']}"
+        return folded(f"{metrics['round']:5}  failed: {metrics['failed']}", room)
     train, tested = metrics["client_work"]["train"], metrics.get("eval", {})
     seen, seconds = metrics["aggregator"], metrics["seconds"]
     cells = [
@@ -39,8 +39,7 @@ def line(metrics: dict[str, Any]) -> str:
         f"{seconds['train']:.2f}",
         f"{seconds['protocol']:.2f}",
     ]
-    row = "  ".join(f"{c:>{width}}" for c, width in zip(cells, _COLUMNS.values(), strict=True))
-    return "  ".join([row, *_left_out(seen)])
+    return _COLUMNS.row(cells, "  ".join(_left_out(seen)), room)
 
 
 def _left_out(seen: Mapping[str, Any]) -> Iterator[str]:

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from fl import algorithms, zoo
+from fl import algorithms, names, zoo
 from fl.clipping import AdaptiveNorm, ByNorm
 from fl.contribution import Aggregator
 from fl.data.clients import ClientData
 from fl.data.federated import Division, Federated
 from fl.data.shakespeare import SYMBOLS
-from fl.devices import CONDITIONS, Condition, at_least
+from fl.devices import CONDITIONS, Condition, at_least, check_conditions
 from fl.errors import AggregationError
 from fl.fedavg import FedAvg
 from fl.sums import PlainSum, Progress, SecAggError, SecureSum
@@ -103,11 +103,7 @@ def sizes(clients: ClientData) -> dict[str, int]:
 
 def conditions(settings: Settings) -> list[Condition]:
     """What a client's status must be. Raises AggregationError for an unknown condition."""
-    unknown = [name for name in settings.conditions if name not in CONDITIONS]
-    if unknown:
-        raise AggregationError(
-            f"unknown condition {unknown[0]!r}: {', '.join(CONDITIONS)} expected"
-        )
+    check_conditions(settings.conditions)
     named = [CONDITIONS[name] for name in settings.conditions]
     return [*named, at_least(settings.min_examples)]
 
@@ -115,7 +111,7 @@ def conditions(settings: Settings) -> list[Condition]:
 def model_of(settings: Settings, data: Federated) -> Callable[[], Any]:
     """The function that makes the model, with an output for each label of the test examples."""
     example = data.train.arrays(data.train.client_ids[0])
-    text = settings.model == zoo.TEXT
+    text = settings.model == names.TEXT
     classes = SYMBOLS if text else int(np.max(data.test.pooled()[1])) + 1
     return zoo.model_fn(settings.model, example, classes, settings.seed, settings.initial)
 
@@ -168,8 +164,7 @@ def check_sum(settings: Settings, examples: Mapping[str, int]) -> None:
 def _sum(settings: Settings, simulation: Simulation) -> PlainSum | SecureSum:
     if settings.aggregator == "plain":
         return PlainSum(threshold=settings.threshold)
-    if settings.aggregator != "secure":
-        raise AggregationError(f"aggregator {settings.aggregator!r}: secure or plain expected")
+    names.check_sum(settings.aggregator)
     return SecureSum(
         threshold=settings.threshold,
         clip=settings.clip or algorithms.clip_of(settings.algorithm),

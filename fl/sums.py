@@ -40,6 +40,7 @@ from secagg.packing import unpack
 
 # The protocol's errors, for modules and users that know only `fl`.
 SecAggError = secagg.SecAggError
+LocalProtocolError = secagg.LocalProtocolError
 TooFewClients = secagg.TooFewClients
 
 MAX_WEIGHT = 2**29  # with it, a float32 still has an exact product in float64

@@ -12,26 +12,28 @@ import hashlib
 import json
 import math
 import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 
-from fl import quiet
-from fl.algorithms import ALGORITHMS
-from fl.bars import Bars
-from fl.data.catalogue import NAMES
-from fl.errors import AggregationError, FLError, SumWarning
-from fl.pool import masking_pool
-from fl.rows import HEAD, line, number
+from fl import algorithms, names
+from fl.data import catalogue
+from fl.data.federated import DEFAULT_RULE, PARTITIONS, check_rule
+from fl.devices import CONDITIONS, check_conditions
+from fl.errors import FLError, RunFailed, SumWarning
+from fl.pool import kill, masking_pool
+from fl.rows import head, line, number
+from fl.screen import Screen, screen
+from secagg.command import ENDING
 
 if TYPE_CHECKING:
+    from fl.rundir import RunDir
     from fl.settings import Settings
     from fl.training import Training
 
-PARTITIONS = "iid, sequential, dirichlet, shards, or writer (mnist)"
 _DATA = "What to train on"
 _ROUND = "A round"
 _RUN = "The run"
@@ -43,206 +45,304 @@ def _above_zero(value: float | None) -> float | None:
     return value
 
 
-def _option(panel: str, text: str, **limits: Any) -> Any:
-    return typer.Option(help=text, rich_help_panel=panel, show_default=True, **limits)
+def _option(panel: str, text: str, names: Sequence[str] = (), **limits: Any) -> Any:
+    """An option, of which a shell completes the names."""
+    complete = (lambda: list(names)) if names else None
+    return typer.Option(help=text, rich_help_panel=panel, autocompletion=complete, **limits)
 
 
-DataSet = Annotated[str, _option(_DATA, f"{', '.join(NAMES)}, or one of tensorflow_datasets.")]
+DataSet = Annotated[
+    str,
+    _option(
+        _DATA,
+        f"The data set: {', '.join(catalogue.NAMES)}, or a name of tensorflow_datasets.",
+        catalogue.NAMES,
+        callback=catalogue.check_name,
+    ),
+]
 DataDir = Annotated[
-    Path | None, _option(_DATA, "Where its files are; without, they are downloaded.")
+    Path | None, _option(_DATA, "The directory of its files; without it they are downloaded.")
 ]
-Partition = Annotated[
-    str | None, _option(_DATA, f"{PARTITIONS}; default: its own clients, or iid.")
+Clients = Annotated[
+    int | None,
+    _option(_DATA, "How many clients there are; by default all of the data set, or 10.", min=1),
 ]
-Clients = Annotated[int | None, _option(_DATA, "How many; default: all of its own, or 10.", min=1)]
 TrainClients = Annotated[
-    int | None, _option(_DATA, "How many; default: all of its own, or 10.", min=2)
+    int | None,
+    _option(_DATA, "How many clients there are; by default all of the data set, or 10.", min=2),
 ]
-Seed = Annotated[int, _option(_RUN, "Everything follows from it but the keys.", min=0)]
-Aggregator = Annotated[str, _option(_ROUND, "secure or plain.")]
+Seed = Annotated[
+    int, _option(_RUN, "The seed from which everything follows but the cryptographic keys.", min=0)
+]
+Aggregator = Annotated[
+    str,
+    _option(
+        _ROUND, "How updates are summed: secure or plain.", names.SUMS, callback=names.check_sum
+    ),
+]
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="Print the result as one line of JSON, and nothing else."),
+]
 
 
 def train(
     dataset: DataSet = "digits",
     data_dir: DataDir = None,
-    partition: Partition = None,
+    partition: Annotated[
+        str | None,
+        _option(
+            _DATA,
+            "How the examples are divided: iid, sequential, dirichlet, shards, or writer (mnist "
+            "alone); by default the data set's own clients, or iid.",
+            PARTITIONS,
+        ),
+    ] = None,
     clients: TrainClients = None,
     alpha: Annotated[
-        float, _option(_DATA, "Of dirichlet: small is unlike.", callback=_above_zero)
+        float,
+        _option(
+            _DATA,
+            "With dirichlet: the smaller it is, the more unlike are the clients.",
+            callback=_above_zero,
+        ),
     ] = 0.5,
-    shards: Annotated[int, _option(_DATA, "Of shards: how many a client has.", min=1)] = 2,
+    shards: Annotated[
+        int, _option(_DATA, "With shards: how many of them each client has.", min=1)
+    ] = 2,
     model: Annotated[
-        str, _option(_DATA, "softmax, mlp, cnn, lstm (shakespeare), or FILE.keras.")
+        str,
+        _option(
+            _DATA,
+            "The model: softmax, mlp, cnn, lstm (shakespeare alone), or a .keras file.",
+            names.NAMES,
+            callback=names.check_model,
+        ),
     ] = "mlp",
-    algorithm: Annotated[str, _option(_ROUND, f"{', '.join(ALGORITHMS)}.")] = "fedavg",
-    clients_per_round: Annotated[int, _option(_ROUND, "How many are summed.", min=2)] = 10,
+    algorithm: Annotated[
+        str,
+        _option(
+            _ROUND,
+            f"The algorithm: {', '.join(algorithms.ALGORITHMS)}.",
+            tuple(algorithms.ALGORITHMS),
+            callback=algorithms.check_name,
+        ),
+    ] = "fedavg",
+    clients_per_round: Annotated[
+        int, _option(_ROUND, "How many clients are summed in a round.", min=2)
+    ] = 10,
     over_selection: Annotated[
-        float, _option(_ROUND, "1.3 asks 130 % of them and takes the first to be ready.", min=1)
+        float,
+        _option(
+            _ROUND,
+            "How many clients are asked, for each that is summed: 1.3 asks 130 % and takes the "
+            "first to be ready.",
+            min=1,
+        ),
     ] = 1.0,
     require: Annotated[
-        list[str] | None, _option(_ROUND, "charging, unmetered, idle; may be repeated.")
+        list[str] | None,
+        _option(
+            _ROUND,
+            "What a client's device must be: charging, unmetered or idle; may be repeated.",
+            tuple(CONDITIONS),
+        ),
     ] = None,
-    min_examples: Annotated[int, _option(_ROUND, "That a client must have.", min=0)] = 0,
+    min_examples: Annotated[
+        int, _option(_ROUND, "How many examples a client must have to take part.", min=0)
+    ] = 0,
     dropout: Annotated[
-        float, _option(_ROUND, "A client's chance to be lost in the session.", min=0, max=1)
+        float,
+        _option(
+            _ROUND, "The probability with which a client is lost in the protocol.", min=0, max=1
+        ),
     ] = 0.0,
     client_lr: Annotated[
-        float, _option(_ROUND, "Learning rate of the clients.", callback=_above_zero)
+        float, _option(_ROUND, "The learning rate of the clients.", callback=_above_zero)
     ] = 0.1,
     server_lr: Annotated[
         float | None,
-        _option(_ROUND, "Of the server; default: the algorithm's.", callback=_above_zero),
+        _option(
+            _ROUND,
+            "The learning rate of the server; by default that of the algorithm.",
+            callback=_above_zero,
+        ),
     ] = None,
-    proximal_strength: Annotated[float, _option(_ROUND, "Of fedprox.", min=0)] = 0.01,
-    batch_size: Annotated[int, _option(_ROUND, "Examples a step.", min=1)] = 20,
-    epochs: Annotated[int, _option(_ROUND, "Passes over a client's examples.", min=1)] = 1,
+    proximal_strength: Annotated[
+        float,
+        _option(_ROUND, "With fedprox: how strongly clients are drawn back, its µ.", min=0),
+    ] = 0.01,
+    batch_size: Annotated[
+        int, _option(_ROUND, "How many examples a client's step takes.", min=1)
+    ] = 20,
+    epochs: Annotated[
+        int, _option(_ROUND, "How many times a client goes through its examples.", min=1)
+    ] = 1,
     shuffle: Annotated[
         bool, _option(_ROUND, "Whether clients shuffle their examples in every pass.")
     ] = True,
     initial: Annotated[
-        str, _option(_ROUND, "First weights: random, or zeros (softmax only).")
+        str, _option(_ROUND, "The first weights: random, or zeros (softmax only).")
     ] = "random",
     aggregator: Aggregator = "secure",
     clip: Annotated[
         float | None,
         _option(
             _ROUND,
-            "Largest coordinate of an update, if secure; default: 4, fedsgd: any.",
+            "The largest coordinate of an update in a secure sum; by default 4, and with fedsgd "
+            "any.",
             callback=_above_zero,
         ),
     ] = None,
     max_weight: Annotated[
-        int, _option(_ROUND, "Examples of a client that still counts, if secure.", min=1)
+        int,
+        _option(
+            _ROUND,
+            "The most examples that a client may have in a secure sum; one with more counts for "
+            "nothing.",
+            min=1,
+        ),
     ] = 16384,
     clip_norm: Annotated[
         float | None,
-        _option(_ROUND, "Largest norm of an update; default: any.", callback=_above_zero),
+        _option(_ROUND, "The largest norm of an update; by default any.", callback=_above_zero),
     ] = None,
     clip_quantile: Annotated[
-        float | None, _option(_ROUND, "Move the largest norm to this quantile of the norms.")
+        float | None,
+        _option(
+            _ROUND, "Let the largest norm follow this quantile of the clients' norms.", min=0, max=1
+        ),
     ] = None,
     threshold: Annotated[
         float | None,
-        _option(_ROUND, "Fraction that must finish; default: above two thirds.", min=0, max=1),
+        _option(
+            _ROUND,
+            "The fraction of the clients that must finish; by default more than two thirds.",
+            min=0,
+            max=1,
+        ),
     ] = None,
-    rounds: Annotated[int, _option(_RUN, "How many in all.", min=1)] = 20,
+    rounds: Annotated[
+        int, _option(_RUN, "How many rounds the run has in all, those before included.", min=1)
+    ] = 20,
     seed: Seed = 0,
     run_dir: Annotated[
-        Path | None, _option(_RUN, "Where results go; default: under runs/, by the settings.")
+        Path | None,
+        _option(_RUN, "The directory for the results; by default one under runs/ per settings."),
     ] = None,
     workers: Annotated[
-        int, _option(_RUN, "Clients trained, and then masked, at a time.", min=1)
+        int, _option(_RUN, "How many clients are trained, and then masked, at a time.", min=1)
     ] = 1,
-    checkpoint_every: Annotated[int, _option(_RUN, "Rounds from one to the next.", min=1)] = 1,
-    keep: Annotated[int, _option(_RUN, "Checkpoints that stay.", min=1)] = 3,
-    evaluate_every: Annotated[int, _option(_RUN, "Rounds from one to the next.", min=1)] = 1,
+    checkpoint_every: Annotated[
+        int, _option(_RUN, "How many rounds are from one checkpoint to the next.", min=1)
+    ] = 1,
+    keep: Annotated[int, _option(_RUN, "How many checkpoints are kept.", min=1)] = 3,
+    evaluate_every: Annotated[
+        int, _option(_RUN, "How many rounds are from one evaluation to the next.", min=1)
+    ] = 1,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Print nothing but what goes wrong.")
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train a model with federated averaging over the secure sum, in simulation.
 
     Interrupted at any moment, the same command goes on from the last checkpoint and ends with the
     same weights.
     """
-    console = Console()
-    with console.status("starting TensorFlow"):
-        _start(workers)
-        from fl.rundir import RunDir
-        from fl.settings import Settings, Simulation
-        from fl.training import Training
+    check_rule(partition or DEFAULT_RULE, dataset)
+    check_conditions(require or ())
+    with screen(as_json=as_json, silent=quiet) as shown:
+        with shown.starting():
+            _use_threads(workers)
+            from fl.rundir import RunDir
+            from fl.settings import Settings
 
-    settings = Settings(
-        dataset=dataset,
-        data_dir=None if data_dir is None else str(data_dir),
-        partition=partition,
-        clients=clients,
-        alpha=alpha,
-        shards=shards,
-        model=model,
-        algorithm=algorithm,
-        clients_per_round=clients_per_round,
-        over_selection=over_selection,
-        conditions=tuple(require or ()),
-        min_examples=min_examples,
-        dropout=dropout,
-        client_lr=client_lr,
-        server_lr=server_lr,
-        proximal_strength=proximal_strength,
-        batch_size=batch_size,
-        epochs=epochs,
-        shuffle=shuffle,
-        initial=initial,
-        aggregator=aggregator,
-        clip=clip,
-        max_weight=max_weight,
-        clip_norm=clip_norm,
-        clip_quantile=clip_quantile,
-        threshold=threshold,
-        seed=seed,
-    )
-    directory = RunDir(run_dir or default_run_dir(settings), settings.as_json(), keep)
-    bars = Bars(console)
-    with masking_pool(workers) as pool, bars.progress, warnings.catch_warnings():
-        warnings.simplefilter("ignore", SumWarning)  # the rows say it
-        training = Training(
+        settings = Settings(
+            dataset=dataset,
+            data_dir=None if data_dir is None else str(data_dir),
+            partition=partition,
+            clients=clients,
+            alpha=alpha,
+            shards=shards,
+            model=model,
+            algorithm=algorithm,
+            clients_per_round=clients_per_round,
+            over_selection=over_selection,
+            conditions=tuple(require or ()),
+            min_examples=min_examples,
+            dropout=dropout,
+            client_lr=client_lr,
+            server_lr=server_lr,
+            proximal_strength=proximal_strength,
+            batch_size=batch_size,
+            epochs=epochs,
+            shuffle=shuffle,
+            initial=initial,
+            aggregator=aggregator,
+            clip=clip,
+            max_weight=max_weight,
+            clip_norm=clip_norm,
+            clip_quantile=clip_quantile,
+            threshold=threshold,
+            seed=seed,
+        )
+        directory = RunDir(run_dir or default_run_dir(settings), settings.as_json(), keep)
+        shown.result = _train(
+            shown,
             settings,
             directory,
             rounds=rounds,
             workers=workers,
             checkpoint_every=checkpoint_every,
             evaluate_every=evaluate_every,
-            on_client=bars.trained,
-            simulation=Simulation(pool, bars.summed),
         )
-        done = training.state.round
-        _announce(console, training, directory.path, rounds)
-        if done < rounds:
-            _play(console, bars.progress, training, rounds)
-        failure = directory.failure()
-        if failure is not None:
-            raise AggregationError(f"no round succeeded: {failure}")
-        saved = training.save_model()
-        if done < rounds:
-            console.print(f"saved {saved}", highlight=False, soft_wrap=True)
 
 
 def evaluate(
-    model: Annotated[Path, _option(_DATA, "A .keras file, for example RUN/model.keras.")],
+    model: Annotated[
+        Path,
+        _option(
+            _DATA, "The model: a .keras file, such as RUN/model.keras.", callback=names.check_file
+        ),
+    ],
     dataset: DataSet = "digits",
     data_dir: DataDir = None,
     clients: Clients = None,
     aggregator: Aggregator = "secure",
     seed: Seed = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Evaluate a model on the test examples: each client its own, the metrics summed securely."""
-    console = Console()
-    with console.status("starting TensorFlow"):
-        _start()
-        from fl.settings import Simulation
-        from fl.training import evaluate_model
+    with screen(as_json=as_json) as shown:
+        with shown.starting():
+            _use_threads()
+            from fl.settings import Simulation
+            from fl.training import evaluate_model
 
-    bars = Bars(console)
-    with bars.progress:
-        metrics = evaluate_model(
-            model,
-            dataset,
-            data_dir,
-            clients=clients,
-            aggregator=aggregator,
-            seed=seed,
-            on_client=bars.trained,
-            simulation=Simulation(progress=bars.summed),
-        )
-    if as_json:
-        print(json.dumps(metrics))
-        return
-    seen = metrics["aggregator"]
-    for name, value in metrics["client_work"]["eval"].items():
-        console.print(f"{name:14}{number(value)}", highlight=False)
-    console.print(
-        f"{seen['kind']} sum over {len(seen['survivors'])} clients, "
-        f"{seen['bytes_up'] / 1000:.1f} kB up each",
-        highlight=False,
-    )
+        with shown.bars() as bars:
+            metrics = evaluate_model(
+                model,
+                dataset,
+                data_dir,
+                clients=clients,
+                aggregator=aggregator,
+                seed=seed,
+                on_client=bars.trained,
+                simulation=Simulation(progress=bars.summed),
+            )
+        shown.result = metrics
+        shown.say(*_told(metrics))
+
+
+def _told(metrics: Mapping[str, Any]) -> Iterator[str]:
+    """The lines of an evaluation."""
+    tested, seen = metrics["client_work"]["eval"], metrics["aggregator"]
+    width = max(map(len, tested))
+    for name, value in tested.items():
+        yield f"{name:{width}}  {number(value)}"
+    yield f"{seen['kind']} sum over {len(seen['survivors'])} clients"
+    yield f"{seen['bytes_up'] / 1000:.1f} kB up each"
 
 
 def default_run_dir(settings: Settings) -> Path:
@@ -253,36 +353,81 @@ def default_run_dir(settings: Settings) -> Path:
     return Path("runs") / name
 
 
-def _announce(console: Console, training: Training, path: Path, rounds: int) -> None:
-    found = training.found
-    console.print(
-        f"{training.clients} clients, {training.parameters} weights, {path}",
-        highlight=False,
-        soft_wrap=True,
-    )
-    for name in found.damaged if found else ():
-        console.print(f"checkpoint {name} is damaged: the one before it is used", highlight=False)
-    if found and found.round >= rounds:
-        console.print(f"already has {found.round} rounds", highlight=False)
-    elif found:
-        console.print(f"going on after round {found.round}", highlight=False)
+def _train(
+    shown: Screen,
+    settings: Settings,
+    directory: RunDir,
+    *,
+    rounds: int,
+    workers: int,
+    **every: int,
+) -> dict[str, Any]:
+    """Train until so many rounds are done; what is told of it as JSON."""
+    from fl.settings import Simulation
+    from fl.training import Training
 
-
-def _play(console: Console, bars: Progress, training: Training, rounds: int) -> None:
-    console.print(HEAD, style="bold", highlight=False, soft_wrap=True)
-    task = bars.add_task("rounds", total=rounds, completed=training.state.round)
-    try:
-        for metrics in training:
-            console.print(line(metrics), highlight=False, soft_wrap=True)
-            bars.update(task, completed=metrics["round"])
-    except KeyboardInterrupt:
+    with masking_pool(workers) as pool, shown.bars() as bars, warnings.catch_warnings():
+        ENDING.tidy.append(lambda: kill(pool))
+        warnings.simplefilter("ignore", SumWarning)  # the rows say it
+        training = Training(
+            settings,
+            directory,
+            rounds=rounds,
+            workers=workers,
+            on_client=bars.trained,
+            simulation=Simulation(pool, bars.summed),
+            **every,
+        )
         done = training.state.round
-        console.print(f"interrupted in round {done + 1}: the same command goes on", highlight=False)
-        raise
+        _announce(shown, training, directory.path, rounds)
+        tested = _play(shown, bars.progress, training, rounds) if done < rounds else None
+        failure = directory.failure()
+        if failure is not None:
+            raise RunFailed(f"no round succeeded: {failure}")
+        saved = training.save_model()
+        if done < rounds:
+            shown.say(f"saved {saved}")
+        return {
+            "rounds": training.state.round,
+            "new_rounds": training.state.round - done,
+            "clients": training.clients,
+            "weights": training.parameters,
+            "test": tested or training.evaluate(),
+            "run_dir": str(directory.path),
+            "model": str(saved),
+        }
 
 
-def _start(workers: int = 1) -> None:
-    quiet.import_tensorflow()
+def _announce(shown: Screen, training: Training, path: Path, rounds: int) -> None:
+    found = training.found
+    shown.say(f"{training.clients} clients, {training.parameters} weights, {path}")
+    for name in found.damaged if found else ():
+        shown.say(f"checkpoint {name} is damaged: the one before it is used")
+    if found and found.round >= rounds:
+        shown.say(f"already has {found.round} rounds")
+    elif found:
+        shown.say(f"going on after round {found.round}")
+
+
+def _play(shown: Screen, bars: Progress, training: Training, rounds: int) -> dict[str, Any] | None:
+    """Train the rounds that are left; what the last of them says of the test examples."""
+    shown.say(head(shown.room), style="bold")
+    task = bars.add_task("rounds", total=rounds, completed=training.state.round)
+    tested = None
+    _say_where(training)
+    for metrics in training:
+        shown.say(line(metrics, shown.room))
+        bars.update(task, completed=metrics["round"])
+        tested = metrics.get("eval")
+        _say_where(training)
+    return tested
+
+
+def _say_where(training: Training) -> None:
+    ENDING.where = f" after round {training.state.round}: the same command goes on"
+
+
+def _use_threads(workers: int = 1) -> None:
     from fl.parallel import one_thread_each
 
     try:

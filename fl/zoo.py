@@ -24,11 +24,10 @@ import numpy as np
 from fl.data import shakespeare
 from fl.data.clients import Arrays
 from fl.errors import ModelError
+from fl.names import NAMES, TEXT, check_model
 
 Layers = list[Any]
 
-TEXT = "lstm"
-NAMES = ("softmax", "mlp", "cnn", TEXT)
 INITIAL = ("random", "zeros")
 
 
@@ -50,8 +49,7 @@ def model_fn(
         )
     if name.endswith(".keras"):
         return lambda: from_file(Path(name))
-    if name not in NAMES:
-        raise ModelError(f"unknown model {name!r}: {', '.join(NAMES)} or a .keras file expected")
+    check_model(name)
     text = example[0].dtype.kind == "i"
     if text != (name == TEXT):
         fitting = TEXT if text else ", ".join(NAMES[:-1])

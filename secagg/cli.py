@@ -1,49 +1,43 @@
-"""The `secagg` command: `params`, `keygen`, `enroll` and `directory check`.
+"""The `secagg` command: `params`, `keygen`, `enroll`, `directory check` and `directory server`.
 
-Whatever the user got wrong is one line on stderr and exit status 2.  The commands themselves are in
-`cli_params` and `cli_identity`; they need the extra `cli`.
+What an error is told as, and the exit codes, are in `secagg.command`, which is also the command's
+entry point.  The commands themselves are in `cli_params` and `cli_identity`; they need the extra
+`cli`.
 """
 
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import cast
 
-from secagg.errors import SecAggError
-
-USER_ERROR = 2
+from secagg import command
+from secagg.errors import LocalProtocolError, SecAggError
 
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command line (default: that of the process) and exit."""
-    words = sys.argv[1:] if words is None else words
-    sys.exit(_run(words or ["--help"]))
+    sys.exit(run(sys.argv[1:] if words is None else words))
 
 
-def _run(words: Sequence[str]) -> int:
+def run(words: Sequence[str]) -> int:
+    """Run one command line; its exit code."""
     for name in ("typer", "rich"):
         if find_spec(name) is None:
-            return _refuse(f"{name} is not installed: pip install 'secagg[cli]'")
+            return command.refuse("secagg", f"{name} is not installed: pip install 'secagg[cli]'")
     import typer
 
     from secagg import cli_identity, cli_params, cli_version
 
-    app = typer.Typer(help="Secure aggregation.", add_completion=False)
+    app = typer.Typer(
+        help="Secure aggregation: parameters of a session, identities of its parties.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=command.markup(),
+    )
     cli_version.register(app)
     cli_params.register(app)
     cli_identity.register(app)
-    # typer exports BadParameter only; its base is what any wrong word on the command line raises.
-    usage_error = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
-    try:
-        return int(app(words, prog_name="secagg", standalone_mode=False) or 0)
-    except SecAggError as error:
-        return _refuse(str(error))
-    except typer.Abort:
-        return _refuse("aborted")
-    except usage_error as error:
-        return _refuse(error.format_message() or "a command is missing")
+    return command.run("secagg", app, words, (SecAggError,), _failed)
 
 
-def _refuse(what: str) -> int:
-    print(f"secagg: {what}", file=sys.stderr)
-    return USER_ERROR
+def _failed(error: Exception) -> bool:
+    return not isinstance(error, LocalProtocolError)

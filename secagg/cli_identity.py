@@ -1,4 +1,4 @@
-"""The commands for identities: `secagg keygen`, `secagg enroll` and `secagg directory check`.
+"""The commands for identities: `secagg keygen`, `secagg enroll` and `secagg directory`.
 
     secagg keygen client17.pem                            prints the public key
     secagg enroll clients.toml 17 <public key>            pins it
@@ -12,8 +12,6 @@ never from the command line, which other users of the machine can see. Nothing h
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -22,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from secagg import authority, directory_file, identity
 from secagg.authority import Authority
-from secagg.directory import Pinned
-from secagg.errors import LocalProtocolError, SecAggError
+from secagg.directory import Pinned, check_id
+from secagg.errors import LocalProtocolError
 
 PASSPHRASE_VARIABLE: Final = "SECAGG_PASSPHRASE"
 
@@ -31,7 +29,8 @@ PASSPHRASE_VARIABLE: Final = "SECAGG_PASSPHRASE"
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to `app`."""
     app.command()(keygen)
-    app.command()(enroll)
+    # An id below 0 is an id that is wrong, no option that there is not.
+    app.command(context_settings={"ignore_unknown_options": True})(enroll)
     directory = typer.Typer(no_args_is_help=True, help="Look at directories of identity keys.")
     directory.callback()(_group)
     directory.command()(check)
@@ -56,11 +55,10 @@ def keygen(
 
     With --server it is the X25519 key to which clients seal the shares that open a sum.
     """
-    with _errors():
-        wanted = passphrase or PASSPHRASE_VARIABLE in os.environ
-        create = identity.create_server if server else identity.create
-        key = create(path, _passphrase(confirm=True) if wanted else None)
-        typer.echo(key.public_key().public_bytes_raw().hex())
+    wanted = passphrase or PASSPHRASE_VARIABLE in os.environ
+    create = identity.create_server if server else identity.create
+    key = create(path, _passphrase(confirm=True) if wanted else None)
+    typer.echo(key.public_key().public_bytes_raw().hex())
 
 
 def enroll(
@@ -76,22 +74,21 @@ def enroll(
     With --ca, that file is the authority's own record of whom it has certified, and the client's
     certificate is printed, in hex; the other parties need the authority's public key only.
     """
-    with _errors():
-        raw = directory_file.decode(f"client {client}", key, 32)
-        ca_key = None if ca is None else _ca_key(ca)
-        pinned = _pin(directory, client, raw)
-        pinned.save(directory)
-        typer.echo(f"client {client} is in {directory}; {_summary(pinned)}", err=ca_key is not None)
-        if ca_key is not None:
-            typer.echo(authority.issue(ca_key, client, raw).hex())
+    check_id(client)
+    raw = directory_file.decode(f"client {client}", key, 32)
+    ca_key = None if ca is None else _ca_key(ca)
+    pinned = _pin(directory, client, raw)
+    pinned.save(directory)
+    typer.echo(f"client {client} is in {directory}; {_summary(pinned)}", err=ca_key is not None)
+    if ca_key is not None:
+        typer.echo(authority.issue(ca_key, client, raw).hex())
 
 
 def check(
     path: Annotated[Path, typer.Argument(help="The directory file, .toml or .json.")],
 ) -> None:
     """Check every entry of a directory file and print its digest, for comparison between hosts."""
-    with _errors():
-        typer.echo(f"{path}: {_summary(authority.load(path))}")
+    typer.echo(f"{path}: {_summary(_load(path))}")
 
 
 def server(
@@ -99,18 +96,26 @@ def server(
     key: Annotated[str, typer.Argument(help="The server's public key, in hex or base64.")],
 ) -> None:
     """Name the server in a directory file: hosts put its key into their session's parameters."""
-    with _errors():
-        raw, old = directory_file.decode("server", key, 32), authority.load(path)
-        if isinstance(old, Pinned):
-            new: Pinned | Authority = Pinned(old, raw)
-        else:
-            new = Authority(old.ca_public_key, raw)
-        new.save(path)
-        typer.echo(f"{path}: {_summary(new)}")
+    raw, old = directory_file.decode("server", key, 32), _load(path)
+    if isinstance(old, Pinned):
+        new: Pinned | Authority = Pinned(old, raw)
+    else:
+        new = Authority(old.ca_public_key, raw)
+    new.save(path)
+    typer.echo(f"{path}: {_summary(new)}")
 
 
 def _group() -> None:
     """A group with one command stays a group only if it has a callback."""
+
+
+def _load(path: Path) -> Pinned | Authority:
+    try:
+        return authority.load(path)
+    except FileNotFoundError:
+        raise LocalProtocolError(
+            f"{path} is not there: a directory file expected, `secagg enroll` makes one"
+        ) from None
 
 
 def _pin(path: Path, client: int, key: bytes) -> Pinned:
@@ -140,13 +145,3 @@ def _passphrase(*, confirm: bool = False) -> bytes:
             "Passphrase", hide_input=True, confirmation_prompt=confirm, err=True
         )
     return os.fsencode(passphrase)
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    """What went wrong as one line on stderr and exit status 1, without a traceback."""
-    try:
-        yield
-    except (SecAggError, OSError) as error:
-        typer.echo(f"secagg: {error}", err=True)
-        raise typer.Exit(1) from None

@@ -9,13 +9,13 @@
 import json
 import math
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
 from secagg import costs
 from secagg.errors import LocalProtocolError
-from secagg.parameters import Choice, choose, choose_curious_only
+from secagg.parameters import Choice, GraphChoice, choose, choose_curious_only
 from secagg.params import VectorSpec
 from secagg.suites import DEFAULT, Suite
 
@@ -54,19 +54,43 @@ def register(app: typer.Typer) -> None:
 
 
 def params(
-    n: Annotated[int, typer.Option(help="The most clients of a session.")],
-    corrupt: Annotated[str, typer.Option(help="The most corrupt ones: 50, or 0.05 of n.")],
-    dropout: Annotated[float, typer.Option(help="The fraction of n that may be missing.")],
-    length: Annotated[int, typer.Option(help="Words of the vector, for the costs.")] = 100_000,
-    bits: Annotated[int, typer.Option(help="Bits of a word, for the costs.")] = 32,
-    privacy_bits: Annotated[int, typer.Option(help="Privacy fails with 2^-bits.")] = 40,
-    correctness_bits: Annotated[int, typer.Option(help="A session fails with 2^-bits.")] = 20,
-    grinding_bits: Annotated[int, typer.Option(help="An active server tries 2^bits rosters.")] = 64,
-    min_roster: Annotated[int | None, typer.Option(help="The fewest clients of U1.")] = None,
+    n: Annotated[int, typer.Option(help="The most clients that a session may have.")],
+    corrupt: Annotated[
+        str, typer.Option(help="The most corrupt clients: a number, 50, or a fraction of n, 0.05.")
+    ],
+    dropout: Annotated[float, typer.Option(help="The fraction of n that may drop out.")],
+    length: Annotated[int, typer.Option(help="The words of the vector, for the costs.")] = 100_000,
+    bits: Annotated[int, typer.Option(help="The bits of a word, for the costs.")] = 32,
+    privacy_bits: Annotated[
+        int, typer.Option(help="Privacy may fail with probability 2^-bits.")
+    ] = 40,
+    correctness_bits: Annotated[
+        int, typer.Option(help="A session may fail with probability 2^-bits.")
+    ] = 20,
+    grinding_bits: Annotated[
+        int, typer.Option(help="An active server may try 2^bits rosters before it shows one.")
+    ] = 64,
+    min_roster: Annotated[
+        int | None, typer.Option(help="The fewest clients with which a session begins.")
+    ] = None,
     curious_only: Annotated[bool, typer.Option(help=CURIOUS_ONLY)] = False,
-    graph: Annotated[str, typer.Option(help="auto, complete or harary.")] = "auto",
-    suite: Annotated[str, typer.Option(help="Of the masks, for the costs.")] = DEFAULT,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    graph: Annotated[
+        str,
+        typer.Option(
+            help="The graph: complete, harary, or auto, which takes the cheaper.",
+            autocompletion=lambda: list(get_args(GraphChoice)),
+        ),
+    ] = "auto",
+    suite: Annotated[
+        str,
+        typer.Option(
+            help=f"What masks are made of, for the costs: {' or '.join(get_args(Suite))}.",
+            autocompletion=lambda: list(get_args(Suite)),
+        ),
+    ] = DEFAULT,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one line of JSON and nothing else.")
+    ] = False,
 ) -> None:
     """Choose the graph, k and t for n clients; print what they meet and what a session costs."""
     wish: dict[str, Any] = {
@@ -84,7 +108,7 @@ def params(
     vector = VectorSpec("vector", length, bits)
     report = Report.of(choice, vector, suite)  # type: ignore[arg-type]
     if as_json:
-        typer.echo(json.dumps(_as_json(report), indent=2))
+        typer.echo(json.dumps(_as_json(report)))
     else:
         _print(report)
 
@@ -127,17 +151,18 @@ def _print(report: Report) -> None:
     from rich.console import Console  # slow to import, and --help and --json do without
     from rich.table import Table
 
-    bounds = Table("what may not happen", "required", "met")
+    bounds, rounds = Table("what may not happen"), Table("round")
+    for table, numbers in (bounds, ("required", "met")), (rounds, ("client sends", "receives")):
+        for name in numbers:
+            table.add_column(name, justify="right", no_wrap=True)
     for bound in report.choice.bounds:
         bounds.add_row(bound.what, f"2^{bound.required:g}", _probability(bound.met))
-    rounds = Table("round", "client sends", "client receives")
     for r in report.rounds:
         rounds.add_row(r.name, f"{r.up:,} B", f"{r.down:,} B")
     up, down = sum(r.up for r in report.rounds), sum(r.down for r in report.rounds)
     rounds.add_row("all", f"{up:,} B", f"{down:,} B")
-    typer.echo("\n".join(_choice_lines(report.choice)))
-    Console(highlight=False).print(bounds, rounds, sep="\n")
-    typer.echo("\n".join(_cost_lines(report)))
+    console = Console(highlight=False, markup=False)
+    console.print(*_choice_lines(report.choice), bounds, rounds, *_cost_lines(report), sep="\n")
 
 
 def _choice_lines(c: Choice) -> tuple[str, ...]:

@@ -1,19 +1,27 @@
 """`secagg keygen`, `secagg enroll` and `secagg directory check`, as a user types them."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 typer = pytest.importorskip("typer")
-from typer.testing import CliRunner, Result  # noqa: E402
+from typer.testing import CliRunner  # noqa: E402
 
-from secagg import authority, cli_identity, identity  # noqa: E402
+from secagg import authority, cli, cli_identity, identity  # noqa: E402
 from secagg.authority import Authority  # noqa: E402
 from secagg.directory import Pinned  # noqa: E402
 from secagg.errors import LocalProtocolError  # noqa: E402
 
-APP = typer.Typer()
-cli_identity.register(APP)
+
+class Result(NamedTuple):
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def output(self) -> str:
+        return self.stdout + self.stderr
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +32,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def secagg(*words: str, typed: str = "", env: dict[str, str] | None = None) -> Result:
-    return CliRunner().invoke(APP, words, input=typed, env=env)
+    with CliRunner().isolation(input=typed, env=env) as (out, err, *_):
+        code = cli.run(words)
+        return Result(code, out.getvalue().decode(), err.getvalue().decode())
 
 
 def said(*words: str, **how: object) -> str:
@@ -35,7 +45,7 @@ def said(*words: str, **how: object) -> str:
 
 def refused(*words: str, **how: object) -> str:
     result = secagg(*words, **how)
-    assert result.exit_code == 1, result.output
+    assert result.exit_code == 2, result.output
     assert result.stdout == ""
     assert result.stderr.startswith("secagg: ")
     return result.stderr.strip()
@@ -76,7 +86,7 @@ def test_a_server_is_named_and_stays_named() -> None:
 @pytest.mark.parametrize("key", ["00" * 32, "ff" * 32, "00"])
 def test_a_bad_server_key_is_named_nowhere(key: str) -> None:
     said("enroll", "clients.toml", "17", said("keygen", "17.pem"))
-    assert secagg("directory", "server", "clients.toml", key).exit_code == 1
+    assert secagg("directory", "server", "clients.toml", key).exit_code == 2
     assert Pinned.load("clients.toml").server_key == b""
 
 

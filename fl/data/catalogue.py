@@ -9,7 +9,9 @@ A name that is not in the table is one of tensorflow_datasets', where that packa
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,7 @@ _LOADERS = {
     "shakespeare": "shakespeare:load_data",
 }
 NAMES = tuple(_LOADERS)
+_OTHERS = "tensorflow_datasets"
 
 
 def load(name: str, data_dir: str | Path | None = None) -> DataSet:
@@ -41,7 +44,7 @@ def load(name: str, data_dir: str | Path | None = None) -> DataSet:
     data_dir: the directory that has the files, and then nothing is downloaded; None downloads what
     Keras's cache does not have. Raises DataError.
     """
-    known = name.replace("-", "_")
+    known = check_name(name).replace("-", "_")
     if known not in _LOADERS:
         return _from_tensorflow_datasets(name, data_dir)
     module, _, function = _LOADERS[known].partition(":")
@@ -51,15 +54,20 @@ def load(name: str, data_dir: str | Path | None = None) -> DataSet:
     return loader(data_dir)
 
 
-def _from_tensorflow_datasets(name: str, data_dir: str | Path | None) -> tuple[Split, Split]:
-    try:
-        tfds = importlib.import_module("tensorflow_datasets")
-    except ImportError as error:
+def check_name(name: str) -> str:
+    """The name. Raises DataError for one that no package that is installed can know."""
+    known = name.replace("-", "_") in _LOADERS or _OTHERS in sys.modules
+    if not known and find_spec(_OTHERS) is None:
         raise DataError(
             f"unknown data set {name!r}: one of {', '.join(NAMES)} expected, "
-            "or a name of tensorflow_datasets, which is not installed"
-        ) from error
+            f"or a name of {_OTHERS}, which is not installed"
+        )
+    return name
+
+
+def _from_tensorflow_datasets(name: str, data_dir: str | Path | None) -> tuple[Split, Split]:
     try:
+        tfds = importlib.import_module(_OTHERS)
         train, test = tfds.load(
             name,
             split=["train", "test"],

@@ -22,6 +22,7 @@ from fl.data.images import Split
 from fl.errors import DataError
 
 DEFAULT_CLIENTS = 10
+DEFAULT_RULE = "iid"
 _LABEL = b"fl/data/v1"
 
 
@@ -99,18 +100,23 @@ def _some(clients: ClientData, division: Division) -> ClientData:
 def _divided(
     name: str, train: Split, division: Division, data_dir: str | Path | None
 ) -> ClientData:
-    rule = division.rule or "iid"
-    if rule == "writer":
-        return _some(_by_writer(name, train, data_dir), division)
-    if rule not in RULES:
-        raise DataError(f"unknown partition {rule!r}: {', '.join([*RULES, 'writer'])} expected")
+    rule = division.rule or DEFAULT_RULE
+    check_rule(rule, name)
+    if rule == WRITER:
+        return _some(_by_writer(train, data_dir), division)
     clients = DEFAULT_CLIENTS if division.clients is None else division.clients
     return ClientData.from_partition(train, RULES[rule](train[1], clients, division))
 
 
-def _by_writer(name: str, train: Split, data_dir: str | Path | None) -> ClientData:
-    if name != "mnist":
+def check_rule(rule: str, name: str) -> None:
+    """Raise DataError unless there is such a rule, for a data set of this name."""
+    if rule not in PARTITIONS:
+        raise DataError(f"unknown partition {rule!r}: {', '.join(PARTITIONS)} expected")
+    if rule == WRITER and name != "mnist":
         raise DataError(f"the writers of {name} are not known: partition 'writer' is for mnist")
+
+
+def _by_writer(train: Split, data_dir: str | Path | None) -> ClientData:
     writers = images.writers(data_dir)
     if len(writers) != len(train[1]):
         raise DataError(f"{len(writers)} writers for {len(train[1])} digits: one each expected")
@@ -127,3 +133,5 @@ RULES: dict[str, Rule] = {
     "dirichlet": lambda y, n, how: partition.dirichlet(y, n, alpha=how.alpha, seed=how.seed),
     "shards": lambda y, n, how: partition.shards(y, n, per_client=how.per_client, seed=how.seed),
 }
+WRITER = "writer"
+PARTITIONS = (*RULES, WRITER)

@@ -1,0 +1,38 @@
+"""The names of models (what they are: `zoo`) and of sums that the command line takes.
+
+It imports no TensorFlow, so that a wrong name is refused at once. Those of data sets, partitions,
+algorithms and conditions stand where these are, in modules that import none either.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fl.errors import AggregationError, ModelError
+
+TEXT = "lstm"
+NAMES = ("softmax", "mlp", "cnn", TEXT)
+SUMS = ("secure", "plain")
+
+
+def check_model(name: str) -> str:
+    """The name. Raises ModelError unless it is one of NAMES, or a .keras file that is there."""
+    if name.endswith(".keras"):
+        check_file(Path(name))
+    elif name not in NAMES:
+        raise ModelError(f"unknown model {name!r}: {', '.join(NAMES)} or a .keras file expected")
+    return name
+
+
+def check_file(path: Path) -> Path:
+    """The path. Raises ModelError where no file is there."""
+    if not path.exists():
+        raise ModelError(f"{path} is not a model: there is no such file, a .keras file expected")
+    return path
+
+
+def check_sum(name: str) -> str:
+    """The name. Raises AggregationError unless it is one of SUMS."""
+    if name not in SUMS:
+        raise AggregationError(f"aggregator {name!r}: {' or '.join(SUMS)} expected")
+    return name
