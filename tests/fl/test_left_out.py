@@ -162,7 +162,7 @@ def test_every_algorithm_leaves_them_out(other):
 
 
 def test_a_worker_that_could_train_nobody_is_asked_for_nothing():
-    process = OTHERS["two workers"]()
+    process = fl.with_workers(lambda: fl.build_weighted_fed_avg(linear), 3)
     with pytest.warns(fl.SumWarning, match="1 of 3 clients"):
         metrics = process.next(process.initialize(), [MALFORMED["wide"][0], *GOOD[:2]]).metrics
     assert metrics["client_work"]["train"]["num_examples"] == 33
