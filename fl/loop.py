@@ -34,9 +34,10 @@ from fl.state import (
     check_graph,
     strays_among,
     variables_of,
+    warn_if_eager,
     warn_of,
 )
-from fl.vector import Vector, aggregated_variables, local_variables
+from fl.vector import Vector, aggregated_variables, lent, local_variables
 
 # What Keras and TensorFlow raise for examples of a wrong shape, dtype or range.
 _UNSUITABLE = (
@@ -67,14 +68,15 @@ class BatchLoop:
         layout: Layout | None = None,
         optimizer: NoOptimizer | None = None,
     ) -> None:
+        warn_if_eager(model)
         self._model = model
         self._step = step
         self._optimizer = optimizer or NoOptimizer()
         trainable, non_trainable = aggregated_variables(model)
         self._weights = trainable + non_trainable
         self.layout = layout or Layout.of(model)
-        reset = [*local_variables(model), *self._optimizer.variables]
-        self._state = PassState(model, reset)
+        self._local = local_variables(model)
+        self._state = PassState(model, [*self._local, *self._optimizer.variables])
         self._touched: list[Stray] = []
         self._strays: list[Stray] = []
         self._metrics: MetricSums | None = None
@@ -110,11 +112,18 @@ class BatchLoop:
         """One pass; (update float32[sent], numbers float64[m] with the counts in front).
 
         Raises DataError where the model cannot take the examples, MetricError for a metric that
-        does not add up, ModelError for a step whose state cannot be put back.
+        does not add up, ModelError for a step whose state cannot be put back. Afterwards, whatever
+        happened, the model has the weights that it had.
         """
         check_against(self._model, examples)
         if getattr(self._step, "__func__", None) in _KERAS_STEPS:
             check_targets(self._model, examples)
+        with lent([*self._weights, *self._local]):
+            return self._run(weights, seeds, examples, order, bounds)
+
+    def _run(
+        self, weights: Vector, seeds: Seeds, examples: Examples, order: Indices, bounds: Indices
+    ) -> tuple[Vector, Numbers]:
         failure = ""
         try:
             if self._metrics is None:

@@ -20,6 +20,7 @@ import tensorflow as tf
 
 from fl.errors import ModelError
 from fl.state import Stray, apart_from
+from fl.vector import lent
 
 LEAST_SCALE = 2.0**-14
 """No smaller loss scale is tried: a gradient that overflows half precision here is above 2^29."""
@@ -202,10 +203,29 @@ def configuration(optimizer: Any) -> str:
 
 def _check_start(optimizer: Any, weights: list[Any]) -> None:
     """Raise ModelError where an optimizer's state begins as a copy of the weights: those of the
-    first round would be put back in every round."""
+    first round would be put back in every round.
+
+    Tried with a new one on other weights, for theirs may be zero, as much of a state is. One that
+    cannot be made anew is looked at as it is.
+    """
+    try:
+        new = unused(optimizer)
+    except (ModelError, ValueError):
+        # One number may be that of a weight by chance.
+        _refuse_copies(optimizer, [weight for weight in weights if np.prod(weight.shape) > 1])
+        return
+    with lent(weights):
+        rng = np.random.default_rng(0)
+        for weight in weights:
+            weight.assign(rng.uniform(1, 2, weight.shape))
+        new.build(weights)
+        _refuse_copies(new, weights)
+
+
+def _refuse_copies(optimizer: Any, weights: list[Any]) -> None:
     for variable in optimizer.variables:
         value = variable.numpy()
-        alike = (w for w in weights if w.shape == variable.shape and value.size > 1)
+        alike = (w for w in weights if w.shape == variable.shape)
         if value.any() and any(np.array_equal(value, w.numpy()) for w in alike):
             raise ModelError(
                 f"client optimizer {type(optimizer).__name__} begins with a copy of the weights, "

@@ -26,6 +26,7 @@ from fl.vector import (
     aggregated_variables,
     check_shapes,
     counted,
+    lent,
     read_only,
     values,
 )
@@ -68,7 +69,7 @@ class ServerOptimizer:
     """Applies mean deltas to states.
 
     optimizer_fn: returns a new Keras optimizer.
-    model: a built Keras model, whose trainable variables are assigned before each step.
+    model: a built Keras model, whose trainable variables are lent for each step.
 
     Raises ModelError for an optimizer, or a weight, that has no meaning on a server.
     """
@@ -83,9 +84,10 @@ class ServerOptimizer:
     def initialize(self, weights: ModelWeights) -> ServerState:
         """The state before the first round. Raises ModelError for weights of another model."""
         weights = self.arranged(weights)
-        self._assign(weights)
-        # Built anew, for an optimizer may begin with a copy of the weights that it finds.
-        return ServerState(weights, values(self._built().variables), 0)
+        with lent(self._variables):
+            self._assign(weights)
+            # Built anew, for an optimizer may begin with a copy of the weights that it finds.
+            return ServerState(weights, values(self._built().variables), 0)
 
     def apply(self, state: ServerState, mean: NDArray[np.float64]) -> ServerState:
         """The state after one round.
@@ -93,6 +95,10 @@ class ServerOptimizer:
         mean: float64[d], the mean change of trainable weights ‖ new values of all others.
         """
         self.check(state)
+        with lent(self._variables):
+            return self._applied(state, mean)
+
+    def _applied(self, state: ServerState, mean: NDArray[np.float64]) -> ServerState:
         self._restore(state)
         trainable, floats = state.weights.split(mean)
         gradients = [

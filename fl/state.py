@@ -160,6 +160,16 @@ def warn_of(strays: Iterable[Stray]) -> None:
         )
 
 
+def warn_if_eager(model: Any) -> None:
+    """Say that Python code in the model's step runs once, where `fit` would run it every time."""
+    if model.run_eagerly:
+        warnings.warn(
+            f"model {model.name!r} has run_eagerly=True, and its step is compiled here: Python "
+            "code in it runs once, when it is traced (run_eagerly=False says that this is meant)",
+            stacklevel=2,
+        )
+
+
 def check_graph(graph: Any) -> None:
     """Raise ModelError for a step with state that cannot be put back before a pass."""
     ops = {node.op for node in _nodes(graph) if _draws(node)}

@@ -8,10 +8,12 @@ are. Seed generators and metrics are not weights. This module does not train and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,6 +49,9 @@ class ModelWeights:
     def __post_init__(self) -> None:
         object.__setattr__(self, "trainable", read_only(self.trainable))
         object.__setattr__(self, "non_trainable", read_only(self.non_trainable))
+        numbers = list(range(len(self.arrays)))
+        if self.order and sorted(self.order) != numbers:
+            raise ModelError(f"order {self.order}: each of {numbers} once expected")
 
     @classmethod
     def from_model(cls, model: Any) -> ModelWeights:
@@ -144,6 +149,17 @@ def counted(arrays: Sequence[Array]) -> str:
 def values(variables: Iterable[Any]) -> tuple[Array, ...]:
     """The values of Keras variables as read-only arrays."""
     return read_only(variable.numpy() for variable in variables)
+
+
+@contextmanager
+def lent(variables: Iterable[Any]) -> Iterator[None]:
+    """Keras variables may be assigned to inside, and have their present values afterwards."""
+    kept = [(variable, keras.ops.copy(variable)) for variable in variables]
+    try:
+        yield
+    finally:
+        for variable, value in kept:
+            variable.assign(value)
 
 
 def aggregated_variables(model: Any) -> tuple[list[Any], list[Any]]:

@@ -8,6 +8,7 @@ from small import arrays, compiled, constant, linear, one_weight, plan_for
 import fl
 from fl.examples import read_examples
 from fl.local import LocalTrainer
+from fl.optimizers import in_pass
 from fl.vector import ModelWeights
 
 X, Y = arrays(32, seed=3)
@@ -201,11 +202,31 @@ class Anchored(keras.optimizers.SGD):
             anchor.assign(variable)
 
 
-def test_an_optimizer_that_begins_with_the_weights_is_refused():
+class Unrepeatable(Anchored):
+    """It cannot be made anew from its configuration."""
+
+    def get_config(self):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("kind", [Anchored, Unrepeatable])
+def test_an_optimizer_that_begins_with_the_weights_is_refused(kind):
     with pytest.raises(
-        fl.ModelError, match=r"Anchored begins with a copy of the weights, '.*anchor"
+        fl.ModelError, match=rf"{kind.__name__} begins with a copy of the weights, '.*anchor"
     ):
-        fl.build_weighted_fed_avg(linear, lambda: Anchored(0.1))
+        in_pass(kind(0.1), linear())
+
+
+def test_it_is_refused_on_weights_that_are_zero_which_stay_so():
+    model = one_weight()
+    with pytest.raises(fl.ModelError, match="AdamW begins with a copy of the weights"):
+        fl.build_weighted_fed_avg(lambda: model, lambda: keras.optimizers.ScheduleFreeAdamW(0.1))
+    assert model.get_weights() == [0.0]
+
+
+def test_a_state_that_is_by_chance_as_the_weights_are_is_taken():
+    normalising = keras.Sequential([keras.Input((4,)), keras.layers.BatchNormalization()])
+    in_pass(keras.optimizers.Adagrad(0.1, initial_accumulator_value=1.0), normalising)
 
 
 def test_a_schedule_of_the_clients_begins_anew_in_every_round():

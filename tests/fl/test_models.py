@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from small import arrays, compiled, constant, linear, one_weight
+from small import Counting, arrays, compiled, constant, linear, one_weight
 
 import fl
 from fl.layout import Layout
@@ -327,3 +327,39 @@ def test_what_a_step_changes_of_a_frozen_layer_is_a_statistic():
         # the Dense layer's 12 + 3 weights, and the mean where it is averaged; never the kernel
         covered = sum(stop - start for start, stop in process._trainer.layout.spans)
         assert covered == (19 if non_trainable == "average" else 15)
+
+
+@pytest.mark.parametrize("dropouts", [{}, {0: 1, 1: 1}], ids=["a round", "a round that failed"])
+def test_a_model_that_is_lent_keeps_its_weights(dropouts):
+    model = keras.Sequential(
+        [keras.Input((4,)), Counting(), keras.layers.BatchNormalization(), keras.layers.Dense(3)]
+    )
+    compiled(model, keras.optimizers.Adam(0.1))
+    before = model.get_weights()
+    process = fl.build_weighted_fed_avg(
+        lambda: model, server_optimizer_fn=lambda: keras.optimizers.Adam(0.1)
+    )
+    state = process.initialize()
+    evaluate = fl.build_fed_eval(lambda: model)
+    data = [arrays(20, seed) for seed in range(3)]
+    for _ in range(2):
+        try:
+            state, _ = process.next(state, data, dropouts=dropouts)
+        except fl.TooFewClients:
+            assert dropouts
+        evaluate(state.weights, data)
+    assert dropouts or (state.weights.to_vector() != process.initialize().weights.to_vector()).any()
+    for seen, expected in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(seen, expected)
+
+
+def test_a_model_that_runs_eagerly_is_warned_of():
+    def make():
+        model = compiled(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)], name="slow"))
+        model.run_eagerly = True
+        return model
+
+    with pytest.warns(UserWarning, match="model 'slow' has run_eagerly=True"):
+        fl.build_weighted_fed_avg(make)
+    with pytest.warns(UserWarning, match="model 'slow' has run_eagerly=True"):
+        fl.build_fed_eval(make)
