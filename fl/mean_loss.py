@@ -20,7 +20,7 @@ from fl.examples import Examples
 
 _MEANS = ("sum_over_batch_size", "mean")
 # A sum grows with the rows: that of all together is `_TRIED` times the mean of those of each.
-# Copies let it stand out, and each loss is computed alike, as it is not in a batch of one row.
+# With copies it stands out, and a row is computed alike in both, as it is not in a batch of one.
 _TRIED, _COPIES = 4, 16
 # What is left is the rounding of a mean over the batch.
 _TOLERANCE, _TOLERANCE_HALF = 1e-4, 1e-2
