@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from fl.errors import ModelError
 from fl.models import OptimizerFn, new_optimizer
+from fl.state import lent
 from fl.vector import (
     Array,
     ModelWeights,
     aggregated_variables,
     check_shapes,
-    lent,
     read_only,
     values,
 )
