@@ -32,12 +32,13 @@ from fl.state import (
     apart_from,
     changed_in,
     check_graph,
+    lent,
     strays_among,
     variables_of,
     warn_if_eager,
     warn_of,
 )
-from fl.vector import Vector, aggregated_variables, lent, local_variables
+from fl.vector import Vector, aggregated_variables, local_variables
 
 # What Keras and TensorFlow raise for examples of a wrong shape, dtype or range.
 _UNSUITABLE = (

@@ -19,8 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from fl.errors import ModelError
-from fl.state import Stray, apart_from
-from fl.vector import lent
+from fl.state import Stray, apart_from, lent
 
 LEAST_SCALE = 2.0**-14
 """No smaller loss scale is tried: a gradient that overflows half precision here is above 2^29."""

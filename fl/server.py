@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from fl import tff
 from fl.errors import ModelError
 from fl.models import OptimizerFn, new_optimizer
+from fl.state import lent
 from fl.vector import (
     Array,
     ModelWeights,
     aggregated_variables,
     check_shapes,
     counted,
-    lent,
     read_only,
     values,
 )

@@ -123,6 +123,17 @@ class PassState:
             stray.assign(stray.first)
 
 
+@contextmanager
+def lent(variables: Iterable[Any]) -> Iterator[None]:
+    """Keras variables may be assigned to inside, and have their present values afterwards."""
+    kept = [(variable, keras.ops.copy(variable)) for variable in variables]
+    try:
+        yield
+    finally:
+        for variable, value in kept:
+            variable.assign(value)
+
+
 def variables_of(graph: Any) -> list[Stray]:
     """Every variable that a traced function refers to, known or stray."""
     named = {id(variable.handle): variable for variable in getattr(graph, "variables", ())}

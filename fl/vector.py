@@ -8,12 +8,10 @@ are. Seed generators and metrics are not weights. This module does not train and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -149,17 +147,6 @@ def counted(arrays: Sequence[Array]) -> str:
 def values(variables: Iterable[Any]) -> tuple[Array, ...]:
     """The values of Keras variables as read-only arrays."""
     return read_only(variable.numpy() for variable in variables)
-
-
-@contextmanager
-def lent(variables: Iterable[Any]) -> Iterator[None]:
-    """Keras variables may be assigned to inside, and have their present values afterwards."""
-    kept = [(variable, keras.ops.copy(variable)) for variable in variables]
-    try:
-        yield
-    finally:
-        for variable, value in kept:
-            variable.assign(value)
 
 
 def aggregated_variables(model: Any) -> tuple[list[Any], list[Any]]:
