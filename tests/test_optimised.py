@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = sorted([*(ROOT / "secagg").rglob("*.py"), *(ROOT / "fl").rglob("*.py")])
+PACKAGES = sorted(
+    [ROOT / "secagg_command.py", *(ROOT / "secagg").rglob("*.py"), *(ROOT / "fl").rglob("*.py")]
+)
 HELPERS = [
     path
     for path in sorted((ROOT / "tests").rglob("*.py"))
