@@ -10,6 +10,7 @@ once. What an error is told as, and the exit codes, are in `secagg_command`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -21,6 +22,9 @@ from fl.demo_settings import Settings
 from fl.errors import CheckpointError, FLError, ImplausibleSum, RunFailed
 from fl.screen import screen
 from fl.sums import LocalProtocolError, SecAggError
+
+# The protocol's warnings are in the rows and in the errors.
+logging.getLogger("secagg").addHandler(logging.NullHandler())
 
 app = typer.Typer(
     help="Federated averaging of Keras models over secure aggregation.",
