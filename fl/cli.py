@@ -10,6 +10,7 @@ once. What an error is told as, and the exit codes, are in `secagg.command`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -23,6 +24,9 @@ from fl.progress import unwatched
 from fl.screen import screen
 from fl.sums import LocalProtocolError, SecAggError
 from secagg import command
+
+# The protocol's warnings are in the rows and in the errors.
+logging.getLogger("secagg").addHandler(logging.NullHandler())
 
 app = typer.Typer(
     help="Federated averaging of Keras models over secure aggregation.",

@@ -166,6 +166,11 @@ def build_process(
         if name not in Options.__annotations__:
             raise TypeError(f"unexpected argument {name!r}: {', '.join(Options.__annotations__)}")
     input_spec, rate = options.get("input_spec"), options.get("client_learning_rate")
+    if rate is not None and not callable(rate):
+        raise ModelError(
+            f"client_learning_rate is {rate!r}: a function of the round's number expected, such as "
+            f"lambda round: {rate!r}; a rate that stays is the client optimizer's own"
+        )
     aggregator = chosen_sum(options.get("aggregator"))
     model, client_optimizer = client_model(model_fn, client_optimizer_fn, input_spec)
     if adapt is not None:

@@ -164,5 +164,6 @@ def verify(
         raise RemoteProtocolError(
             f"in the name of client {u}: the signature of round {round} is not valid; expected one "
             "by its key, under the same parameters (session, context, directory, server key, "
-            "...), in answer to what was sent"
+            "...), in answer to what was sent; Params.fingerprints of the two hosts, compared, "
+            "say which parameter differs"
         ) from None

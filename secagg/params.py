@@ -6,13 +6,14 @@ hold different parameters cannot complete a single step together.  Choosing good
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 
 from secagg.curve import check_server_key
+from secagg.directory import Directory, as_directory
 from secagg.errors import LocalProtocolError
 from secagg.graph import Complete, Graph, graph_of
 from secagg.keys import PARAMS, VERSION, framed, sha256
@@ -31,6 +32,8 @@ MAX_LENGTH = 2**40
 MAX_VECTORS = 256
 """Vectors of one session: an empty field costs two bytes on the wire and a hundred in memory."""
 
+
+_FINGERPRINT = b"secagg/v1/fingerprint"  # of no message: it is for people
 
 SESSION_BYTES = 16
 """Of a session's id, at least: 2^64 sessions may draw theirs before two are expected to agree."""
@@ -252,29 +255,60 @@ class Params:
 
     def digest(self, directory_digest: bytes) -> bytes:
         """SHA-256 of every field and of the directory: what signatures and derivations bind to."""
-        numbers = (self.n, self.t, self.corrupt, self.min_roster, self.min_survivors)
+        return sha256(PARAMS, *self._encoded(directory_digest).values())
+
+    def fingerprints(self, directory: Directory | Mapping[int, bytes]) -> dict[str, str]:
+        """For each field that the digest covers 16 hex digits, to compare between two hosts.
+
+        Where one host's signature is not valid to another, theirs differ in some field, and this
+        says in which: no message could, as a digest is all of the parameters that is signed. The
+        `directory` is the one that the host gives its `Client` or `Server`. Nothing here is
+        private: every party of the session knows each field.
+
+        >>> params = Params(5, [VectorSpec("update", 3, 32)], context=b"round 7")
+        >>> mine = params.fingerprints({})
+        >>> theirs = mine | {"context": "a2f0a51cf6ff3c8b"}
+        >>> [field for field in mine if mine[field] != theirs[field]]
+        ['context']
+        """
+        fields = self._encoded(as_directory(directory).digest)
+        return {
+            name: sha256(_FINGERPRINT, name.encode(), value).hex()[:16]
+            for name, value in fields.items()
+        }
+
+    def _encoded(self, directory_digest: bytes) -> dict[str, bytes]:
+        """Each field as it is hashed, in this order."""
+        numbers = ("n", "t", "corrupt", "min_roster", "min_survivors")
         specs = [
             framed(s.name.encode(), s.length.to_bytes(8, "little"), bytes([s.bits]))
             for s in self.vectors
         ]
-        return sha256(
-            PARAMS,
-            bytes([VERSION]),
-            suite_id(self.suite),
-            self.session,
-            *(number.to_bytes(8, "little") for number in numbers),
-            self.graph.describe(),
-            framed(*specs),
-            directory_digest,
-            self.server_key,
-            self.context,
-        )
+        return {
+            "version": bytes([VERSION]),
+            "suite": suite_id(self.suite),
+            "session": self.session,
+            **{name: getattr(self, name).to_bytes(8, "little") for name in numbers},
+            "graph": self.graph.describe(),
+            "vectors": framed(*specs),
+            "directory": directory_digest,
+            "server_key": self.server_key,
+            "context": self.context,
+        }
 
 
 def _listed(vectors: Iterable[VectorSpec]) -> tuple[VectorSpec, ...]:
-    if isinstance(vectors, VectorSpec):
-        raise LocalProtocolError("vectors is a VectorSpec, expected a list of them")
-    return tuple(vectors)
+    if isinstance(vectors, VectorSpec | str | bytes) or not isinstance(vectors, Iterable):
+        seen = type(vectors).__name__
+    else:
+        listed = tuple(vectors)
+        strange = [type(spec).__name__ for spec in listed if not isinstance(spec, VectorSpec)]
+        if not strange:
+            return listed
+        seen = f"{type(vectors).__name__} with a {strange[0]} in it"
+    raise LocalProtocolError(
+        f"vectors is a {seen}, expected a list of secagg.VectorSpec(name, length, bits)"
+    )
 
 
 def _check_ints(**values: int | None) -> None:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import FrozenInstanceError, replace
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -57,6 +58,23 @@ def test_the_digest_changes_with_any_one_field(
 ) -> None:
     other = data.draw(fields[name].filter(lambda value: value != values[name]))
     assert digest_of(values) != digest_of(values | {name: other})
+
+
+@given(st.fixed_dictionaries(fields), st.sampled_from(sorted(fields)), st.data())
+def test_fingerprints_say_which_field_differs(
+    values: dict[str, object], name: str, data: st.DataObject
+) -> None:
+    other = data.draw(fields[name].filter(lambda value: value != values[name]))
+    mine, theirs = fingerprints_of(values), fingerprints_of(values | {name: other})
+    assert mine.keys() == theirs.keys()
+    differing = [field for field in mine if mine[field] != theirs[field]]
+    assert differing == [name.removesuffix("_digest")]
+
+
+def fingerprints_of(values: dict[str, object]) -> dict[str, str]:
+    values = dict(values)
+    directory = SimpleNamespace(digest=values.pop("directory_digest"), identity=print)
+    return Params(**values).fingerprints(directory)
 
 
 @given(st.fixed_dictionaries(fields))
@@ -270,3 +288,20 @@ def test_the_dtype_is_the_smallest_that_holds_the_bits(bits: int) -> None:
 def test_a_vector_that_is_refused(arguments: tuple[str, int, int], seen: str) -> None:
     with pytest.raises(LocalProtocolError, match=seen):
         VectorSpec(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("vectors", "seen"),
+    [
+        ("update", "a str"),
+        (X, "a VectorSpec"),
+        (5, "a int"),
+        (["update"], "a list with a str in it"),
+        ([X, ("y", 3, 8)], "a list with a tuple in it"),
+        ({"x": X}, "a dict with a str in it"),
+    ],
+)
+def test_what_is_no_list_of_specs_is_told_what_is_expected(vectors: object, seen: str) -> None:
+    told = f"vectors is {seen}, expected a list of secagg.VectorSpec(name, length, bits)"
+    with pytest.raises(LocalProtocolError, match=re.escape(told)):
+        Params(n=5, vectors=vectors)  # type: ignore[arg-type]

@@ -67,18 +67,27 @@ def test_the_demonstration_follows_its_seed(played):
     assert not np.array_equal(again.comparison.masked, seen.masked)  # keys follow no seed
 
 
-def test_the_table_and_the_histograms_show_every_number(played):
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_the_rows_and_the_histograms_show_every_number(played, width):
     settings, rows, seen = played[0]
     screen = io.StringIO()
-    console = Console(width=80, file=screen)
-    console.print(render.rounds(settings, rows), render.comparison(seen))
-    shown = screen.getvalue()
+    console = Console(width=width, file=screen)
+    lines = [render.head(settings, width), *(render.line(row, width) for row in rows)]
+    console.print(render.comparison(seen))
+    shown = "\n".join([*lines, screen.getvalue()])
+    assert max(map(len, shown.splitlines())) <= width
+    assert "…" not in shown
+    words = shown.split()
     for row in rows:
-        assert render.dropped(row.metrics["aggregator"]["dropped"]) in shown
-    for number in (seen.bound, seen.first_difference, seen.final_difference):
-        assert f"{number:.3g}" in shown
+        for entry in render.dropped(row.metrics["aggregator"]["dropped"]).split():
+            assert entry in words
+        for number in (row.secure_accuracy, row.metrics["client_work"]["train"]["loss"]):
+            assert f"{number:.4f}" in words
+    for number in (seen.first_difference, seen.final_difference):
+        assert f"{number:.3g}" in words
+    assert f"{seen.bound:.3g})" in words
     counts, _ = np.histogram(seen.true_update, render.BINS, render.span(seen.true_update))
-    assert all(f" {count} " in shown for count in counts)
+    assert all(str(count) in words for count in counts)
 
 
 def test_who_dropped_where():
@@ -92,9 +101,9 @@ def test_bars(count, text):
     assert render.bar(count, 8) == text
 
 
-def test_the_last_line_of_json(capsys):
+def test_what_json_tells(capsys):
     assert cli.run(["demo", "--rounds", "1", "--clients", "4", "--dropouts", "1", "--json"]) == 0
-    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    result = json.loads(capsys.readouterr().out)
     assert set(result) == {"test_accuracy", "max_weight_difference", "bound", "rounds"}
     assert set(result["test_accuracy"]) == {"secure", "plain"}
     assert set(result["max_weight_difference"]) == {"round_1", "final"}
@@ -155,7 +164,7 @@ def test_training_leaves_stderr_alone():
         "from fl import cli; cli.run(['demo', '--rounds', '1', '--json'])"
     )
     assert (code, err) == (0, "")
-    assert json.loads(out.splitlines()[-1])["rounds"] == 1
+    assert json.loads(out)["rounds"] == 1
 
 
 def test_another_keras_backend_is_refused_in_one_line():
