@@ -3,7 +3,8 @@
 Importing numpy, `cryptography` and TensorFlow takes from a third of a second to several, and a
 KeyboardInterrupt in the middle of it is a traceback, or is swallowed.  So this module, and the
 package that it is in, import only what Python has loaded already, and the handler that is set here
-stands until `secagg.command` sets its own.  While Python itself starts, Ctrl-C is Python's.
+stands until `secagg.command` sets its own.  While Python itself starts, and reads the front page of
+`fl`, Ctrl-C is Python's.
 """
 
 from __future__ import annotations
