@@ -285,6 +285,8 @@ def test_learning_rates_that_cannot_be_are_refused():
         fl.build_weighted_fed_avg(
             one_weight, lambda: keras.optimizers.SGD(decay), client_learning_rate=lambda _: 0.1
         )
+    with pytest.raises(fl.ModelError, match=r"is 0\.1: a function of the round's number expected"):
+        fl.build_weighted_fed_avg(one_weight, client_learning_rate=0.1)
     process = fl.build_weighted_fed_avg(one_weight, client_learning_rate=lambda _: -1)
     with pytest.raises(fl.ModelError, match=r"learning_rate is -1\.0"):
         process.next(process.initialize(), [arrays(3)])
