@@ -10,7 +10,6 @@ its data. This module does not sum.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fl.errors import AggregationError, SumWarning
+from fl.warn import warn
 
 Sums = NDArray[np.float64]
 Numbers = NDArray[Any]
@@ -29,8 +29,6 @@ LARGEST = float(np.finfo(np.float32).max)
 
 CLIPPED = 1e-3
 """Where more than this part of all coordinates is clipped, a round warns."""
-
-_STACK = 3  # a warning points at whoever asked for the round, not at this package
 
 
 def nothing() -> Numbers:
@@ -279,18 +277,16 @@ class Aggregated:
     def warn(self) -> None:
         """Warn of what is in the sum otherwise than clients had it, where a setting is to blame."""
         if self.clipped_fraction > CLIPPED:
-            warnings.warn(
+            warn(
                 f"{self.clipped_fraction:.2%} of the coordinates of updates were clipped: the mean "
                 "is not theirs. fl.SecureSum(clip=...) has the range; clip=None needs none",
                 SumWarning,
-                stacklevel=_STACK,
             )
         if self.bad_weights:
-            warnings.warn(
+            warn(
                 f"{self.bad_weights} clients count for nothing: a weight that is a whole number in "
                 "0..max_weight expected. fl.SecureSum(max_weight=...) has the range",
                 SumWarning,
-                stacklevel=_STACK,
             )
 
 

@@ -20,12 +20,18 @@ class DataError(FLError, ValueError):
 
     >>> fl.secure_mean([[1], ["x"]])
     Traceback (most recent call last):
-    fl.errors.DataError: client 1: not an array of numbers
+    fl.errors.DataError: client 1: not an array of numbers: ... expected
     """
 
 
 class NoExamples(DataError):
-    """A round in which no client has an example."""
+    """A round in which no client has an example.
+
+    >>> process = fl.build_weighted_fed_avg(model_fn)
+    >>> process.next(process.initialize(), [[], []])
+    Traceback (most recent call last):
+    fl.errors.NoExamples: none of 2 clients has an example: at least one expected
+    """
 
 
 class ModelError(FLError, ValueError):

@@ -8,7 +8,6 @@ It does not decide who trains, does not check that the result is finite, and sum
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from fl.optimizers import configuration, in_pass
 from fl.plan import RoundPlan, seed_sequence
 from fl.state import Stray
 from fl.vector import ModelWeights
+from fl.warn import warn
 
 NO_RATE = (
     "a client optimizer that has no one learning rate to set, but a schedule of its own, or "
@@ -99,10 +99,10 @@ class LocalTrainer:
             raise ModelError("the round's plan names another client optimizer than this model's")
         self._set_learning_rate(terms.learning_rate)
         if terms.epochs > 1 and examples.bounds is not None:
-            warnings.warn(
+            warn(
                 f"epochs={terms.epochs} with batches that are fixed, of a data set or a list: they "
                 "are taken once, as given (epochs=1 says that this is meant)",
-                stacklevel=2,
+                UserWarning,
             )
         shuffling = seed_sequence(terms.seed, terms.round, client, "shuffle")
         order, bounds = examples.schedule(

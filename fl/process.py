@@ -13,7 +13,6 @@ import itertools
 import json
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -33,6 +32,7 @@ from fl.plan import Terms
 from fl.progress import current, watching
 from fl.server import ServerOptimizer, ServerState
 from fl.vector import ModelWeights
+from fl.warn import warn
 
 LearningRate = Callable[[int], float]
 
@@ -282,7 +282,7 @@ def _usable(
     if not given:
         raise NoExamples(f"none of {n} clients has an example: at least one expected")
     if wrong:
-        warnings.warn(_left_out(wrong, n), SumWarning, stacklevel=4)
+        warn(_left_out(wrong, n), SumWarning)
     return done
 
 

@@ -32,7 +32,11 @@ _screen = threading.Lock()
 
 
 def show_progress(on: bool) -> None:
-    """Whether rounds, evaluations and sums show bars; they do unless told otherwise."""
+    """Whether rounds, evaluations and sums show bars; they do unless told otherwise.
+
+    >>> fl.show_progress(False)
+    >>> fl.show_progress(True)
+    """
     global _allowed
     _allowed = bool(on)
 

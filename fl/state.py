@@ -11,7 +11,6 @@ a `tf.py_function` does.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -27,6 +26,7 @@ from tensorflow.python.framework.auto_control_deps_utils import (
 
 from fl.errors import ModelError
 from fl.vector import values
+from fl.warn import warn
 
 _SEED_STATE = "seed_generator_state"
 # Kernels with a generator of their own inside, which no assignment reaches.
@@ -163,21 +163,21 @@ def warn_of(strays: Iterable[Stray]) -> None:
     """Say that what a client makes of these is lost, where somebody may have meant to train it."""
     names = [stray.name for stray in strays if stray.trainable]
     if names:
-        warnings.warn(
+        warn(
             f"the model's step uses variables that are not its weights: {', '.join(names)}. Every "
             "client begins with their values as of now, and what it makes of them is not sent "
             "(trainable=False says that this is meant)",
-            stacklevel=2,
+            UserWarning,
         )
 
 
 def warn_if_eager(model: Any) -> None:
     """Say that Python code in the model's step runs once, where `fit` would run it every time."""
     if model.run_eagerly:
-        warnings.warn(
+        warn(
             f"model {model.name!r} has run_eagerly=True, and its step is compiled here: Python "
             "code in it runs once, when it is traced (run_eagerly=False says that this is meant)",
-            stacklevel=2,
+            UserWarning,
         )
 
 

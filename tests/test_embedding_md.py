@@ -11,4 +11,4 @@ def test_the_snippets_run() -> None:
     names: dict[str, object] = {"__name__": "__main__"}
     for snippet in snippets:
         exec(compile(snippet, "embedding.md", "exec"), names)
-    assert len(snippets) == 6
+    assert len(snippets) == 7

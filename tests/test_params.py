@@ -7,11 +7,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secagg import Complete, Harary, LocalProtocolError, Params, VectorSpec
+from secagg import Complete, Harary, LocalProtocolError, Params, RemoteProtocolError, VectorSpec
 from secagg.graph import CuriousOnlyHarary
+from secagg.keys import sign, verify
 
 X = VectorSpec("x", 3, 8)
 DIRECTORY = bytes(32)
@@ -305,3 +307,11 @@ def test_what_is_no_list_of_specs_is_told_what_is_expected(vectors: object, seen
     told = f"vectors is {seen}, expected a list of secagg.VectorSpec(name, length, bits)"
     with pytest.raises(LocalProtocolError, match=re.escape(told)):
         Params(n=5, vectors=vectors)  # type: ignore[arg-type]
+
+
+def test_a_signature_under_other_parameters_says_how_to_find_the_difference() -> None:
+    key = Ed25519PrivateKey.generate()
+    mine, theirs = (Params(5, [X], context=text).digest(DIRECTORY) for text in (b"a", b"b"))
+    signature = sign(key, 0, theirs, b"", 3, b"body")
+    with pytest.raises(RemoteProtocolError, match=r"Params\.fingerprints of the two hosts"):
+        verify(key.public_key(), signature, 0, mine, b"", 3, b"body")

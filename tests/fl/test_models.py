@@ -286,6 +286,8 @@ def test_learning_rates_that_cannot_be_are_refused():
     for optimizer_fn in (lambda: sgd(decay), lambda: keras.optimizers.MultiOptimizer(several)):
         with pytest.raises(fl.ModelError, match=r"no one learning rate .* schedule .* or several"):
             fl.build_weighted_fed_avg(one_weight, optimizer_fn, client_learning_rate=lambda _: 0.1)
+    with pytest.raises(fl.ModelError, match=r"is 0\.1: a function of the round's number expected"):
+        fl.build_weighted_fed_avg(one_weight, client_learning_rate=0.1)
     process = fl.build_weighted_fed_avg(one_weight, client_learning_rate=lambda _: -1)
     with pytest.raises(fl.ModelError, match=r"learning_rate is -1\.0"):
         process.next(process.initialize(), [arrays(3)])
