@@ -66,7 +66,9 @@ async def talk(client: secagg.Client, port: int) -> None:
         message = secagg.wire.decode(await read(reader))
         if isinstance(message, SessionEnd):
             summed = client.end(message)
-            print(f"client {client.u}: the session is over, {'summed' if summed else 'no sum'}")
+            told = "summed" if summed else "no sum"
+            # one write: several processes share this output
+            print(f"client {client.u}: the session is over, {told}\n", end="", flush=True)
             return
         reply = client.receive(message)
         if client.u == VICTIM and answered == DIES_AFTER_ROUND:
