@@ -1,4 +1,4 @@
-"""Measures, and writes docs/simulating.md: `python -m benchmarks.simulating`, six idle minutes.
+"""docs/simulating.md from measurements: `python -m benchmarks.simulating`, six minutes and more.
 
 Secure sums of an update of 10 000 numbers by `fl.SecureSum` in one process, with no worker besides
 and with the two of `fl.pool.masking_pool`; then the rounds of `benchmarks.secure_plain`. Short sums

@@ -85,6 +85,21 @@ def test_a_round_is_one_piece_of_work_with_its_sum(monkeypatch):
     assert screen.text.count("\x1b[?25l") <= 2
 
 
+def test_rounds_and_evaluations_tell_it(monkeypatch, secure, clients):
+    Screen(monkeypatch, seconds=60.0)
+    told = []
+    monkeypatch.setattr(Bars, "trained", lambda self, *seen: told.append(seen))
+    monkeypatch.setattr(Bars, "summed", lambda self, *seen: told.append(seen))
+    state = secure.next(secure.initialize(), clients).state
+    count = len(clients)
+    expected = [(u + 1, count) for u in range(count)]
+    expected += [(r, u + 1, count) for r in range(5) for u in range(count)]
+    assert told == expected
+    told.clear()
+    fl.build_fed_eval(lambda: secure.get_model(state))(state.weights, clients)
+    assert told == expected
+
+
 def test_short_work_shows_nothing(monkeypatch):
     screen = Screen(monkeypatch, seconds=60.0)
     train(screen, 3, "")
