@@ -165,7 +165,9 @@ def test_where_no_round_succeeds_there_is_no_model(tmp_path, capfd):
     for _ in range(2):  # the second finds both rounds done
         assert cli.run(command) == 1
         seen = capfd.readouterr()
-        assert seen.err == "fl: no round succeeded: 0 clients advertised keys, fewer than 7\n"
+        # TensorFlow's own lines, of a machine without a GPU for one, may stand before it
+        said = [line for line in seen.err.splitlines() if line.startswith("fl: ")]
+        assert said == ["fl: no round succeeded: 0 clients advertised keys, fewer than 7"]
         assert "saved" not in seen.out
     assert not (tmp_path / "model.keras").exists()
 
