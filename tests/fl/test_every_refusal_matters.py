@@ -6,26 +6,37 @@ that says so, or None where that means "not known"; without it, anything else.
 """
 
 import re
+import warnings
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
+from small import arrays, linear
 from test_implausible import LIES, contributions, lies, session
 
 import fl
-from fl import contribution, plan, sums
+from fl import contribution, layout, masked, plan, reals, server, sums
 from fl.clipping import AdaptiveNorm, ByNorm
 from fl.contribution import Contribution
 from fl.plan import Terms
 from fl.sums import SecureSum
+from fl.vector import ModelWeights
 from secagg import wire
 from secagg.errors import SecAggError
 from secagg.messages import Survivors
 from tests.attacks.removed import checks, remove
 
-MODULES = ("fl.plan", "fl.contribution", "fl.sums", "fl.encoding", "fl.clipping")
+MODULES = (
+    *("fl.plan", "fl.contribution", "fl.sums", "fl.encoding", "fl.clipping"),
+    *("fl.vector", "fl.layout", "fl.server", "fl.process", "fl.masked", "fl.reals"),
+)
 TERMS = Terms(0, 0, 8, 1, True, True, "{}")
 NOT_KNOWN = None
+UNTYPED = (
+    *(TypeError, ValueError, AttributeError, IndexError, OverflowError, ZeroDivisionError),
+    StopIteration,
+)
 
 
 def told(**changes):
@@ -70,7 +81,142 @@ def adaptive(*state):
     return lambda: AdaptiveNorm(SecureSum()).norm(session(state=state))
 
 
+def frozen(*names):
+    """A model of two layers of the same shape, some of them frozen; its weights."""
+    layers = [keras.layers.Dense(2, name=name, trainable=name not in names) for name in "ab"]
+    return ModelWeights.from_model(keras.Sequential([keras.Input((2,)), *layers]))
+
+
+def doubles():
+    return keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, dtype="float64")])
+
+
+def stepped(**options):
+    return lambda: server.ServerOptimizer(lambda: keras.optimizers.SGD(1.0, **options), linear())
+
+
+def excluding():
+    def make():
+        optimizer = keras.optimizers.AdamW(0.1)
+        optimizer.exclude_from_weight_decay(var_list=linear().trainable_variables)
+        return optimizer
+
+    return server.ServerOptimizer(make, linear())
+
+
+def overwritten():
+    model = linear()
+    model.trainable_variables[0].overwrite_with_gradient = True
+    return server.ServerOptimizer(lambda: keras.optimizers.SGD(1.0), model)
+
+
+def another_state(use):
+    def give():
+        process = fl.build_weighted_fed_avg(linear, aggregator=fl.PlainSum())
+        state = process.initialize()
+        other = replace(state, optimizer=(*state.optimizer, np.zeros(3, np.float32)))
+        return use(process, other)
+
+    return give
+
+
+def rows_of(*data):
+    """A round over clients with these data."""
+
+    def play():
+        process = fl.build_weighted_fed_avg(linear, aggregator=fl.PlainSum())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return process.next(process.initialize(), list(data))
+
+    return play
+
+
+GOOD, NONE, BAD = arrays(6), (np.zeros((0, 4), np.float32), np.zeros(0, int)), "no examples"
 WRONG = {
+    "fl.vector.ModelWeights.__post_init__: self.order and sorted(self.order) != numbers": (
+        "order",
+        lambda: replace(frozen(), order=(0, 1, 2, 2)),
+    ),
+    "fl.vector.ModelWeights.check_like: len(other.order) == len(self.order) and trained != "
+    "expected": ("the others frozen", lambda: frozen("a").check_like(frozen("b")) or "taken"),
+    "fl.vector.ModelWeights.split: start != vector.size": (
+        "a vector of length 99",
+        lambda: frozen().split(np.zeros(99)),
+    ),
+    "fl.vector._check_type: not isinstance(weights, ModelWeights)": (
+        "ModelWeights expected",
+        lambda: frozen().check_like(3),
+    ),
+    "fl.vector.aggregated_variables: not trainable": (
+        "no trainable weights",
+        lambda: ModelWeights.from_model(keras.Sequential([keras.Input((2,))])),
+    ),
+    "fl.vector.aggregated_variables: variable.dtype not in _AGGREGATED_DTYPES": (
+        "is float64",
+        lambda: ModelWeights.from_model(doubles()),
+    ),
+    "fl.vector.check_shapes: seen != expected": (
+        "of shapes",
+        lambda: frozen().check_like(ModelWeights.from_model(linear())) or "taken",
+    ),
+    "fl.layout.Layout.of: non_trainable not in get_args(NonTrainable)": (
+        "non_trainable is 'mean'",
+        lambda: layout.Layout.of(linear(), "mean"),
+    ),
+    "fl.server.ServerOptimizer.apply: self.check(state)": (
+        "server optimizer variables",
+        another_state(lambda process, state: process._server.apply(state, np.zeros(10))),
+    ),
+    "fl.server.ServerOptimizer.check: not isinstance(state, ServerState)": (
+        "a ServerState expected",
+        lambda: server.ServerOptimizer(lambda: keras.optimizers.SGD(1.0), linear()).check(3),
+    ),
+    "fl.server.ServerOptimizer._built: _check(optimizer, self._variables)": (
+        "use_ema",
+        stepped(use_ema=True),
+    ),
+    "fl.server._check: isinstance(each, keras.optimizers.LossScaleOptimizer)": (
+        "a loss scale",
+        lambda: server.ServerOptimizer(
+            lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(1.0)), linear()
+        ),
+    ),
+    "fl.server._check: each.loss_scale_factor": ("a loss scale", stepped(loss_scale_factor=2.0)),
+    "fl.server._check: each.use_ema and (not each.ema_overwrite_frequency)": (
+        "use_ema",
+        stepped(use_ema=True),
+    ),
+    "fl.server._check: not excluded <= {each._var_key(variable) for variable in variables}": (
+        "variables of another model",
+        excluding,
+    ),
+    "fl.server._check: getattr(variable, 'overwrite_with_gradient', False)": (
+        "overwritten with its gradient",
+        overwritten,
+    ),
+    "fl.process.FedAvg.next: self._server.check(state)": (
+        "a ServerState expected",
+        another_state(lambda process, state: process.next(3, [GOOD, GOOD])),
+    ),
+    "fl.process.FedAvg.get_model: self._server.check(state)": (
+        "server optimizer variables",
+        another_state(lambda process, state: process.get_model(state)),
+    ),
+    "fl.process._usable: wrong and len(wrong) >= given": ("client 1", rows_of(GOOD, BAD, BAD)),
+    "fl.process._usable: not given": ("none of 2 clients", rows_of(NONE, NONE)),
+    "fl.masked.refuse_masked: _masked(value)": (
+        "masked values",
+        lambda: masked.refuse_masked(np.ma.masked_less([1, 2], 2)) or "taken",
+    ),
+    "fl.reals.real_numbers: not np.can_cast(array.dtype, np.float64)": (
+        "not an array of numbers",
+        lambda: reals.real_numbers(["1", "2"]),
+    ),
+    "fl.reals.real_numbers: (exact[large] != numbers[large]).any()": (
+        "integers that float64 rounds",
+        lambda: reals.real_numbers([2**53 + 1]),
+    ),
     "fl.plan.Terms.__post_init__: not isinstance(self.seed, int)": ("seed is", told(seed="1")),
     "fl.plan.Terms.__post_init__: self.seed < 0": ("seed is -1", told(seed=-1)),
     "fl.plan.Terms.__post_init__: rate is not None and (not 0 <= rate < math.inf)": (
@@ -225,7 +371,7 @@ def refused(says, wrong):
         result = wrong()
     except (fl.FLError, SecAggError) as error:
         return says is not NOT_KNOWN and re.search(says, str(error)) is not None
-    except (TypeError, ValueError, AttributeError, IndexError, OverflowError, ZeroDivisionError):
+    except UNTYPED:
         return False  # untyped, and it does not say what was expected
     return says is NOT_KNOWN and result is None
 
