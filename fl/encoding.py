@@ -144,8 +144,8 @@ class Encoding:
             update = self._update.decode(sums["update"])
             # A client's word is rounded by less than a step.
             most = (self.clip * seen.weight + seen.counted * self._update.step) * _FLOAT64
-            within = not update.size or -most <= update.min() <= update.max() <= most
-            _check(bool(within), "updates beyond the clip")
+            low, high = float(update.min(initial=0)), float(update.max(initial=0))
+            _check(-most <= low and high <= most, "updates beyond the clip")
         if "exact" in sums:
             exact = self._exact.decode(sums["exact"])
             reachable = self._exact.reachable(sums["exact"], seen.counted)
