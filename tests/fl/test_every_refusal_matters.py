@@ -347,7 +347,8 @@ WRONG = {
     ),
     "fl.encoding.Encoding._counts: _check(clipped <= there, f'{clipped} coordinates clipped of "
     "{there} that there are')": ("coordinates clipped", lie("more clipped than there are")),
-    "fl.encoding.Encoding._total: _check(-most <= low and high <= most, 'updates beyond the clip')": (
+    "fl.encoding.Encoding._total: _check(-most <= low and high <= most, 'updates beyond the "
+    "clip')": (
         "updates beyond the clip",
         lie("update words near 2^31"),
     ),
