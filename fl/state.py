@@ -19,7 +19,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 from keras.src.backend.common import global_state
-from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
 from tensorflow.python.framework.auto_control_deps_utils import (
     get_read_only_resource_input_indices_graph,
 )
@@ -29,6 +28,8 @@ from fl.vector import values
 from fl.warn import warn
 
 _SEED_STATE = "seed_generator_state"
+# Keras's name of the generator that `keras.random` without a seed draws from; a test holds it to it.
+GLOBAL_SEED_GENERATOR = "global_seed_generator"
 # Kernels with a generator of their own inside, which no assignment reaches.
 _GENERATORS = (
     *("Rng", "NonDeterministicInts", "StatefulRandom"),
