@@ -28,7 +28,7 @@ from fl.vector import values
 from fl.warn import warn
 
 _SEED_STATE = "seed_generator_state"
-# Keras's name of the generator that `keras.random` without a seed draws from; a test holds it to it.
+# Keras's name of the generator that `keras.random` without a seed draws from.
 GLOBAL_SEED_GENERATOR = "global_seed_generator"
 # Kernels with a generator of their own inside, which no assignment reaches.
 _GENERATORS = (
