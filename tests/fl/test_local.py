@@ -154,6 +154,8 @@ def forms(x, y):
     return [pairs, named, dataset, dataset.map(lambda x, y: {"x": x, "y": y})]
 
 
+# `pytest.warns` gives on, as of no module, what TensorFlow's tracing warns of on Python 3.13.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("form", range(4))
 def test_every_form_of_client_data_trains_alike(trainer, form):
     x, y = arrays(12)
