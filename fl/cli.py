@@ -16,42 +16,23 @@ from typing import Annotated
 
 import typer
 
-import secagg
 from fl import render, train_command
 from fl.demo_settings import Settings
 from fl.errors import CheckpointError, FLError, ImplausibleSum, RunFailed
 from fl.progress import unwatched
 from fl.screen import screen
 from fl.sums import LocalProtocolError, SecAggError
-from secagg import command
+from secagg import cli_version, command
 
 # The protocol's warnings are in the rows and in the errors.
 logging.getLogger("secagg").addHandler(logging.NullHandler())
 
 app = typer.Typer(
-    help="Federated averaging of Keras models over secure aggregation.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=command.markup(),
 )
-
-
-def _show_version(asked: bool) -> None:
-    if asked:
-        print(f"fl {secagg.__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _group(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
-        ),
-    ] = False,
-) -> None:
-    """Federated averaging of Keras models over secure aggregation."""
+cli_version.register(app, "fl", "Federated averaging of Keras models over secure aggregation.")
 
 
 @app.command()

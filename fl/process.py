@@ -134,7 +134,7 @@ class FedAvg:
         message = plan.write(terms, state.weights.to_vector())
         # Each client reads and hashes the bytes that it was sent; here all are sent the same.
         received = [plan.read(message) for _ in range(len(client_data))]
-        with watching():  # no decorator: a warning counts the frames to whoever asked
+        with watching():  # not around the whole: the bars are gone when `total` warns
             contributions = for_each_client(
                 client_data,
                 lambda client, data: self._train(received[client], client, data),

@@ -1,7 +1,7 @@
 """The `secagg` command: `params`, `keygen`, `enroll`, `directory check` and `directory server`.
 
-What an error is told as, and the exit codes, are in `secagg.command`, which is also the command's
-entry point.  The commands themselves are in `cli_params` and `cli_identity`; they need the extra
+What an error is told as, and the exit codes, are in `secagg.command`; the entry point is in
+`fl.starting`.  The commands themselves are in `cli_params` and `cli_identity`; they need the extra
 `cli`.
 """
 
@@ -28,12 +28,12 @@ def run(words: Sequence[str]) -> int:
     from secagg import cli_identity, cli_params, cli_version
 
     app = typer.Typer(
-        help="Secure aggregation: parameters of a session, identities of its parties.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=command.markup(),
     )
-    cli_version.register(app)
+    about = "Secure aggregation: parameters of a session, identities of its parties."
+    cli_version.register(app, "secagg", about)
     cli_params.register(app)
     cli_identity.register(app)
     return command.run("secagg", app, words, (SecAggError,), _failed)

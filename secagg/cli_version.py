@@ -1,4 +1,4 @@
-"""`secagg --version`."""
+"""`--version` of the commands `secagg` and `fl`, which are released as one."""
 
 from typing import Annotated
 
@@ -7,23 +7,20 @@ import typer
 import secagg
 
 
-def register(app: typer.Typer) -> None:
-    """Give the command its option, and the group its help."""
-    app.callback()(_group)
+def register(app: typer.Typer, program: str, about: str) -> None:
+    """Give a command its option, and the group its help."""
 
+    def show_version(asked: bool) -> None:
+        if asked:
+            print(f"{program} {secagg.__version__}")
+            raise typer.Exit
 
-def _show_version(asked: bool) -> None:
-    if asked:
-        print(f"secagg {secagg.__version__}")
-        raise typer.Exit
-
-
-def _group(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
-        ),
-    ] = False,
-) -> None:
-    """Secure aggregation."""
+    @app.callback(help=about)
+    def group(
+        version: Annotated[
+            bool,
+            typer.Option(
+                "--version", callback=show_version, is_eager=True, help="Show the version and exit."
+            ),
+        ] = False,
+    ) -> None: ...
