@@ -24,8 +24,8 @@ from secagg.params import VectorSpec
 RingVector = NDArray[np.unsignedinteger]
 
 _MAX_REACH = Fraction(2) ** 1023
-_MAX_EXPONENT = 1022
 _BLOCK = 2**15  # values encoded at a time: what is between them and the words stays in cache
+_MAX_EXPONENT = 1022
 """2^1022 and 2^-1022 are both normal float64 numbers: the scale and its inverse are exact."""
 
 
@@ -110,6 +110,7 @@ class Quantizer:
             raise LocalProtocolError(f"values of shape {wanted.shape}, expected one dimension")
         largest, clipped = self._largest_float(), 0
         words = np.empty(len(wanted), self.dtype)
+        signed: NDArray[np.signedinteger] = words.view(words.dtype.str.replace("u", "i"))
         room = np.empty((2, min(_BLOCK, len(wanted))))
         for start in range(0, len(wanted), _BLOCK):
             block = wanted[start : start + _BLOCK]
@@ -117,11 +118,9 @@ class Quantizer:
             clipped += self._clip(block, scaled, start)
             scaled *= weight
             scaled *= self.scale
-            _round(scaled, floors, rng)
-            # the float product may round past the bound by one unit of 2^-53; the proof needs it
-            # kept
-            np.clip(scaled, -largest, largest, out=scaled)
-            words[start : start + _BLOCK] = scaled.astype(np.int64)
+            if largest >= 2**53:  # below it no product under q is rounded beyond q
+                np.clip(scaled, -largest, largest, out=scaled)
+            _round(scaled, floors, rng, signed[start : start + _BLOCK])
         return words, clipped
 
     def _clip(
@@ -196,17 +195,20 @@ class Quantizer:
 
 
 def _round(
-    scaled: NDArray[np.float64], floors: NDArray[np.float64], rng: np.random.Generator | None
+    scaled: NDArray[np.float64],
+    floors: NDArray[np.float64],
+    rng: np.random.Generator | None,
+    rounded: NDArray[np.signedinteger],
 ) -> None:
-    """Round in place, with `rng` up with the probability of the fraction, to within 2^-32: whole
-    numbers stay, however large they are. `floors` is room."""
+    """Into `rounded`, with `rng` up with the probability of the fraction, to within 2^-32: whole
+    numbers stay, however large they are. `scaled` is overwritten, `floors` is room."""
     if rng is None:
-        np.rint(scaled, out=scaled)
+        rounded[:] = np.rint(scaled, out=floors)
         return
-    np.floor(scaled, out=floors)
+    rounded[:] = np.floor(scaled, out=floors)
     scaled -= floors
     scaled *= 2.0**32
-    np.add(floors, scaled > _words_of_32_bits(rng, len(scaled)), out=scaled)
+    rounded += scaled > _words_of_32_bits(rng, len(scaled))
 
 
 def _words_of_32_bits(rng: np.random.Generator, count: int) -> NDArray[np.uint32]:
