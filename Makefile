@@ -28,10 +28,10 @@ test-lowest:
 # With Dask, and with the suite of the extra `aegis`, which needs a C compiler.
 test-slow: $(VENV)/.slow
 	$(BIN)/python -m pytest -m slow $(ARGS)
-	$(BIN)/python -m pytest tests/test_aegis.py tests/test_suites.py
+	$(BIN)/python -m pytest tests/secagg/masks/test_aegis.py tests/secagg/masks/test_suites.py
 
 # The suite with `assert` switched off in the packages: no check of theirs is one. pytest rewrites the
-# asserts of test_*.py into ifs, so these do run; tests/test_optimised.py sees to both.
+# asserts of test_*.py into ifs, so these do run; tests/project/test_optimised.py sees to both.
 test-O: $(VENV)/.fl-dev
 	$(BIN)/python -O -m pytest -W ignore::pytest.PytestConfigWarning $(ARGS)
 

@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LISTING = re.compile(r"(<!-- printed by: (.+?) -->\n+```\n)(.*?)(```\n)", re.DOTALL)
-MODULES = {"fl": "fl.__main__", "secagg": "secagg.cli"}  # as in pyproject.toml
+MODULES = {"fl": "fl.__main__", "secagg": "secagg.cli.app"}  # as in pyproject.toml
 
 
 def main() -> None:

@@ -20,7 +20,8 @@ import numpy as np
 import secagg
 from benchmarks import floor, protocol
 from benchmarks.protocol import COLD, Session
-from secagg import costs, masks
+from secagg import masks
+from secagg.cli import costs
 from secagg.parameters import choose
 
 DAY = 86_400

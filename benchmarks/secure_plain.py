@@ -22,9 +22,9 @@ import numpy as np
 import fl
 import secagg
 from benchmarks.training import Workload, process
-from fl import zoo
-from fl.contribution import Contribution, Session
-from fl.parallel import one_thread_each
+from fl.aggregators.contribution import Contribution, Session
+from fl.client.trainer_pool import one_thread_each
+from fl.experiment import model_zoo
 
 WORKLOADS = (  # of each the secure sum; the target is a ratio
     (Workload("CNN 1.66 M, 10 x 100, complete", "cnn", 10, 100, 20, 1.35), fl.SecureSum()),
@@ -68,7 +68,7 @@ def protocol(work: Workload, secure: fl.SecureSum, weights: int) -> Callable[[],
 def measure(work: Workload, secure: fl.SecureSum, repetitions: int) -> dict[str, float]:
     """Median CPU seconds of each kind."""
     clients = cohort(work)
-    model_fn = zoo.model_fn(work.model, clients[0], 10, 0)
+    model_fn = model_zoo.model_fn(work.model, clients[0], 10, 0)
     plain, masked = (process(model_fn, work, a, 1) for a in (fl.PlainSum(), secure))
     state = plain.initialize()
     kinds: dict[str, Callable[[], Any]] = {

@@ -1,7 +1,7 @@
 """docs/simulating.md from measurements: `python -m benchmarks.simulating`, six minutes and more.
 
 Secure sums of an update of 10 000 numbers by `fl.SecureSum` in one process, with no worker besides
-and with the two of `fl.pool.masking_pool`; then the rounds of `benchmarks.secure_plain`. Short sums
+and with the two of `secagg.simulation.masking_pool`; then the rounds of `benchmarks.secure_plain`. Short sums
 are played three times, of which the median by wall time is kept. Nothing else should run meanwhile:
 the page says how busy the machine was.
 """
@@ -19,9 +19,9 @@ import numpy as np
 
 import fl
 from benchmarks import pages, suite
-from fl.contribution import Contribution, Session
-from fl.pool import masking_pool
+from fl.aggregators.contribution import Contribution, Session
 from secagg.parameters import choose
+from secagg.simulation.pool import masking_pool
 
 PAGE = Path("docs/simulating.md")
 WISH: dict[str, Any] = {"corrupt": 0.05, "dropout": 0.1}

@@ -26,8 +26,8 @@ import numpy as np
 import tensorflow as tf
 
 import fl
-from fl import zoo
-from fl.parallel import one_thread_each, with_workers
+from fl.client.trainer_pool import one_thread_each, with_workers
+from fl.experiment import model_zoo
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def floor(model_fn: Callable[[], Any], work: Workload, clients: list[Any]) -> Ca
 def measure(work: Workload, x: Any, y: Any, repetitions: int, workers: int) -> dict[str, Any]:
     """The medians of one workload: {"wall": {kind: seconds}, "cpu": {kind: seconds}, ...}."""
     clients = cohort(work, x, y)
-    model_fn = zoo.model_fn(work.model, clients[0], 10, 0)
+    model_fn = model_zoo.model_fn(work.model, clients[0], 10, 0)
     plain = process(model_fn, work, fl.PlainSum(), 1)
     spread = process(model_fn, work, fl.PlainSum(), workers)
     secure = process(model_fn, work, fl.SecureSum(), 1)

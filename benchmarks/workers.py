@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 import secagg
 from benchmarks.protocol import pool_of
 from secagg.keys import Binding
-from secagg.unmasking import Orphaned, Work, remove_masks
+from secagg.server.unmasking import Orphaned, Work, remove_masks
 
 CPU = ("parent_cpu_s", "workers_cpu_s")
 Job = Callable[[Executor | None], object]

@@ -3,8 +3,8 @@
 import sys
 from importlib.util import find_spec
 
-from fl import starting
-from secagg import command
+from fl.cli import starting
+from secagg.cli import command
 
 
 def run() -> int:
@@ -12,9 +12,9 @@ def run() -> int:
     for name in ("typer", "rich"):
         if find_spec(name) is None:
             return command.refuse("fl", f"{name} is not installed: pip install 'secagg[fl]'")
-    from fl import cli
+    from fl.cli import app
 
-    return cli.run(sys.argv[1:])
+    return app.run(sys.argv[1:])
 
 
 def main() -> None:

@@ -1,7 +1,31 @@
 """The errors of the learning side: each is one line that says what was seen and what was expected.
 
-The protocol's own errors (`secagg.SecAggError`, `TooFewClients`) pass through unchanged.
+    >>> try:
+    ...     fl.SecureSum(bits=1)
+    ... except fl.errors.AggregationError as error:
+    ...     print(error)
+    bits=1: an int in 2..64 expected
+
+The protocol's own errors pass through unchanged; `SecAggError`, `LocalProtocolError` and
+`TooFewClients` are here too, for whoever knows only `fl`.
 """
+
+from secagg import LocalProtocolError, SecAggError, TooFewClients
+
+__all__ = [
+    "AggregationError",
+    "CheckpointError",
+    "DataError",
+    "FLError",
+    "ImplausibleSum",
+    "LocalProtocolError",
+    "MetricError",
+    "ModelError",
+    "NoExamples",
+    "SecAggError",
+    "SumWarning",
+    "TooFewClients",
+]
 
 
 class FLError(Exception):
@@ -9,7 +33,7 @@ class FLError(Exception):
 
     >>> try:
     ...     fl.build_weighted_fed_avg(model_fn())
-    ... except fl.FLError as error:
+    ... except fl.errors.FLError as error:
     ...     print(type(error).__name__, error)
     ModelError model_fn is a model: a function that returns one expected
     """
@@ -18,7 +42,7 @@ class FLError(Exception):
 class DataError(FLError, ValueError):
     """A client's data are not examples this model can be trained on.
 
-    >>> fl.secure_mean([[1], ["x"]])
+    >>> fl.analytics.secure_mean([[1], ["x"]])
     Traceback (most recent call last):
     fl.errors.DataError: client 1: not an array of numbers: ... expected
     """
@@ -69,7 +93,7 @@ class AggregationError(FLError, ValueError):
 class ImplausibleSum(AggregationError):
     """A sum that no set of honest clients gives: somebody lied, and nothing is learned from it.
 
-    >>> issubclass(fl.ImplausibleSum, fl.AggregationError)  # it takes a client that lies
+    >>> issubclass(fl.errors.ImplausibleSum, fl.errors.AggregationError)  # it takes a client that lies
     True
     """
 
@@ -88,7 +112,7 @@ class SumWarning(UserWarning):
 class CheckpointError(FLError):
     """A checkpoint that cannot be written, or none that can be read.
 
-    >>> fl.checkpoint.Checkpoints("run", keep=0)
+    >>> fl.experiment.Checkpoints("run", keep=0)
     Traceback (most recent call last):
     fl.errors.CheckpointError: keep is 0: at least 1 expected
     """

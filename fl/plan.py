@@ -15,13 +15,11 @@ import json
 import math
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 
-from fl import seeds
 from fl.errors import FLError, ModelError
-from fl.vector import Vector
+from fl.model.vector import Vector
 
 _LABEL = b"secagg/v1/fl-round-plan"
 
@@ -86,13 +84,3 @@ def read(message: bytes) -> RoundPlan:
         raise FLError(f"a round plan of {length} weights with {len(body)} bytes of weights")
     weights = np.frombuffer(body, "<f4").astype(np.float32, copy=False)
     return RoundPlan(terms, weights, hashlib.sha256(_LABEL + message).digest())
-
-
-Stream = Literal["shuffle", "layers", "rounding", "evaluation"]
-
-
-def seed_sequence(
-    seed: int, round_number: int, client: int, stream: Stream
-) -> np.random.SeedSequence:
-    """The source of one kind of randomness of one client in one round; never of key material."""
-    return seeds.sequence(f"client/{stream}", seed, round_number, client)

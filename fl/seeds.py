@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Literal
 
 import numpy as np
 
@@ -26,3 +27,11 @@ def sequence(purpose: str, *numbers: int) -> np.random.SeedSequence:
 def generator(purpose: str, *numbers: int) -> np.random.Generator:
     """A generator of that sequence."""
     return np.random.default_rng(sequence(purpose, *numbers))
+
+
+Stream = Literal["shuffle", "layers", "rounding", "evaluation"]
+
+
+def of_client(seed: int, round_number: int, client: int, stream: Stream) -> np.random.SeedSequence:
+    """The source of one kind of randomness of one client in one round; never of key material."""
+    return sequence(f"client/{stream}", seed, round_number, client)

@@ -19,11 +19,9 @@ Examples in docstrings have `secagg`, `np`, and one session: `params` of three c
 (Ed25519) and `directory` for the ids 4, 7 and 9, and the server's `private_key`.
 """
 
-from secagg import identity, masks, wire
-from secagg.authority import Authority
-from secagg.authority import load as load_directory
-from secagg.client import Client
-from secagg.directory import Directory, Pinned
+from secagg import identity, masks, simulation, wire
+from secagg.client.client import Client
+from secagg.client.snapshot import SnapshotStore
 from secagg.errors import (
     DecodeError,
     LocalProtocolError,
@@ -33,13 +31,15 @@ from secagg.errors import (
 )
 from secagg.exact import ExactFloats
 from secagg.graph import Complete, Harary
+from secagg.identity.authority import Authority
+from secagg.identity.authority import load as load_directory
+from secagg.identity.directory import Directory, Pinned
+from secagg.masks.suites import Suite
 from secagg.params import Params, VectorSpec
 from secagg.quantize import Quantizer
 from secagg.run import run
-from secagg.server import Server
-from secagg.session import Aggregate
-from secagg.snapshot import SnapshotStore
-from secagg.suites import Suite
+from secagg.server.aggregate import Aggregate
+from secagg.server.server import Server
 
 __version__ = "0.1.0"
 
@@ -67,5 +67,6 @@ __all__ = [
     "load_directory",
     "masks",
     "run",
+    "simulation",
     "wire",
 ]

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from secagg.errors import LocalProtocolError
-from secagg.quantize import RingVector
+from secagg.masks.prg import RingVector
 
 LARGEST = float(np.finfo(np.float32).max)
 """The largest magnitude of a number: (2^24 − 1)·2^104."""

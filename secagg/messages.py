@@ -23,11 +23,11 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
-from secagg.authority import CERTIFICATE_BYTES
+from secagg.identity.authority import CERTIFICATE_BYTES
 from secagg.keys import Buffer, body_digest, id_bytes, received_digest
 from secagg.parameters import MAX_CLIENTS
 from secagg.params import MAX_VECTORS
-from secagg.shamir import SHARE_BYTES
+from secagg.sharing.shamir import SHARE_BYTES
 
 ClientId = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 PublicKey = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secagg.errors import RemoteProtocolError
+from secagg.masks.prg import RingVector
 from secagg.params import VectorSpec
 
-RingVector = NDArray[np.unsignedinteger]
 Bytes = NDArray[np.uint8]
 
 _GROUPS = 2**16  # groups of eight words a step: numpy calls are few, temporaries stay in L3

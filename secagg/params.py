@@ -13,10 +13,11 @@ from typing import cast
 import numpy as np
 
 from secagg.curve import check_server_key
-from secagg.directory import Directory, as_directory
 from secagg.errors import LocalProtocolError
 from secagg.graph import Complete, Graph, graph_of
+from secagg.identity.directory import Directory, as_directory
 from secagg.keys import PARAMS, VERSION, framed, sha256
+from secagg.masks.suites import DEFAULT, Suite, prg_of, suite_id
 from secagg.parameters import (
     LEAST_GRINDING_BITS,
     LEAST_PRIVACY_BITS,
@@ -24,7 +25,6 @@ from secagg.parameters import (
     GraphChoice,
     choose,
 )
-from secagg.suites import DEFAULT, Suite, prg_of, suite_id
 
 MAX_LENGTH = 2**40
 """Words of a vector; the mask's counter block numbers 2^40 blocks of 16 bytes."""

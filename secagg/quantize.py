@@ -19,9 +19,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from secagg.errors import LocalProtocolError
+from secagg.masks.prg import RingVector
 from secagg.params import VectorSpec
-
-RingVector = NDArray[np.unsignedinteger]
 
 _MAX_REACH = Fraction(2) ** 1023
 _BLOCK = 2**15  # values encoded at a time: what is between them and the words stays in cache

@@ -18,8 +18,8 @@ from typing import Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from secagg.curve import check_x25519
-from secagg.directory import Directory
 from secagg.errors import RemoteProtocolError, signed_by
+from secagg.identity.directory import Directory
 from secagg.keys import ROSTER, Binding, id_bytes, sha256, verify
 from secagg.messages import AdvertiseKeys, ConsistencyCheck, Roster, strictly_ascending
 from secagg.params import Params

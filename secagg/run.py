@@ -18,15 +18,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from secagg import wire
-from secagg.batches import Frames, answering
-from secagg.client import Client
-from secagg.directory import Pinned
+from secagg.client.client import Client
 from secagg.errors import LocalProtocolError, RemoteProtocolError
-from secagg.packing import RingVector
+from secagg.identity.directory import Pinned
+from secagg.masks.prg import RingVector
 from secagg.params import Params
-from secagg.server import Server
-from secagg.session import Aggregate
-from secagg.shamir import Rand
+from secagg.server.aggregate import Aggregate
+from secagg.server.server import Server
+from secagg.sharing.shamir import Rand
+from secagg.simulation.workers import Frames, answering
 
 ROUNDS = range(5)
 

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fl import seeds, tff
+from fl.data.masked import refuse_masked
 from fl.data.partition import Partition
 from fl.errors import DataError
-from fl.masked import refuse_masked
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 import secagg
 from secagg import masks
 from secagg.keys import Binding, commitment, sign
+from secagg.masks.prg import RingVector
 from secagg.messages import (
     CIPHERTEXT_BYTES,
     NONCE_BYTES,
@@ -30,11 +31,11 @@ from secagg.messages import (
     Survivors,
     records,
 )
-from secagg.packing import RingVector, unpack
+from secagg.packing import unpack
 from secagg.roster import CheckedRoster
-from secagg.shamir import SHARE_BYTES, combine, decode_shares
+from secagg.sharing.shamir import SHARE_BYTES, combine, decode_shares
 from tests.attacks.steady import Steady, Stream
-from tests.party import SPECS, shares_in
+from tests.helpers.party import SPECS, shares_in
 
 PRIME = 2**61 - 1
 SPEC = SPECS[0]

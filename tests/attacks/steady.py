@@ -4,7 +4,7 @@ import hashlib
 from typing import Any
 
 import secagg
-from tests.party import Party
+from tests.helpers.party import Party
 
 
 class Stream:

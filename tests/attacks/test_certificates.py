@@ -6,13 +6,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from secagg.authority import issue
 from secagg.errors import LocalProtocolError, RemoteProtocolError
+from secagg.identity.authority import issue
 from secagg.keys import framed, id_bytes, sign
 from secagg.messages import AdvertiseKeys, ConsistencyCheck, Roster, Signatures
 from tests.attacks.dishonest import Coalition, harm, unsigned
 from tests.attacks.test_sybils import alone
-from tests.party import Party, identity
+from tests.helpers.party import Party, identity
 
 CA, OTHER_CA = identity(1000), identity(1001)
 VICTIM, LIAR = 30, 50

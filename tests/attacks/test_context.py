@@ -14,7 +14,7 @@ from secagg import roster as roster_module
 from secagg.errors import RemoteProtocolError, TooFewClients
 from secagg.messages import Roster
 from tests.attacks.dishonest import Coalition, Stream, public_key
-from tests.party import SERVER_KEY, SPECS, Party
+from tests.helpers.party import SERVER_KEY, SPECS, Party
 
 VICTIM = 30
 

@@ -15,14 +15,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 import secagg
-from secagg import Quantizer, VectorSpec, inputs, masks, reed_solomon
+from secagg import Quantizer, VectorSpec, masks
+from secagg.client import inputs
 from secagg.errors import LocalProtocolError, RemoteProtocolError
 from secagg.exact import ExactFloats
 from secagg.messages import records
-from secagg.shamir import SHARE_BYTES, combine, decode_shares, split
+from secagg.sharing import reed_solomon
+from secagg.sharing.shamir import SHARE_BYTES, combine, decode_shares, split
 from tests.attacks.removed import LOCAL, Check, checks, remove
-from tests.party import Party, shares_in
-from tests.strategies import CounterRand
+from tests.helpers.party import Party, shares_in
+from tests.helpers.strategies import CounterRand
 
 SEED = bytes(masks.SEED_BYTES)
 SPEC = VectorSpec("x", 3, 16)
@@ -37,7 +39,7 @@ def mask(vector: Any, seed: bytes = SEED, direction: int = 1) -> Callable[[], An
 def too_many_vectors() -> None:
     """2^24 of them take gigabytes: here the limit is two."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(masks, "_MAX_VECTORS", 2)
+        patch.setattr(masks.pairwise, "_MAX_VECTORS", 2)
         masks.add_masks([np.zeros(1, np.uint8)] * 2, [])
 
 
@@ -87,31 +89,34 @@ def wrong_shares(count: int, m: int = 7) -> Callable[[], Any]:
 
 
 MISTAKES: dict[str, Mistake] = {
-    "masks.sign: u == v": ("no mask with itself", lambda: masks.sign(3, 3)),
-    "masks.add_masks: len(words) >= _MAX_VECTORS": (
+    "masks.pairwise.sign: u == v": ("no mask with itself", lambda: masks.sign(3, 3)),
+    "masks.pairwise.add_masks: len(words) >= _MAX_VECTORS": (
         "expected less than",
         too_many_vectors,
     ),
-    "masks.add_masks: direction not in (1, -1)": (
+    "masks.pairwise.add_masks: direction not in (1, -1)": (
         "the sign 2",
         mask(np.zeros(3, np.uint16), direction=2),
     ),
-    "masks.expand: index < 0": ("is negative", lambda: masks.expand(SEED, 3, "<u2", index=-1)),
-    "masks._checked_seed: len(seed) != SEED_BYTES": (
+    "masks.pairwise.expand: index < 0": (
+        "is negative",
+        lambda: masks.expand(SEED, 3, "<u2", index=-1),
+    ),
+    "masks.pairwise._checked_seed: len(seed) != SEED_BYTES": (
         "a seed has 23 bytes",
         mask(np.zeros(3, np.uint16), SEED[1:]),
     ),
-    "masks._checked: not fits": ("1-d array of unsigned", mask(np.zeros(3, np.int16))),
-    "masks._checked: not vector.flags.c_contiguous": (
+    "masks.pairwise._checked: not fits": ("1-d array of unsigned", mask(np.zeros(3, np.int16))),
+    "masks.pairwise._checked: not vector.flags.c_contiguous": (
         "contiguous",
         mask(np.zeros(6, np.uint16)[::2]),
     ),
-    "masks._checked: not vector.flags.writeable": ("writeable", mask(frozen())),
-    "masks._checked: vector.nbytes > _MAX_BYTES": (
+    "masks.pairwise._checked: not vector.flags.writeable": ("writeable", mask(frozen())),
+    "masks.pairwise._checked: vector.nbytes > _MAX_BYTES": (
         "40-bit block counter",
         mask(np.zeros(3, np.uint16).view(Huge)),
     ),
-    "masks._checked: vector.dtype != vector.dtype.newbyteorder('<')": (
+    "masks.pairwise._checked: vector.dtype != vector.dtype.newbyteorder('<')": (
         "little-endian",
         mask(np.zeros(3, ">u2")),
     ),
@@ -195,57 +200,63 @@ MISTAKES: dict[str, Mistake] = {
         "in multiples of",
         lambda: ExactFloats(3).decode(np.zeros(6, np.uint64)),
     ),
-    "reed_solomon.correct: _check(xs, shares, t)": (
+    "sharing.reed_solomon.correct: _check(xs, shares, t)": (
         "distinct",
         decoded(lambda xs, given, t: (xs * 0 + 1, given, t)),
     ),
-    "reed_solomon.correct: found.sum() != len(locator) - 1": ("that can be", wrong_shares(3)),
-    "reed_solomon.correct: found.sum() + wrong.sum() > radius": (
+    "sharing.reed_solomon.correct: found.sum() != len(locator) - 1": (
+        "that can be",
+        wrong_shares(3),
+    ),
+    "sharing.reed_solomon.correct: found.sum() + wrong.sum() > radius": (
         "that can be",
         lambda: beyond_the_radius(),
     ),
-    "reed_solomon._check: xs.ndim != 1": (
+    "sharing.reed_solomon._check: xs.ndim != 1": (
         "expected \\[m\\]",
         decoded(lambda xs, given, t: (xs[:, None], given, t)),
     ),
-    "reed_solomon._check: shares.ndim != 2": (
+    "sharing.reed_solomon._check: shares.ndim != 2": (
         "expected \\[m\\]",
         decoded(lambda xs, given, t: (xs, given[:, 0], t)),
     ),
-    "reed_solomon._check: len(xs) != len(shares)": (
+    "sharing.reed_solomon._check: len(xs) != len(shares)": (
         "expected \\[m\\]",
         decoded(lambda xs, given, t: (xs[1:], given, t)),
     ),
-    "reed_solomon._check: not 1 <= t": ("1 <= t", decoded(lambda xs, given, t: (xs, given, 0))),
-    "reed_solomon._check: not t <= len(xs)": (
+    "sharing.reed_solomon._check: not 1 <= t": (
+        "1 <= t",
+        decoded(lambda xs, given, t: (xs, given, 0)),
+    ),
+    "sharing.reed_solomon._check: not t <= len(xs)": (
         "1 <= t",
         decoded(lambda xs, given, t: (xs, given, 8)),
     ),
-    "reed_solomon._check: xs.min() < 1": (
+    "sharing.reed_solomon._check: xs.min() < 1": (
         "distinct and in",
         decoded(lambda xs, given, t: (xs - 1, given, t)),
     ),
-    "reed_solomon._check: xs.max() >= P": (
+    "sharing.reed_solomon._check: xs.max() >= P": (
         "distinct and in",
         decoded(lambda xs, given, t: (xs + 65520, given, t)),
     ),
-    "reed_solomon._check: len(np.unique(xs)) != len(xs)": (
+    "sharing.reed_solomon._check: len(np.unique(xs)) != len(xs)": (
         "distinct and in",
         decoded(lambda xs, given, t: (np.minimum(xs, 6), given, t)),
     ),
-    "reed_solomon._check: shares.size and (shares.min() < 0 or shares.max() >= P)": (
+    "sharing.reed_solomon._check: shares.size and (shares.min() < 0 or shares.max() >= P)": (
         "digits of a share",
         decoded(lambda xs, given, t: (xs, given + 65521, t)),
     ),
-    "inputs.with_tallies: not isinstance(vectors, Mapping)": (
+    "client.inputs.with_tallies: not isinstance(vectors, Mapping)": (
         "expected an array",
         lambda: inputs.with_tallies([SPEC], [np.zeros(3, np.uint16)]),  # type: ignore[arg-type]
     ),
-    "inputs.with_tallies: set(vectors) != set(names)": (
+    "client.inputs.with_tallies: set(vectors) != set(names)": (
         "expected \\['x'\\]",
         lambda: inputs.with_tallies([SPEC], dict.fromkeys("xy", np.zeros(3, np.uint16))),
     ),
-    "inputs._with_tally: seen != f'{spec.dtype}[{spec.length}]'": (
+    "client.inputs._with_tally: seen != f'{spec.dtype}[{spec.length}]'": (
         "expected uint16\\[3\\]",
         lambda: inputs.with_tallies([SPEC], np.array([1, 2, 70000], np.uint32)),
     ),
@@ -303,6 +314,6 @@ def test_what_a_share_is_released_as_matters(monkeypatch: pytest.MonkeyPatch) ->
     party = Party(5)
     opened = opened_mask_key(party)
     assert opened not in {entry.s_pk for entry in party.server._round.roster.entries}
-    monkeypatch.setattr(secagg.client, "released_share", lambda held, survived: held.s_share)
+    monkeypatch.setattr(secagg.client.client, "released_share", lambda held, survived: held.s_share)
     party = Party(5)
     assert opened_mask_key(party) == party.server._round.roster.entries[0].s_pk

@@ -45,8 +45,8 @@ from secagg.messages import (
 )
 from secagg.packing import unpack
 from secagg.roster import CheckedRoster
-from secagg.sealing import seal_for_server
-from secagg.shamir import from_digits
+from secagg.server_sealing import seal_for_server
+from secagg.sharing.shamir import from_digits
 from tests.attacks.dishonest import Coalition, harm, unsigned
 from tests.attacks.removed import Check, checks, remove
 from tests.attacks.removed import replace as replace_function
@@ -64,8 +64,8 @@ from tests.attacks.test_certificates import (
 )
 from tests.attacks.test_lying_client import LIAR, STORIES, flipped
 from tests.attacks.test_lying_server import LIES, VICTIM
-from tests.hosts import Host
-from tests.party import SERVER_KEY, SERVER_PUBLIC, SPECS, Party
+from tests.helpers.hosts import Host
+from tests.helpers.party import SERVER_KEY, SERVER_PUBLIC, SPECS, Party
 
 Attack = Callable[[], bool]
 PACKAGE = str(Path(secagg.__file__).parent)
@@ -632,46 +632,50 @@ too_small = {"t": 2, "corrupt": 2, "min_survivors": 4}
 outsiders_key = bytes([9]) + bytes(31)
 
 ATTACKS: dict[str, Attack] = {
-    "client.Client.start: not isinstance(self._state, Created)": started_twice,
-    "client.Client.receive: isinstance(self._state, Created | Done | Ended | Aborted)": (
+    "client.client.Client.start: not isinstance(self._state, Created)": started_twice,
+    "client.client.Client.receive: isinstance(self._state, Created | Done | Ended | Aborted)": (
         a_message_before_the_start
     ),
-    "client.Client.end: not isinstance(self._state, Running)": an_end_before_the_start,
-    "client.Client.end: not isinstance(message, SessionEnd)": takes(
+    "client.client.Client.end: not isinstance(self._state, Running)": an_end_before_the_start,
+    "client.client.Client.end: not isinstance(message, SessionEnd)": takes(
         lambda: Party(5).after(1).clients[10].end(Survivors((10,)))
     ),
-    "client.Client.end: check_end(self._state.end_key, message)": takes(
+    "client.client.Client.end: check_end(self._state.end_key, message)": takes(
         lambda: Party(5).after(1).clients[10].end(SessionEnd(True, bytes(32)))
     ),
     "ending.check_end: _mac(key, message.summed).verify(message.tag)": takes(
         lambda: Party(5).after(1).clients[10].end(SessionEnd(True, bytes(32)))
     ),
-    "client.Client._masked_input: not strictly_ascending(senders)": isolated(lambda p: (70,) * 4),
-    "client.Client._masked_input: not state.channels.keys() >= set(senders)": client_takes(
+    "client.client.Client._masked_input: not strictly_ascending(senders)": isolated(
+        lambda p: (70,) * 4
+    ),
+    "client.client.Client._masked_input: not state.channels.keys() >= set(senders)": client_takes(
         "ciphertexts: a sender outside the roster"
     ),
-    "client.Client._masked_input: len(message.ciphertexts) != len(senders) * CIPHERTEXT_BYTES": (
+    "client.client.Client._masked_input: len(message.ciphertexts) != len(senders) * CIPHERTEXT_BYTES": (
         client_takes("ciphertexts: a ciphertext too few")
     ),
-    "client.Client._masked_input: len(senders) + 1 < t": isolated(lambda p: ()),
-    "sealing.open_shares: plaintext[:16] != id_bytes(u) + id_bytes(v)": other_ids_inside,
-    "sealing.open_shares: decode_shares(plaintext[16:])": a_digit_too_large_inside,
-    "client.Client._consistency_check: not strictly_ascending(message.U3)": client_takes(
+    "client.client.Client._masked_input: len(senders) + 1 < t": isolated(lambda p: ()),
+    "client.sealing.open_shares: plaintext[:16] != id_bytes(u) + id_bytes(v)": other_ids_inside,
+    "client.sealing.open_shares: decode_shares(plaintext[16:])": a_digit_too_large_inside,
+    "client.client.Client._consistency_check: not strictly_ascending(message.U3)": client_takes(
         "U3: one client twice"
     ),
-    "client.Client._consistency_check: len(U3) < self._params.min_survivors": client_takes(
+    "client.client.Client._consistency_check: len(U3) < self._params.min_survivors": client_takes(
         "U3: too few"
     ),
-    "client.Client._consistency_check: self.u not in U3": client_takes("U3: without the victim"),
-    "client.Client._consistency_check: not state.roster.index.keys() >= U3": client_takes(
+    "client.client.Client._consistency_check: self.u not in U3": client_takes(
+        "U3: without the victim"
+    ),
+    "client.client.Client._consistency_check: not state.roster.index.keys() >= U3": client_takes(
         "U3: somebody outside the roster"
     ),
-    "client.Client._consistency_check: state.absent & U3": a_part_of_the_survivors,
-    "client.Client._unmasking: self._check_signatures(state, message)": two_lies,
-    "client.Client._check_signatures: not strictly_ascending(signers)": two_views(repeated),
-    "client.Client._check_signatures: not set(state.U3) >= set(signers)": signers_outside_U3,
-    "client.Client._check_signatures: len(signers) < needed": two_lies,
-    "client.Client._check_signatures: len(message.signatures) != len(signers)": client_takes(
+    "client.client.Client._consistency_check: state.absent & U3": a_part_of_the_survivors,
+    "client.client.Client._unmasking: self._check_signatures(state, message)": two_lies,
+    "client.client.Client._check_signatures: not strictly_ascending(signers)": two_views(repeated),
+    "client.client.Client._check_signatures: not set(state.U3) >= set(signers)": signers_outside_U3,
+    "client.client.Client._check_signatures: len(signers) < needed": two_lies,
+    "client.client.Client._check_signatures: len(message.signatures) != len(signers)": client_takes(
         "signatures: a signature missing"
     ),
     "roster.check_quorum: verify(key, signature, 3, params_digest, roster.digest, v, "
@@ -694,86 +698,92 @@ ATTACKS: dict[str, Attack] = {
         "roster: one key as c_pk and s_pk"
     ),
     "roster._verified: check_distinct_identities(entries, keys)": opened_by(one_key_for_all),
-    "server.Server.receive: not isinstance(message, ClientMessage)": takes(
+    "server.server.Server.receive: not isinstance(message, ClientMessage)": takes(
         lambda: Party(5).server.receive(10, Survivors((10,)))
     ),
-    "server.Server.receive: isinstance(current, Aggregate | Failed)": a_message_after_the_end,
-    "server.Server.receive: self._check_author(u, message, current)": twice,
-    "server.Server._check_author: message.u != u": somebody_elses_vector,
-    "server.Server._check_author: isinstance(current, Rostered) and u not in "
+    "server.server.Server.receive: isinstance(current, Aggregate | Failed)": a_message_after_the_end,
+    "server.server.Server.receive: self._check_author(u, message, current)": twice,
+    "server.server.Server._check_author: message.u != u": somebody_elses_vector,
+    "server.server.Server._check_author: isinstance(current, Rostered) and u not in "
     "current.roster.index": outsider,
-    "server.Server._check_author: u in current.answered": twice,
-    "rounds.Advertising.receive: len(self.answered) == n": one_too_many,
-    "rounds.Advertising.receive: len(new) < 2": server_takes(
+    "server.server.Server._check_author: u in current.answered": twice,
+    "server.rounds.Advertising.receive: len(self.answered) == n": one_too_many,
+    "server.rounds.Advertising.receive: len(new) < 2": server_takes(
         "one key for both uses", and_breaks=True
     ),
-    "rounds.Advertising.receive: new & self.public_keys": server_takes(
+    "server.rounds.Advertising.receive: new & self.public_keys": server_takes(
         "a key of somebody else", and_breaks=True
     ),
-    "rounds.Advertising.receive: key in self.identity_keys": lambda: breaks(
+    "server.rounds.Advertising.receive: key in self.identity_keys": lambda: breaks(
         one_key_under_two_ids()
     ),
-    "rounds.Advertising.close: self.session.at_least(needed, len(self.answered), "
+    "server.rounds.Advertising.close: self.session.at_least(needed, len(self.answered), "
     "'advertised keys')": goes_on(0),
-    "rounds.Sharing.receive: len(packed) != len(receivers) * CIPHERTEXT_BYTES": server_takes(
+    "server.rounds.Sharing.receive: len(packed) != len(receivers) * CIPHERTEXT_BYTES": server_takes(
         "a ciphertext missing"
     ),
-    "rounds.Sharing.receive: self.signed(message, message.body())": server_takes(
+    "server.rounds.Sharing.receive: self.signed(message, message.body())": server_takes(
         "ciphertexts that are not signed"
     ),
-    "rounds.Sharing.close: session.at_least(params.min_survivors, len(self.answered), "
+    "server.rounds.Sharing.close: session.at_least(params.min_survivors, len(self.answered), "
     "'shared keys')": says("3 clients shared keys", goes_on(1)),
-    "rounds.Sharing.close: session.at_least(params.min_survivors, len(U2), "
+    "server.rounds.Sharing.close: session.at_least(params.min_survivors, len(U2), "
     "f'have {params.t} holders')": too_few_have_holders,
-    "rounds.Collecting.receive: not self.in_U2[i]": not_in_U2,
-    "rounds.Collecting._unpacked: len(message.vectors) != len(specs)": server_takes(
+    "server.rounds.Collecting.receive: not self.in_U2[i]": not_in_U2,
+    "server.rounds.Collecting._unpacked: len(message.vectors) != len(specs)": server_takes(
         "a vector too many", and_breaks=True
     ),
-    "rounds.Collecting.receive: self.signed(message, message.body(self.sent[message.u]))": (
+    "server.rounds.Collecting.receive: self.signed(message, message.body(self.sent[message.u]))": (
         server_takes("a vector that is not signed", and_breaks=True)
     ),
-    "rounds.Collecting._columns_of: not strictly_ascending(unopened)": server_takes(
+    "server.rounds.Collecting._columns_of: not strictly_ascending(unopened)": server_takes(
         "a complaint twice"
     ),
-    "rounds.Collecting._columns_of: not set(self.ids_at(sent)) >= set(unopened)": server_takes(
+    "server.rounds.Collecting._columns_of: not set(self.ids_at(sent)) >= set(unopened)": server_takes(
         "a complaint about a stranger"
     ),
-    "rounds.Collecting.close: session.at_least(params.min_survivors, len(self.answered), "
+    "server.rounds.Collecting.close: session.at_least(params.min_survivors, len(self.answered), "
     "'sent a masked input')": goes_on(2, t=3, corrupt=0, min_survivors=4),
-    "rounds.Collecting.close: opening.check_holders(session, self.roster, holders, present)": (
+    "server.rounds.Collecting.close: opening.check_holders(session, self.roster, holders, present)": (
         unopenable_to_all_but_one
     ),
-    "rounds.Checking.receive: not self.owners.in_U3[self.roster.index[message.u]]": (
+    "server.rounds.Checking.receive: not self.owners.in_U3[self.roster.index[message.u]]": (
         lambda: bad_signature(10, absent=True)
     ),
-    "rounds.Checking.receive: self.verify(message, self.body)": (
+    "server.rounds.Checking.receive: self.verify(message, self.body)": (
         lambda: bad_signature(10, absent=False)
     ),
-    "rounds.Checking.close: session.at_least(needed, len(self.answered), 'signed U3')": goes_on(3),
-    "rounds.Opening.receive: message.u not in self.U4": not_in_U4,
-    "rounds.Opening.receive: len(message.sealed) != expected": server_takes("a share missing"),
-    "rounds.Opening.receive: self.signed(message, message.body())": server_takes(
+    "server.rounds.Checking.close: session.at_least(needed, len(self.answered), 'signed U3')": goes_on(
+        3
+    ),
+    "server.rounds.Opening.receive: message.u not in self.U4": not_in_U4,
+    "server.rounds.Opening.receive: len(message.sealed) != expected": server_takes(
+        "a share missing"
+    ),
+    "server.rounds.Opening.receive: self.signed(message, message.body())": server_takes(
         "shares that are not signed"
     ),
-    "rounds.Opening.close: self.owners.check_holders(session, roster, received, received)": (
+    "server.rounds.Opening.close: self.owners.check_holders(session, roster, received, received)": (
         nobody_is_named
     ),
-    "rounds.Opening._aggregate: tally != expected": masks_that_do_not_cancel,
-    "session.Session.at_least: seen < needed": goes_on(3),
-    "session.Rostered.verify: verify(self.roster.identities[self.roster.index[message.u]], "
+    "server.rounds.Opening._aggregate: tally != expected": masks_that_do_not_cancel,
+    "server.session.Session.at_least: seen < needed": goes_on(3),
+    "server.session.Rostered.verify: verify(self.roster.identities[self.roster.index[message.u]], "
     "message.signature, message.round, self.session.params_digest, self.roster.digest, "
     "message.u, body)": server_takes("a vector that is not signed", and_breaks=True),
-    "session.Rostered.signed: self.verify(message, body)": server_takes(
+    "server.session.Rostered.signed: self.verify(message, body)": server_takes(
         "a vector that is not signed", and_breaks=True
     ),
-    "session.Owners.check_holders: session.at_least(t, int(counts[i]), "
+    "server.session.Owners.check_holders: session.at_least(t, int(counts[i]), "
     "f'are left that hold a share of client {u}', about)": (unopenable_to_all_but_one),
-    "recovery.ShareTable._correct: found is None": another_commitment,
-    "sealing.open_at_server: check_x25519(e_pk)": server_takes("an ephemeral key of low order"),
-    "server._check_key: not isinstance(private_key, X25519PrivateKey)": takes(
+    "server.recovery.ShareTable._correct: found is None": another_commitment,
+    "server_sealing.open_at_server: check_x25519(e_pk)": server_takes(
+        "an ephemeral key of low order"
+    ),
+    "server.server._check_key: not isinstance(private_key, X25519PrivateKey)": takes(
         lambda: a_server_with(SERVER_KEY.private_bytes_raw())
     ),
-    "server._check_key: private_key.public_key().public_bytes_raw() != params.server_key": takes(
+    "server.server._check_key: private_key.public_key().public_bytes_raw() != params.server_key": takes(
         lambda: a_server_with(X25519PrivateKey.from_private_bytes(bytes(32)))
     ),
     "params.Params._check: check_server_key(self.server_key)": agreed(5, server_key=bytes(32)),
@@ -784,16 +794,16 @@ ATTACKS: dict[str, Attack] = {
         5, server_key=bytearray(SERVER_PUBLIC)
     ),
     "curve.check_server_key: check_x25519(raw)": agreed(5, server_key=bytes(32)),
-    "server.Server.__init__: _check_key(params, private_key)": takes(
+    "server.server.Server.__init__: _check_key(params, private_key)": takes(
         lambda: a_server_with(X25519PrivateKey.from_private_bytes(bytes(32)))
     ),
-    "server._check_key: params.need_server_key()": says(
+    "server.server._check_key: params.need_server_key()": says(
         "no server_key", lambda: Party(5, server_key=b"")
     ),
-    "directory.Pinned.__init__: check_server_key(server_key)": takes(
+    "identity.directory.Pinned.__init__: check_server_key(server_key)": takes(
         lambda: secagg.Pinned(Party(5).directory, bytes(32))
     ),
-    "authority.Authority.__post_init__: check_server_key(self.server_key)": takes(
+    "identity.authority.Authority.__post_init__: check_server_key(self.server_key)": takes(
         lambda: secagg.Authority(Party(5).directory[10], bytes(32))
     ),
     "packing.unpack: raw.nbytes != size": server_takes("a vector too long", and_breaks=True),
@@ -804,10 +814,10 @@ ATTACKS: dict[str, Attack] = {
     "curve.check_ed25519: y in SMALL_ORDER_Y": enrolled(bytes(32)),
     "curve.check_ed25519: not _on_curve(y)": enrolled((2).to_bytes(32, "little")),
     "curve._integer: len(raw) != 32": takes(lambda: check_x25519(b"\x09" + bytes(30))),
-    "shamir.from_digits: value >= 2 ** (8 * SECRET_BYTES)": takes(
-        lambda: secagg.shamir.from_digits([65520] * 17)
+    "sharing.shamir.from_digits: value >= 2 ** (8 * SECRET_BYTES)": takes(
+        lambda: secagg.sharing.shamir.from_digits([65520] * 17)
     ),
-    "shamir.decode_shares: residues.size and residues.max() >= P": server_takes(
+    "sharing.shamir.decode_shares: residues.size and residues.max() >= P": server_takes(
         "a share whose digit is no field element"
     ),
     "wire.decode: view.nbytes == 0": takes(lambda: wire.decode(b"")),
@@ -851,34 +861,34 @@ ATTACKS: dict[str, Attack] = {
     "LEAST_GRINDING_BITS)": takes(lambda: Harary(8, grinding_bits=63)),
     "graph.CuriousOnlyHarary.__post_init__: check_bits('privacy_bits', self.privacy_bits, "
     "LEAST_PRIVACY_BITS)": takes(lambda: CuriousOnlyHarary(8, privacy_bits=39)),
-    "directory.Pinned.__init__: check_entry(u, keys[u])": enrolled(bytes(32)),
-    "directory.Pinned.__init__: (v := owners.setdefault(keys[u], u)) != u": enrolled(
+    "identity.directory.Pinned.__init__: check_entry(u, keys[u])": enrolled(bytes(32)),
+    "identity.directory.Pinned.__init__: (v := owners.setdefault(keys[u], u)) != u": enrolled(
         Party(5).directory[50]
     ),
-    "directory.Pinned.identity: certificate": a_certificate_that_nobody_reads,
-    "directory.check_id: type(u) is not int": enrolled(Party(6).directory[60], u="60"),
-    "directory.check_id: not 0 <= u < 2 ** 63": enrolled(Party(6).directory[60], u=2**63),
-    "directory.check_entry: check_id(u)": enrolled(Party(6).directory[60], u=2**63),
-    "directory.check_entry: type(key) is not bytes": takes(
-        lambda: secagg.directory.check_entry(60, bytearray(Party(6).directory[60]))
+    "identity.directory.Pinned.identity: certificate": a_certificate_that_nobody_reads,
+    "identity.directory.check_id: type(u) is not int": enrolled(Party(6).directory[60], u="60"),
+    "identity.directory.check_id: not 0 <= u < 2 ** 63": enrolled(Party(6).directory[60], u=2**63),
+    "identity.directory.check_entry: check_id(u)": enrolled(Party(6).directory[60], u=2**63),
+    "identity.directory.check_entry: type(key) is not bytes": takes(
+        lambda: secagg.identity.directory.check_entry(60, bytearray(Party(6).directory[60]))
     ),
-    "authority.Authority.identity: len(certificate) != CERTIFICATE_BYTES": says(
+    "identity.authority.Authority.identity: len(certificate) != CERTIFICATE_BYTES": says(
         "a certificate of 0 bytes", a_server_takes(brings(LIAR, b""))
     ),
-    "authority.Authority.identity: self._ca.verify(signature, _statement(u, key))": opened_by(
+    "identity.authority.Authority.identity: self._ca.verify(signature, _statement(u, key))": opened_by(
         self_certified
     ),
-    "authority.Authority.identity: check_entry(u, key)": a_server_takes(anybody_signs),
-    "snapshot.check_key: len(key) not in (16, 32)": takes(
+    "identity.authority.Authority.identity: check_entry(u, key)": a_server_takes(anybody_signs),
+    "snapshots.sealed.check_key: len(key) not in (16, 32)": takes(
         lambda: secagg.SnapshotStore(b"short", lambda blob, generation: None)
     ),
-    "snapshot.unseal: len(raw) < _HEADER_BYTES": restored_from(lambda blob: b""),
-    "snapshot.unseal: raw[0] != LAYOUT": restored_from(lambda blob: b"\3" + blob[1:]),
-    "snapshot.unseal: seen_generation != generation": says(
+    "snapshots.sealed.unseal: len(raw) < _HEADER_BYTES": restored_from(lambda blob: b""),
+    "snapshots.sealed.unseal: raw[0] != LAYOUT": restored_from(lambda blob: b"\3" + blob[1:]),
+    "snapshots.sealed.unseal: seen_generation != generation": says(
         "generation", restored_from(lambda blob: blob[:8] + b"\1" + blob[9:])
     ),
-    "snapshot.Snapshots.answer_to: not self._reply": cannot_start,
-    "snapshot.Snapshots.answer_to: request != self._request": the_last_answer_again,
+    "client.snapshot.Snapshots.answer_to: not self._reply": cannot_start,
+    "client.snapshot.Snapshots.answer_to: request != self._request": the_last_answer_again,
 }
 
 
@@ -981,9 +991,14 @@ def digest_without_certificates(self: CheckedRoster) -> bytes:
     return sha256(ROSTER, *fields)
 
 
-IDS_INSIDE = Check("secagg.sealing.open_shares", "plaintext[:16] != id_bytes(u) + id_bytes(v)")
+IDS_INSIDE = Check(
+    "secagg.client.sealing.open_shares", "plaintext[:16] != id_bytes(u) + id_bytes(v)"
+)
 ELSEWISE: dict[str, tuple[Attack, dict[str, Any]]] = {
-    "a round is answered once": (answers_twice, {"secagg.client.Client._step": lenient_step}),
+    "a round is answered once": (
+        answers_twice,
+        {"secagg.client.client.Client._step": lenient_step},
+    ),
     "the certificates are in the roster digest": (
         two_U3,
         {"secagg.roster.CheckedRoster.digest": property(digest_without_certificates)},
@@ -994,11 +1009,15 @@ ELSEWISE: dict[str, tuple[Attack, dict[str, Any]]] = {
     ),
     "a reconstructed secret is checked": (
         a_wrong_share_is_believed,
-        {"secagg.recovery._checked": lambda owner, digits, check: from_digits(digits)},
+        {"secagg.server.recovery._checked": lambda owner, digits, check: from_digits(digits)},
     ),
     "U2 are those with t holders": (
         honest_clients_abort(a_client_without_holders),
-        {"secagg.rounds.Sharing._with_enough_senders": lambda self: self.flags_of(self.answered)},
+        {
+            "secagg.server.rounds.Sharing._with_enough_senders": lambda self: self.flags_of(
+                self.answered
+            )
+        },
     ),
 }
 

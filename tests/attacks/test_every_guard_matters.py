@@ -22,8 +22,8 @@ from tests.attacks.removed import Check, guards, unguard
 from tests.attacks.test_certificates import CA, OTHER_CA, Lie, anybody_signs, brings, issue, public
 from tests.attacks.test_every_check_matters import a_digit_too_large_inside, forget
 from tests.attacks.test_lying_client import LIAR, STORIES, flipped, opened
-from tests.hosts import Host
-from tests.party import Party
+from tests.helpers.hosts import Host
+from tests.helpers.party import Party
 
 Attack = Callable[[], bool]
 UNTYPED = (InvalidSignature, InvalidTag, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -181,14 +181,16 @@ def decoder_raises(error: Exception) -> Callable[[], None]:
 
 signed_by_nobody = brings(LIAR, issue(OTHER_CA, LIAR, public(LIAR)))
 GUARDS: dict[str, Attack] = {
-    "client.Client.receive: except RemoteProtocolError": a_refusal_is_forgotten,
-    "sealing.open_shares: except InvalidTag": dies(garbage_for_10),
-    "sealing.open_shares: except RemoteProtocolError": lambda: breaks_a_client(),
-    "sealing.open_at_server: except InvalidTag": dies(story("shares that are sealed to nobody")),
-    "recovery.ShareTable._correct: except RemoteProtocolError": one_wrong_share(
+    "client.client.Client.receive: except RemoteProtocolError": a_refusal_is_forgotten,
+    "client.sealing.open_shares: except InvalidTag": dies(garbage_for_10),
+    "client.sealing.open_shares: except RemoteProtocolError": lambda: breaks_a_client(),
+    "server_sealing.open_at_server: except InvalidTag": dies(
+        story("shares that are sealed to nobody")
+    ),
+    "server.recovery.ShareTable._correct: except RemoteProtocolError": one_wrong_share(
         lambda shares: bytes([shares[0] ^ 1]) + shares[1:]
     ),
-    "recovery._checked: except RemoteProtocolError": one_wrong_share(
+    "server.recovery._checked: except RemoteProtocolError": one_wrong_share(
         lambda shares: b"\xf0\xff" * 17 + shares[34:]
     ),
     "curve.check_server_key: except RemoteProtocolError": blames_the_peer(
@@ -199,23 +201,23 @@ GUARDS: dict[str, Attack] = {
         decoder_raises(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no text"))
     ),
     "wire.decode: except RecursionError": dies(decoder_raises(RecursionError())),
-    "directory.Pinned.__getitem__: except KeyError": dies(a_stranger),
-    "directory.check_entry: except RemoteProtocolError": blames_the_peer(
+    "identity.directory.Pinned.__getitem__: except KeyError": dies(a_stranger),
+    "identity.directory.check_entry: except RemoteProtocolError": blames_the_peer(
         lambda: secagg.Pinned({10: bytes(32)})
     ),
-    "authority.Authority.__post_init__: except RemoteProtocolError": blames_the_peer(
+    "identity.authority.Authority.__post_init__: except RemoteProtocolError": blames_the_peer(
         lambda: secagg.Authority(bytes(32))
     ),
-    "authority.Authority.identity: except InvalidSignature": dies(
+    "identity.authority.Authority.identity: except InvalidSignature": dies(
         server_is_sent(signed_by_nobody, ca=CA)
     ),
-    "authority.Authority.identity: except LocalProtocolError": blames_the_caller(
+    "identity.authority.Authority.identity: except LocalProtocolError": blames_the_caller(
         server_is_sent(anybody_signs, ca=CA)
     ),
     "ending.check_end: except InvalidSignature": dies(
         lambda: Party(5).after(1).clients[10].end(SessionEnd(True, bytes(32)))
     ),
-    "snapshot.unseal: except InvalidTag": dies(
+    "snapshots.sealed.unseal: except InvalidTag": dies(
         restored(lambda blob: blob[:-1] + bytes([blob[-1] ^ 1]))
     ),
     "errors.signed_by: except RemoteProtocolError": the_liar_is_not_named,
@@ -223,7 +225,7 @@ GUARDS: dict[str, Attack] = {
         server_is_sent(lambda p, m: unsigned(m, signature=bytes(64)))
     ),
     "run._up: except RemoteProtocolError": one_garbled_frame(to_client=False),
-    "batches.replies: except RemoteProtocolError": one_garbled_frame(to_client=True),
+    "simulation.workers.replies: except RemoteProtocolError": one_garbled_frame(to_client=True),
 }
 
 

@@ -14,7 +14,7 @@ from secagg.errors import TooFewClients
 from secagg.keys import Binding
 from secagg.messages import MaskedInput
 from tests.attacks.steady import Steady, Stream
-from tests.party import Party
+from tests.helpers.party import Party
 
 SEED = Stream("seed")(masks.SEED_BYTES)
 

@@ -11,9 +11,9 @@ import pytest
 import secagg
 from secagg.errors import DecodeError, LocalProtocolError, RemoteProtocolError, TooFewClients
 from secagg.messages import CIPHERTEXT_BYTES, Survivors
-from secagg.shamir import SHARE_BYTES
+from secagg.sharing.shamir import SHARE_BYTES
 from tests.attacks.test_lying_server import keys
-from tests.party import Party
+from tests.helpers.party import Party
 
 LIAR = 50
 Lie = Callable[[Party, Any], Any]

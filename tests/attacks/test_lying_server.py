@@ -17,7 +17,7 @@ from secagg.messages import (
     Signatures,
     Survivors,
 )
-from tests.party import Party
+from tests.helpers.party import Party
 
 VICTIM = 30
 Lie = Callable[[Party, Any], Any]

@@ -20,11 +20,11 @@ from hypothesis.stateful import (
 
 import secagg
 from secagg import wire
+from secagg.client.states import Checked
 from secagg.errors import SecAggError
 from secagg.messages import Survivors, Unmasking
-from secagg.states import Checked
 from tests.attacks.steady import Steady, Stream
-from tests.hosts import KEY, Host, restored
+from tests.helpers.hosts import KEY, Host, restored
 
 SETTINGS = settings(
     derandomize=True,

@@ -14,7 +14,7 @@ import secagg
 from secagg import wire
 from secagg.errors import RemoteProtocolError, SecAggError, TooFewClients
 from tests.attacks.steady import Steady, Stream
-from tests.party import SERVER_KEY
+from tests.helpers.party import SERVER_KEY
 
 SETTINGS = settings(
     derandomize=True,

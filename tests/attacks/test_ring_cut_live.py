@@ -22,12 +22,12 @@ import numpy as np
 import pytest
 
 import secagg
+from secagg.client.states import Checked
 from secagg.errors import RemoteProtocolError
 from secagg.graph import Harary, _ring
 from secagg.keys import verify
 from secagg.messages import ConsistencyCheck, Signatures
 from secagg.params import Params
-from secagg.states import Checked
 from tests.attacks.dishonest import Coalition, Learned
 from tests.attacks.test_ring_cut import (
     WEAK,
@@ -39,7 +39,7 @@ from tests.attacks.test_ring_cut import (
     random_ring,
     two_views,
 )
-from tests.party import SPECS
+from tests.helpers.party import SPECS
 
 OPENED = {
     (36, 24): [(22, 7)],

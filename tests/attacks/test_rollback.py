@@ -14,19 +14,20 @@ import secagg
 from secagg import masks
 from secagg.errors import LocalProtocolError
 from secagg.keys import Binding
+from secagg.masks.prg import RingVector
 from secagg.messages import Ciphertexts, MaskedInput, Signatures, Survivors, Unmasking, records
 from secagg.packing import unpack
-from secagg.recovery import recover_mask_keys, recover_self_seeds
 from secagg.roster import CheckedRoster
-from secagg.shamir import SHARE_BYTES, combine, decode_shares
-from tests.hosts import Host, RollbackHost
-from tests.party import SERVER_KEY, SPECS, Party, shares_in
+from secagg.server.recovery import recover_mask_keys, recover_self_seeds
+from secagg.sharing.shamir import SHARE_BYTES, combine, decode_shares
+from tests.helpers.hosts import Host, RollbackHost
+from tests.helpers.party import SERVER_KEY, SPECS, Party, shares_in
 
 VICTIM = 10
 ADVERTISED, SHARED, MASKED, CHECKED = 1, 2, 3, 4  # the generation of each state's blob
 
 
-def words_of(reply: MaskedInput) -> secagg.session.RingVector:
+def words_of(reply: MaskedInput) -> RingVector:
     """The masked vector and its tally word."""
     return unpack(SPECS[0], SPECS[0].length + 1, reply.vectors[0]).copy()
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from secagg import wire
 from secagg.errors import DecodeError, RemoteProtocolError
 from secagg.messages import ServerMessage, Signatures, Survivors, Unmasking, records
-from secagg.shamir import SHARE_BYTES
+from secagg.sharing.shamir import SHARE_BYTES
 from tests.attacks.dishonest import Coalition
-from tests.party import Party, shares_in
+from tests.helpers.party import Party, shares_in
 
 VICTIM = 10
 

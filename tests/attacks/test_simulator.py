@@ -18,8 +18,8 @@ import pytest
 from numpy.typing import NDArray
 
 import secagg
-from secagg import client as client_module
 from secagg import masks, wire
+from secagg.client import client as client_module
 from secagg.keys import Binding
 from secagg.messages import (
     CIPHERTEXT_BYTES,
@@ -32,7 +32,7 @@ from secagg.messages import (
 )
 from secagg.roster import CheckedRoster
 from tests.attacks.steady import Stream
-from tests.party import SERVER_KEY, SERVER_PUBLIC, identity, shares_in
+from tests.helpers.party import SERVER_KEY, SERVER_PUBLIC, identity, shares_in
 
 N, LENGTH, SESSIONS = 5, 24, 60
 DROP = {50: 2, 40: 4}

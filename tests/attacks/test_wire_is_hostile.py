@@ -17,14 +17,14 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 import secagg
 from secagg import wire
+from secagg.client.states import Advertised, Shared
 from secagg.errors import RemoteProtocolError, TooFewClients
 from secagg.keys import verify
 from secagg.messages import CIPHERTEXT_BYTES, Ciphertexts, records
-from secagg.states import Advertised, Shared
 from tests.attacks.dishonest import Coalition, unsigned
 from tests.attacks.steady import Steady
 from tests.attacks.test_lying_client import LIAR, STORIES, Story
-from tests.party import Party
+from tests.helpers.party import Party
 
 VICTIM = 10
 RELAY = X25519PrivateKey.from_private_bytes(b"relay" + bytes(27))

@@ -1,9 +1,9 @@
 """Processes that several test modules share; each is made once a run."""
 
 import pytest
-from small import arrays, linear
 
 import fl
+from tests.helpers.small import arrays, linear
 
 
 @pytest.fixture(scope="session")

@@ -46,5 +46,5 @@ def test_names_are_where_people_look():
         assert name in listed
         assert getattr(fl, name) is not None
     assert fl.__version__ == secagg.__version__
-    for module in ("sampling", "devices", "checkpoint", "clipping", "data", "pool"):
-        assert getattr(fl, module).__name__ == f"fl.{module}"
+    for room in ("aggregators", "analytics", "data", "errors", "experiment", "population"):
+        assert getattr(fl, room).__name__ == f"fl.{room}"

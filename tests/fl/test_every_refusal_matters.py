@@ -12,24 +12,44 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
-from small import arrays, linear
-from test_implausible import LIES, contributions, lies, session
 
 import fl
-from fl import contribution, layout, masked, plan, reals, server, sums
-from fl.clipping import AdaptiveNorm, ByNorm
-from fl.contribution import Contribution
+from fl import plan
+from fl.aggregators import contribution, observed, thresholds
+from fl.aggregators.clipping import AdaptiveNorm, ByNorm
+from fl.aggregators.contribution import Contribution
+from fl.aggregators.secure import SecureSum
+from fl.data import masked, reals
+from fl.model import layout
+from fl.model.vector import ModelWeights
 from fl.plan import Terms
-from fl.sums import SecureSum
-from fl.vector import ModelWeights
+from fl.process import server_optimizer
 from secagg import wire
 from secagg.errors import SecAggError
 from secagg.messages import Survivors
 from tests.attacks.removed import checks, remove
+from tests.fl.aggregators.test_implausible import LIES, contributions, lies, session
+from tests.helpers.small import arrays, linear
 
 MODULES = (
-    *("fl.plan", "fl.contribution", "fl.sums", "fl.encoding", "fl.clipping"),
-    *("fl.vector", "fl.layout", "fl.server", "fl.process", "fl.masked", "fl.reals"),
+    *(
+        "fl.plan",
+        "fl.aggregators.contribution",
+        "fl.aggregators.plain",
+        "fl.aggregators.secure",
+        "fl.aggregators.thresholds",
+        "fl.aggregators.observed",
+        "fl.aggregators.encoding",
+        "fl.aggregators.clipping",
+    ),
+    *(
+        "fl.model.vector",
+        "fl.model.layout",
+        "fl.process.server_optimizer",
+        "fl.process.federated_process",
+        "fl.data.masked",
+        "fl.data.reals",
+    ),
 )
 TERMS = Terms(0, 0, 8, 1, True, True, "{}")
 NOT_KNOWN = None
@@ -92,7 +112,9 @@ def doubles():
 
 
 def stepped(**options):
-    return lambda: server.ServerOptimizer(lambda: keras.optimizers.SGD(1.0, **options), linear())
+    return lambda: server_optimizer.ServerOptimizer(
+        lambda: keras.optimizers.SGD(1.0, **options), linear()
+    )
 
 
 def excluding():
@@ -101,13 +123,13 @@ def excluding():
         optimizer.exclude_from_weight_decay(var_list=linear().trainable_variables)
         return optimizer
 
-    return server.ServerOptimizer(make, linear())
+    return server_optimizer.ServerOptimizer(make, linear())
 
 
 def overwritten():
     model = linear()
     model.trainable_variables[0].overwrite_with_gradient = True
-    return server.ServerOptimizer(lambda: keras.optimizers.SGD(1.0), model)
+    return server_optimizer.ServerOptimizer(lambda: keras.optimizers.SGD(1.0), model)
 
 
 def another_state(use):
@@ -134,86 +156,94 @@ def rows_of(*data):
 
 GOOD, NONE, BAD = arrays(6), (np.zeros((0, 4), np.float32), np.zeros(0, int)), "no examples"
 WRONG = {
-    "fl.vector.ModelWeights.__post_init__: self.order and sorted(self.order) != numbers": (
+    "fl.model.vector.ModelWeights.__post_init__: self.order and sorted(self.order) != numbers": (
         "order",
         lambda: replace(frozen(), order=(0, 1, 2, 2)),
     ),
-    "fl.vector.ModelWeights.check_like: len(other.order) == len(self.order) and trained != "
+    "fl.model.vector.ModelWeights.check_like: len(other.order) == len(self.order) and trained != "
     "expected": ("the others frozen", lambda: frozen("a").check_like(frozen("b")) or "taken"),
-    "fl.vector.ModelWeights.split: start != vector.size": (
+    "fl.model.vector.ModelWeights.split: start != vector.size": (
         "a vector of length 99",
         lambda: frozen().split(np.zeros(99)),
     ),
-    "fl.vector._check_type: not isinstance(weights, ModelWeights)": (
+    "fl.model.vector._check_type: not isinstance(weights, ModelWeights)": (
         "ModelWeights expected",
         lambda: frozen().check_like(3),
     ),
-    "fl.vector.aggregated_variables: not trainable": (
+    "fl.model.vector.aggregated_variables: not trainable": (
         "no trainable weights",
         lambda: ModelWeights.from_model(keras.Sequential([keras.Input((2,))])),
     ),
-    "fl.vector.aggregated_variables: variable.dtype not in _AGGREGATED_DTYPES": (
+    "fl.model.vector.aggregated_variables: variable.dtype not in _AGGREGATED_DTYPES": (
         "is float64",
         lambda: ModelWeights.from_model(doubles()),
     ),
-    "fl.vector.check_shapes: seen != expected": (
+    "fl.model.vector.check_shapes: seen != expected": (
         "of shapes",
         lambda: frozen().check_like(ModelWeights.from_model(linear())) or "taken",
     ),
-    "fl.layout.Layout.of: non_trainable not in get_args(NonTrainable)": (
+    "fl.model.layout.Layout.of: non_trainable not in get_args(NonTrainable)": (
         "non_trainable is 'mean'",
         lambda: layout.Layout.of(linear(), "mean"),
     ),
-    "fl.server.ServerOptimizer.apply: self.check(state)": (
+    "fl.process.server_optimizer.ServerOptimizer.apply: self.check(state)": (
         "server optimizer variables",
         another_state(lambda process, state: process._server.apply(state, np.zeros(10))),
     ),
-    "fl.server.ServerOptimizer.check: not isinstance(state, ServerState)": (
+    "fl.process.server_optimizer.ServerOptimizer.check: not isinstance(state, ServerState)": (
         "a ServerState expected",
-        lambda: server.ServerOptimizer(lambda: keras.optimizers.SGD(1.0), linear()).check(3),
+        lambda: server_optimizer.ServerOptimizer(lambda: keras.optimizers.SGD(1.0), linear()).check(
+            3
+        ),
     ),
-    "fl.server.ServerOptimizer._built: _check(optimizer, self._variables)": (
+    "fl.process.server_optimizer.ServerOptimizer._built: _check(optimizer, self._variables)": (
         "use_ema",
         stepped(use_ema=True),
     ),
-    "fl.server._check: isinstance(each, keras.optimizers.LossScaleOptimizer)": (
+    "fl.process.server_optimizer._check: isinstance(each, keras.optimizers.LossScaleOptimizer)": (
         "a loss scale",
-        lambda: server.ServerOptimizer(
+        lambda: server_optimizer.ServerOptimizer(
             lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(1.0)), linear()
         ),
     ),
-    "fl.server._check: each.loss_scale_factor": ("a loss scale", stepped(loss_scale_factor=2.0)),
-    "fl.server._check: each.use_ema and (not each.ema_overwrite_frequency)": (
+    "fl.process.server_optimizer._check: each.loss_scale_factor": (
+        "a loss scale",
+        stepped(loss_scale_factor=2.0),
+    ),
+    "fl.process.server_optimizer._check: each.use_ema and (not each.ema_overwrite_frequency)": (
         "use_ema",
         stepped(use_ema=True),
     ),
-    "fl.server._check: not excluded <= {each._var_key(variable) for variable in variables}": (
+    "fl.process.server_optimizer._check: not excluded <= {each._var_key(variable) for variable in variables}": (
         "variables of another model",
         excluding,
     ),
-    "fl.server._check: getattr(variable, 'overwrite_with_gradient', False)": (
+    "fl.process.server_optimizer._check: getattr(variable, 'overwrite_with_gradient', False)": (
         "overwritten with its gradient",
         overwritten,
     ),
-    "fl.process.FedAvg.next: self._server.check(state)": (
+    "fl.process.federated_process.FedAvg.next: self._server.check(state)": (
         "a ServerState expected",
         another_state(lambda process, state: process.next(3, [GOOD, GOOD])),
     ),
-    "fl.process.FedAvg.get_model: self._server.check(state)": (
+    "fl.process.federated_process.FedAvg.get_model: self._server.check(state)": (
         "server optimizer variables",
         another_state(lambda process, state: process.get_model(state)),
     ),
-    "fl.process._usable: wrong and len(wrong) >= given": ("client 1", rows_of(GOOD, BAD, BAD)),
-    "fl.process._usable: not given": ("none of 2 clients", rows_of(NONE, NONE)),
-    "fl.masked.refuse_masked: _masked(value)": (
+    "fl.process.federated_process._usable: wrong and len(wrong) >= given": (
+        "client 1",
+        rows_of(GOOD, BAD, BAD),
+    ),
+    "fl.process.federated_process._usable: not given": ("none of 2 clients", rows_of(NONE, NONE)),
+    "fl.data.masked.refuse_masked: _masked(value)": (
         "masked values",
         lambda: masked.refuse_masked(np.ma.masked_less([1, 2], 2)) or "taken",
     ),
-    "fl.reals.real_numbers: not np.can_cast(array.dtype, np.float64)": (
+    "fl.data.reals.real_numbers: not np.can_cast(array.dtype, np.float64)": (
         "not an array of numbers",
         lambda: reals.real_numbers(["1", "2"]),
     ),
-    "fl.reals.real_numbers: (exact[large] != numbers[large]).any()": (
+    "fl.data.reals.real_numbers: (exact[large] != numbers[large]).any()": (
         "integers that float64 rounds",
         lambda: reals.real_numbers([2**53 + 1]),
     ),
@@ -230,139 +260,160 @@ WRONG = {
         lambda: plan.read(plan.write(TERMS, np.zeros(0, np.float32))[:-1]),
     ),
     "fl.plan.read: len(body) != 4 * length": ("bytes of weights", message(lambda m: m[:-4])),
-    "fl.contribution.Contribution.__post_init__: not whole": ("type float", given(0.5)),
-    "fl.contribution.Contribution.__post_init__: self.weight < 0": ("negative", given(-1)),
-    "fl.contribution.Session.metrics_of: contribution.sizes != expected": (
+    "fl.aggregators.contribution.Contribution.__post_init__: not whole": ("type float", given(0.5)),
+    "fl.aggregators.contribution.Contribution.__post_init__: self.weight < 0": (
+        "negative",
+        given(-1),
+    ),
+    "fl.aggregators.contribution.Session.metrics_of: contribution.sizes != expected": (
         "numbers",
         lambda: SecureSum().aggregate(
             [*contributions()[:3], Contribution(np.zeros(1, np.float32), 1, np.zeros(2))],
             session(),
         ),
     ),
-    "fl.contribution.Aggregated.error_bound: self.clipped": (NOT_KNOWN, clipped_bound),
-    "fl.contribution.check_aggregator: isinstance(aggregator, type)": (
+    "fl.aggregators.contribution.Aggregated.error_bound: self.clipped": (NOT_KNOWN, clipped_bound),
+    "fl.aggregators.contribution.check_aggregator: isinstance(aggregator, type)": (
         "is the class SecureSum",
         lambda: contribution.check_aggregator(SecureSum) or "taken",
     ),
-    "fl.contribution.check_aggregator: not callable(getattr(aggregator, 'aggregate', None))": (
+    "fl.aggregators.contribution.check_aggregator: not callable(getattr(aggregator, 'aggregate', None))": (
         "an object with a method",
         lambda: contribution.check_aggregator(3) or "taken",
     ),
-    "fl.contribution.check_dropouts: n == 0": (
+    "fl.aggregators.contribution.check_dropouts: n == 0": (
         "no clients",
         lambda: contribution.check_dropouts({}, 0),
     ),
-    "fl.contribution.check_dropouts: not isinstance(dropouts, Mapping)": (
+    "fl.aggregators.contribution.check_dropouts: not isinstance(dropouts, Mapping)": (
         "dropouts are",
         lambda: contribution.check_dropouts([1], 3),
     ),
-    "fl.contribution.check_dropouts: client not in range(n)": (
+    "fl.aggregators.contribution.check_dropouts: client not in range(n)": (
         "dropouts name client 3",
         lambda: contribution.check_dropouts({3: 1}, 3),
     ),
-    "fl.contribution.check_dropouts: protocol_round not in range(5)": (
+    "fl.aggregators.contribution.check_dropouts: protocol_round not in range(5)": (
         "drops out in round 5",
         lambda: contribution.check_dropouts({1: 5}, 3),
     ),
-    "fl.sums.PlainSum.aggregate: finished < threshold": (
+    "fl.aggregators.plain.PlainSum.aggregate: finished < threshold": (
         "fewer than t=3",
         summing(fl.PlainSum, dropouts={0: 1, 1: 1}),
     ),
-    "fl.sums.SecureSum.__post_init__: self.clip is not None and (not (isinstance(self.clip, "
+    "fl.aggregators.secure.SecureSum.__post_init__: self.clip is not None and (not (isinstance(self.clip, "
     "SupportsFloat) and 0 < float(self.clip) < math.inf))": (
         "clip=-1",
         lambda: SecureSum(clip=-1.0),
     ),
-    "fl.sums.SecureSum.__post_init__: self.corrupt is None": (
+    "fl.aggregators.secure.SecureSum.__post_init__: self.corrupt is None": (
         "without corrupt",
         lambda: SecureSum(dropout=0.1),
     ),
-    "fl.sums.SecureSum.__post_init__: self.threshold is not None": (
+    "fl.aggregators.secure.SecureSum.__post_init__: self.threshold is not None": (
         "threshold and graph follow",
         lambda: SecureSum(dropout=0.1, corrupt=1, threshold=3),
     ),
-    "fl.sums.SecureSum.__post_init__: self.graph is not None": (
+    "fl.aggregators.secure.SecureSum.__post_init__: self.graph is not None": (
         "threshold and graph follow",
         lambda: SecureSum(dropout=0.1, corrupt=1, graph=4),
     ),
-    "fl.sums.SecureSum.aggregate: n < 2": (
+    "fl.aggregators.secure.SecureSum.aggregate: n < 2": (
         "one client alone",
         lambda: SecureSum().aggregate(contributions()[:1], session()),
     ),
-    "fl.sums.masked_update: not isinstance(message, MaskedInput)": (
+    "fl.aggregators.observed.masked_update: not isinstance(message, MaskedInput)": (
         NOT_KNOWN,
-        lambda: sums.masked_update(wire.encode(Survivors((1, 2))), 3, 32),
+        lambda: observed.masked_update(wire.encode(Survivors((1, 2))), 3, 32),
     ),
-    "fl.sums.resolve_threshold: not 1 <= t": ("1 to 4", lambda: sums.resolve_threshold(0, 4)),
-    "fl.sums.resolve_threshold: not t <= n": ("1 to 4", lambda: sums.resolve_threshold(5, 4)),
-    "fl.sums._check_threshold: not isinstance(threshold, float)": (
+    "fl.aggregators.thresholds.resolve_threshold: not 1 <= t": (
+        "1 to 4",
+        lambda: thresholds.resolve_threshold(0, 4),
+    ),
+    "fl.aggregators.thresholds.resolve_threshold: not t <= n": (
+        "1 to 4",
+        lambda: thresholds.resolve_threshold(5, 4),
+    ),
+    "fl.aggregators.thresholds.check_threshold: not isinstance(threshold, float)": (
         "threshold=",
         lambda: SecureSum(threshold="half"),
     ),
-    "fl.sums._check_threshold: not 0 < threshold": (
+    "fl.aggregators.thresholds.check_threshold: not 0 < threshold": (
         "threshold=",
         lambda: SecureSum(threshold=-0.5),
     ),
-    "fl.sums._check_threshold: not threshold <= 1": (
+    "fl.aggregators.thresholds.check_threshold: not threshold <= 1": (
         "threshold=",
         lambda: SecureSum(threshold=1.5),
     ),
-    "fl.sums._check_range: not isinstance(value, int)": ("bits=", lambda: SecureSum(bits=16.0)),
-    "fl.sums._check_range: not low <= value": ("bits=1", lambda: SecureSum(bits=1)),
-    "fl.sums._check_range: not value <= high": ("bits=65", lambda: SecureSum(bits=65)),
-    "fl.clipping.AdaptiveNorm.__post_init__: not 0 <= self.quantile": (
+    "fl.aggregators.secure._check_range: not isinstance(value, int)": (
+        "bits=",
+        lambda: SecureSum(bits=16.0),
+    ),
+    "fl.aggregators.secure._check_range: not low <= value": ("bits=1", lambda: SecureSum(bits=1)),
+    "fl.aggregators.secure._check_range: not value <= high": (
+        "bits=65",
+        lambda: SecureSum(bits=65),
+    ),
+    "fl.aggregators.clipping.AdaptiveNorm.__post_init__: not 0 <= self.quantile": (
         "quantile is -1",
         lambda: AdaptiveNorm(SecureSum(), quantile=-1),
     ),
-    "fl.clipping.AdaptiveNorm.__post_init__: not self.quantile <= 1": (
+    "fl.aggregators.clipping.AdaptiveNorm.__post_init__: not self.quantile <= 1": (
         "quantile is 2",
         lambda: AdaptiveNorm(SecureSum(), quantile=2),
     ),
-    "fl.clipping.AdaptiveNorm.norm: len(session.state) != 1": (
+    "fl.aggregators.clipping.AdaptiveNorm.norm: len(session.state) != 1": (
         "one norm above 0",
         adaptive(np.array(1.0), np.array(2.0)),
     ),
-    "fl.clipping.AdaptiveNorm.norm: not session.state[0].shape == ()": (
+    "fl.aggregators.clipping.AdaptiveNorm.norm: not session.state[0].shape == ()": (
         "one norm above 0",
         adaptive(np.array([1.0])),
     ),
-    "fl.clipping.AdaptiveNorm.norm: not session.state[0] > 0": (
+    "fl.aggregators.clipping.AdaptiveNorm.norm: not session.state[0] > 0": (
         "one norm above 0",
         adaptive(np.array(-1.0)),
     ),
-    "fl.clipping._check_length: not length <= norm * total.weight * _FLOAT32 + math.sqrt(size) * "
+    "fl.aggregators.clipping._check_length: not length <= norm * total.weight * _FLOAT32 + math.sqrt(size) * "
     "total.rounding": ("a sum of updates of norm", a_sum_beyond_the_norm),
-    "fl.clipping._check_positive: not 0 < value": ("norm", lambda: ByNorm(SecureSum(), -1.0)),
-    "fl.clipping._check_positive: not value < math.inf": (
+    "fl.aggregators.clipping._check_positive: not 0 < value": (
+        "norm",
+        lambda: ByNorm(SecureSum(), -1.0),
+    ),
+    "fl.aggregators.clipping._check_positive: not value < math.inf": (
         "norm",
         lambda: ByNorm(SecureSum(), np.inf),
     ),
-    "fl.encoding.Encoding._counts: _check(counted >= 0 and all((count <= counted for count in "
+    "fl.aggregators.encoding.Encoding._counts: _check(counted >= 0 and all((count <= counted for count in "
     "failed)), f'more clients than the {survivors} in the sum say that something of theirs is "
     "not')": ("more clients than", lie("more than four that are not finite")),
-    "fl.encoding.Encoding._counts: _check(counted <= weight <= most, f'weights that sum to "
+    "fl.aggregators.encoding.Encoding._counts: _check(counted <= weight <= most, f'weights that sum to "
     "{weight}: {counted} to {most} expected of {counted} clients')": (
         "weights that sum to",
         lie("a weight of 2^20"),
     ),
-    "fl.encoding.Encoding._counts: _check(clipped <= there, f'{clipped} coordinates clipped of "
+    "fl.aggregators.encoding.Encoding._counts: _check(clipped <= there, f'{clipped} coordinates clipped of "
     "{there} that there are')": ("coordinates clipped", lie("more clipped than there are")),
-    "fl.encoding.Encoding._total: _check(-most <= low and high <= most, 'updates beyond the "
+    "fl.aggregators.encoding.Encoding._total: _check(-most <= low and high <= most, 'updates beyond the "
     "clip')": (
         "updates beyond the clip",
         lie("update words near 2^31"),
     ),
-    "fl.encoding.Encoding._total: _check(reachable and within, 'statistics beyond the range of "
+    "fl.aggregators.encoding.Encoding._total: _check(reachable and within, 'statistics beyond the range of "
     "float32')": ("statistics beyond", lie("a statistic beyond its digits")),
-    "fl.encoding.Encoding._metrics: _check(reachable and within, 'metrics beyond the range of "
+    "fl.aggregators.encoding.Encoding._metrics: _check(reachable and within, 'metrics beyond the range of "
     "float32')": ("metrics beyond", lie("a loss beyond its digits")),
-    "fl.encoding.Encoding._metrics: _check(within, f'a count of {metric.name!r} that {given} "
+    "fl.aggregators.encoding.Encoding._metrics: _check(within, f'a count of {metric.name!r} that {given} "
     "clients cannot reach')": ("a count of", lie("more examples than four have")),
-    "fl.encoding.Encoding._update: self.clip is None": (
+    "fl.aggregators.encoding.Encoding._update: self.clip is None": (
         NOT_KNOWN,
         lambda: SecureSum(clip=None).aggregate(contributions(), session()) and None,
     ),
-    "fl.encoding._check: not plausible": ("updates beyond", lie("update words near 2^31")),
+    "fl.aggregators.encoding._check: not plausible": (
+        "updates beyond",
+        lie("update words near 2^31"),
+    ),
 }
 
 
@@ -370,7 +421,7 @@ def refused(says, wrong):
     """Whether it is the typed error that says so, or nothing where that means "not known"."""
     try:
         result = wrong()
-    except (fl.FLError, SecAggError) as error:
+    except (fl.errors.FLError, SecAggError) as error:
         return says is not NOT_KNOWN and re.search(says, str(error)) is not None
     except UNTYPED:
         return False  # untyped, and it does not say what was expected

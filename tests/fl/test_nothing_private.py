@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small import linear, one_weight
 
 import fl
-from fl.contribution import Contribution, Metric, Session, Submission
-from fl.devices import Status
-from fl.examples import read_examples
+from fl.aggregators.contribution import Contribution, Metric, Session, Submission
+from fl.client.examples import read_examples
+from fl.population.devices import Status
+from tests.helpers.small import linear, one_weight
 
 secrets = st.integers(70_001, 99_999)
 
@@ -35,7 +35,7 @@ def of(delta=(1.0, 1.0), weight=1, metrics=(1.0,), statistics=(1.0,)):
 
 
 def by_norm(secret):
-    clipped = fl.clipping.ByNorm(fl.SecureSum(), 0.5)
+    clipped = fl.aggregators.ByNorm(fl.SecureSum(), 0.5)
     return summed(of((secret, np.nan)), of((secret, 1)), of(), aggregator=clipped)
 
 
@@ -57,18 +57,18 @@ SUMS = {
     "by norm": by_norm,
     "plain": lambda s: summed(of(weight=-s, metrics=[s]), of(), aggregator=fl.PlainSum()),
     "plain, of another length": lambda s: summed(of(), of([s] * 3), aggregator=fl.PlainSum()),
-    "words in a mean": lambda s: fl.secure_mean([[1], [f"{s}x"]]),
-    "an object in a mean": lambda s: fl.secure_mean([[1], [{s: s}]]),
-    "uneven": lambda s: fl.secure_sum([[1], [[s], [s, s]]]),
-    "another shape": lambda s: fl.secure_sum([np.ones((2, 1)), np.full((s, 2), s)]),
-    "heavy": lambda s: fl.secure_weighted_mean([1, 2], [1, s], aggregator=fl.SecureSum()),
-    "heavy in the clear": lambda s: fl.secure_weighted_mean(
+    "words in a mean": lambda s: fl.analytics.secure_mean([[1], [f"{s}x"]]),
+    "an object in a mean": lambda s: fl.analytics.secure_mean([[1], [{s: s}]]),
+    "uneven": lambda s: fl.analytics.secure_sum([[1], [[s], [s, s]]]),
+    "another shape": lambda s: fl.analytics.secure_sum([np.ones((2, 1)), np.full((s, 2), s)]),
+    "heavy": lambda s: fl.analytics.secure_weighted_mean([1, 2], [1, s], aggregator=fl.SecureSum()),
+    "heavy in the clear": lambda s: fl.analytics.secure_weighted_mean(
         [1, 2], [1, -s], aggregator=fl.PlainSum()
     ),
-    "beyond a clip": lambda s: fl.secure_sum([1, s], aggregator=fl.SecureSum(clip=2.0)),
-    "beyond float32": lambda s: fl.secure_sum([1, s * 1e35]),
-    "nan": lambda s: fl.secure_histogram([1, [s, np.nan]], [0, 1]),
-    "out of a quantile's range": lambda s: fl.secure_quantile([s, s], 0.5, low=0, high=1),
+    "beyond a clip": lambda s: fl.analytics.secure_sum([1, s], aggregator=fl.SecureSum(clip=2.0)),
+    "beyond float32": lambda s: fl.analytics.secure_sum([1, s * 1e35]),
+    "nan": lambda s: fl.analytics.secure_histogram([1, [s, np.nan]], [0, 1]),
+    "out of a quantile's range": lambda s: fl.analytics.secure_quantile([s, s], 0.5, low=0, high=1),
     "words in k-means": lambda s: clusters([[str(s) + "x"]]),
     "wide points": lambda s: clusters(np.full((s, 3), s)),
     "infinite points": lambda s: clusters([[s], [np.inf]]),
@@ -148,7 +148,7 @@ def everything_said(work):
             warnings.simplefilter("always")
             try:
                 heard.append(repr(work()))
-            except (fl.FLError, fl.SecAggError) as error:
+            except (fl.errors.FLError, fl.errors.SecAggError) as error:
                 heard += list(chain(error))
         heard += [str(warning.message) for warning in warned]
     finally:
@@ -207,7 +207,7 @@ def test_the_search_finds_what_is_said():
         try:
             raise ValueError("caused 73333")
         except ValueError as error:
-            raise fl.DataError("said 74444") from error
+            raise fl.errors.DataError("said 74444") from error
 
     said = everything_said(talk)
     for part in (71111, 72222, 73333, 74444):

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from small import arrays, linear
 
 import fl
-from fl.checkpoint import Checkpoints
-from fl.contribution import Contribution, Session
-from fl.devices import Fleet
+from fl.aggregators.contribution import Contribution, Session
+from fl.experiment.checkpoint import Checkpoints
+from fl.population.devices import Fleet
+from tests.helpers.small import arrays, linear
 
 CLIENTS = [arrays(n, seed=n) for n in (20, 13, 9)]
 
@@ -56,9 +56,9 @@ def test_clusters():
 
 
 def test_answers_data_and_devices(tmp_path):
-    assert repr(fl.secure_sum([[1, 2], [3]])).startswith("Answer(6 ± ")
-    assert repr(fl.secure_sum([[[1, 2]], [[3, 4]]])).startswith("Answer(float64[2] ± ")
-    histogram = fl.secure_histogram([[1, 2, 2], [3, 9]], [0, 2, 4])
+    assert repr(fl.analytics.secure_sum([[1, 2], [3]])).startswith("Answer(6 ± ")
+    assert repr(fl.analytics.secure_sum([[[1, 2]], [[3, 4]]])).startswith("Answer(float64[2] ± ")
+    histogram = fl.analytics.secure_histogram([[1, 2, 2], [3, 9]], [0, 2, 4])
     assert repr(histogram) == "Histogram(4 in 2 bins, 0 below, 1 above)"
     data = fl.data.ClientData(["a", "b"], lambda client: {})
     assert repr(data) == "ClientData(2 clients)"
@@ -80,7 +80,7 @@ def test_every_one_is_one_line(after):
         result,
         result.state,
         fl.SecureSum(),
-        fl.clipping.ByNorm(fl.PlainSum(), 1.0),
+        fl.aggregators.ByNorm(fl.PlainSum(), 1.0),
     ):
         assert "\n" not in repr(thing)
         assert "array(" not in repr(thing)

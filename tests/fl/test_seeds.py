@@ -5,10 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fl import seeds
-from fl.plan import seed_sequence
-from fl.rundir import RunDir
-from fl.settings import Settings
-from fl.training import Training
+from fl.experiment.run_directory import RunDir
+from fl.experiment.settings import Settings
+from fl.experiment.training import Training
 
 words = st.tuples(
     st.sampled_from(["client/shuffle", "round/sample", "round/samp", ""]),
@@ -61,5 +60,5 @@ def test_a_clients_streams_follow_from_all_that_they_are_told():
     told = [
         (s, r, c, k) for s in (0, 1) for r in (0, 1) for c in (0, 1) for k in ("shuffle", "layers")
     ]
-    states = {tuple(seed_sequence(*each).generate_state(4)) for each in told}
+    states = {tuple(seeds.of_client(*each).generate_state(4)) for each in told}
     assert len(states) == len(told)

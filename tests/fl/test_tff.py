@@ -6,12 +6,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from small import arrays, linear
 
 import fl
 from fl import tff
-from fl.vector import ModelWeights
+from fl.model.vector import ModelWeights
 from secagg import Quantizer
+from tests.helpers.small import arrays, linear
 
 PAGE = (Path(__file__).parents[2] / "docs" / "compared-with-tff.md").read_text()
 
@@ -42,16 +42,16 @@ def test_an_evaluation_is_a_process(evaluation, clients):
 
 
 def test_a_process_of_evaluation_keeps_what_its_aggregator_carries(clients):
-    adaptive = fl.clipping.AdaptiveNorm(fl.PlainSum(), initial=1.0)
+    adaptive = fl.aggregators.AdaptiveNorm(fl.PlainSum(), initial=1.0)
     evaluation = fl.build_fed_eval(linear, aggregator=adaptive)
     state = evaluation.next(evaluation.initialize(), clients).state
     assert len(state.aggregator) == 1
 
 
 def test_an_evaluation_does_not_count_the_rounds_of_a_training(evaluation, plain, clients):
-    with pytest.raises(fl.ModelError, match="a state of a training: one of this evaluation"):
+    with pytest.raises(fl.errors.ModelError, match="a state of a training: one of this evaluation"):
         evaluation.next(plain.initialize(), clients)
-    with pytest.raises(fl.ModelError, match="a state of type dict"):
+    with pytest.raises(fl.errors.ModelError, match="a state of type dict"):
         evaluation.next({}, clients)
 
 
@@ -75,9 +75,11 @@ def test_weights_may_be_those_of_a_keras_model(evaluation, plain, clients):
 @pytest.mark.parametrize("given", [[1.0], {}, "model.keras"])
 def test_weights_of_another_kind_are_refused(plain, evaluation, given):
     for take in (plain.initialize, evaluation.initialize):
-        with pytest.raises(fl.ModelError, match=r"fl.ModelWeights.* or a keras.Model expected"):
+        with pytest.raises(
+            fl.errors.ModelError, match=r"fl.ModelWeights.* or a keras.Model expected"
+        ):
             take(given)
-    with pytest.raises(fl.ModelError, match="trainable weights of shapes"):
+    with pytest.raises(fl.errors.ModelError, match="trainable weights of shapes"):
         plain.initialize(keras.Sequential([keras.Input((5,)), keras.layers.Dense(3)]))
 
 
@@ -97,7 +99,7 @@ BUILDERS = {
 def test_an_argument_of_tff_is_answered_with_what_to_use(builder):
     build, given = getattr(fl, builder), BUILDERS[builder]
     for name, instead in tff.ARGUMENTS.items():
-        with pytest.raises(fl.ModelError) as caught:
+        with pytest.raises(fl.errors.ModelError) as caught:
             build(*given, **{name: None})
         assert str(caught.value).startswith(f"{name}= is of TensorFlow Federated, {builder} has")
         assert str(caught.value).endswith(f"expected {instead}")
@@ -155,7 +157,7 @@ def test_the_page_has_every_name():
 
 
 def test_a_directory_in_place_of_only_digits():
-    with pytest.raises(fl.DataError) as caught:
+    with pytest.raises(fl.errors.DataError) as caught:
         fl.data.emnist.load_data("/data/emnist")
     assert str(caught.value) == (
         "only_digits='/data/emnist': True or False expected; where the files are is "
@@ -186,5 +188,5 @@ def test_how_many_bits_a_sum_takes(bits, clients, fits):
     if fits:
         Quantizer(clients, bits, 4.0, max_weight=16384)
     else:
-        with pytest.raises(fl.SecAggError, match=r"for 2\^\(bits - 1\) > n is needed"):
+        with pytest.raises(fl.errors.SecAggError, match=r"for 2\^\(bits - 1\) > n is needed"):
             aggregator.check(clients)

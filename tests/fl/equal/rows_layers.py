@@ -4,8 +4,9 @@ from functools import partial
 
 import keras
 import numpy as np
-from row import Row
-from rows_numbers import SOFTMAX, classes, dense, logits, net, regression, weighted
+
+from tests.fl.equal.row import Row
+from tests.fl.equal.rows_numbers import SOFTMAX, classes, dense, logits, net, regression, weighted
 
 layers = keras.layers
 

@@ -5,7 +5,8 @@ from functools import partial
 
 import keras
 import numpy as np
-from row import BATCH, SIZES, Row
+
+from tests.fl.equal.row import BATCH, SIZES, Row
 
 layers, losses, metrics = keras.layers, keras.losses, keras.metrics
 

@@ -3,10 +3,10 @@
 from functools import partial
 
 import keras
-from row import Row
-from rows_numbers import SOFTMAX, classes, dense, net
 
 import fl
+from tests.fl.equal.row import Row
+from tests.fl.equal.rows_numbers import SOFTMAX, classes, dense, net
 
 optimizers = keras.optimizers
 schedules = optimizers.schedules

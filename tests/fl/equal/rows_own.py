@@ -7,9 +7,10 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from row import Row
-from rows_layers import functional
-from rows_numbers import SOFTMAX, classes, dense, logits, net
+
+from tests.fl.equal.row import Row
+from tests.fl.equal.rows_layers import functional
+from tests.fl.equal.rows_numbers import SOFTMAX, classes, dense, logits, net
 
 layers = keras.layers
 

@@ -11,13 +11,13 @@ import re
 import keras
 import numpy as np
 import pytest
-from row import BATCH, Row
-from rows_layers import LAYERS
-from rows_numbers import NUMBERS
-from rows_optimizers import OPTIMIZERS
-from rows_own import OWN
 
 import fl
+from tests.fl.equal.row import BATCH, Row
+from tests.fl.equal.rows_layers import LAYERS
+from tests.fl.equal.rows_numbers import NUMBERS
+from tests.fl.equal.rows_optimizers import OPTIMIZERS
+from tests.fl.equal.rows_own import OWN
 
 ROWS: dict[str, Row] = {**NUMBERS, **LAYERS, **OWN, **OPTIMIZERS}
 
@@ -136,7 +136,7 @@ def test_evaluation_over_clients_is_keras_evaluate_over_all_examples(row, aggreg
 
 @pytest.mark.parametrize("row", rows(lambda row: row.refused is not None))
 def test_what_cannot_be_right_is_refused_by_name(row):
-    with pytest.raises(fl.FLError, match=re.escape(row.refused)):
+    with pytest.raises(fl.errors.FLError, match=re.escape(row.refused)):
         first_round(row)
 
 

@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from rows_layers import spoken, words
-from rows_numbers import SOFTMAX, classes, dense, logits, net, regression, weighted
 
 import fl
+from tests.fl.equal.rows_layers import spoken, words
+from tests.fl.equal.rows_numbers import SOFTMAX, classes, dense, logits, net, regression, weighted
 
 SIZES = (9, 5, 6)
 SUMS = {"plain": fl.PlainSum(), "secure": fl.SecureSum(max_weight=9, clip=100.0)}
@@ -61,5 +61,5 @@ def test_one_step_on_all_examples(model, data, batch_size, aggregator):
 @pytest.mark.parametrize("named", REFUSED)
 def test_a_loss_that_is_no_mean_over_examples_is_refused_by_name(named):
     model, data = REFUSED[named]
-    with pytest.raises(fl.ModelError, match=named):
+    with pytest.raises(fl.errors.ModelError, match=named):
         stepped(model, data, fl.PlainSum(), 4)

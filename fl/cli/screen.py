@@ -1,0 +1,112 @@
+"""Where the commands print: lines or one line of JSON to stdout, progress to a terminal.
+
+    with screen(as_json=as_json) as shown:
+        with shown.starting(): from fl.cli.demo import Demo       TensorFlow is imported
+        shown.say(line)                                       nowhere with --json, or --quiet
+        shown.result = {...}                                  printed in the end, with --json
+
+It imports no TensorFlow before `starting`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import Any
+
+from rich.console import Console, RenderableType
+
+from fl.cli import quiet
+from fl.progress.bars import Bars
+from secagg.cli.command import ENDING
+
+_STDOUT, _STDERR = 1, 2
+
+
+class Screen:
+    """What one command prints.
+
+    progress: the console for bars and spinners: the terminal that the lines go to, for JSON that of
+        stderr, and none where there is no terminal.
+    result: what is printed as JSON.
+    """
+
+    def __init__(self, *, as_json: bool, silent: bool) -> None:
+        self.result: Any = None
+        self._lines = Console(quiet=as_json or silent)
+        beside = Console(stderr=True) if as_json else self._lines
+        shown = beside.is_terminal and not silent
+        self.progress = beside if shown else Console(quiet=True)
+
+    @property
+    def room(self) -> int | None:
+        """Characters of a line; None where lines go to a pipe or a file, and COLUMNS is not set."""
+        limited = self._lines.is_terminal or "COLUMNS" in os.environ
+        return self._lines.width if limited else None
+
+    def say(self, *lines: RenderableType, style: str | None = None) -> None:
+        """Print lines, at once. Those of text are as long as they are."""
+        self._lines.print(
+            *lines, sep="\n", style=style, highlight=False, markup=False, soft_wrap=True
+        )
+
+    def show(self, picture: RenderableType) -> None:
+        """Print a table or the like, as wide as there is room."""
+        self._lines.print(picture)
+
+    @contextmanager
+    def bars(self) -> Iterator[Bars]:
+        """Bars under the lines, gone when the block is left, and on Ctrl-C."""
+        bars = Bars(self.progress)
+        ENDING.tidy.append(bars.progress.stop)
+        with bars.progress:
+            yield bars
+
+    @contextmanager
+    def starting(self) -> Iterator[None]:
+        """TensorFlow is imported, and in the block what imports it."""
+        with self.progress.status("starting TensorFlow"):
+            quiet.import_tensorflow()
+            yield
+
+
+@contextmanager
+def screen(*, as_json: bool = False, silent: bool = False) -> Iterator[Screen]:
+    """The screen of one command; with as_json, stdout gets one line at the end and nothing else."""
+    shown = Screen(as_json=as_json, silent=silent)
+    if not as_json:
+        yield shown
+        return
+    with _stdout_to_stderr():
+        yield shown
+    print(json.dumps(finite(shown.result)), flush=True)
+
+
+def finite(value: Any) -> Any:
+    """The value as JSON can have it: null for what is not finite."""
+    match value:
+        case dict():
+            return {key: finite(item) for key, item in value.items()}
+        case list() | tuple():
+            return [finite(item) for item in value]
+        case float():
+            return value if math.isfinite(value) else None
+    return value
+
+
+@contextmanager
+def _stdout_to_stderr() -> Iterator[None]:
+    """What libraries print to stdout goes to stderr, be it Python that prints or not."""
+    sys.stdout.flush()
+    saved = os.dup(_STDOUT)
+    try:
+        os.dup2(_STDERR, _STDOUT)
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(saved, _STDOUT)
+        os.close(saved)

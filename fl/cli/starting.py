@@ -1,0 +1,50 @@
+"""Where the commands `secagg` and `fl` begin: Ctrl-C is one line from here on.
+
+Importing numpy, `cryptography` and TensorFlow takes from a third of a second to several, and a
+KeyboardInterrupt in the middle of it is a traceback, or is swallowed.  So this module, and the
+package that it is in, import only what Python has loaded already, and the handler that is set here
+stands until `secagg.cli.command` sets its own.  While Python itself starts, and reads the front page of
+`fl`, Ctrl-C is Python's.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+INTERRUPTED = 130
+_STDERR = 2
+
+
+def secagg() -> None:
+    """The entry point of the `secagg` command."""
+    _end_on_interrupt("secagg")
+    from secagg.cli import app, command
+
+    # Not `command.ENDING`: what reads a passphrase has to show again what is typed.
+    command.on_interrupt(signal.default_int_handler)
+    try:
+        code = app.run(sys.argv[1:])
+    except KeyboardInterrupt:
+        code = command.interrupted("secagg")
+    sys.exit(code)
+
+
+def fl() -> None:
+    """The entry point of the `fl` command."""
+    _end_on_interrupt("fl")
+    from fl import __main__
+    from secagg.cli import command
+
+    command.ENDING.begin("fl")
+    sys.exit(__main__.run())
+
+
+def _end_on_interrupt(program: str) -> None:
+    def end(*_: object) -> None:
+        os.write(_STDERR, f"{program}: interrupted\n".encode())
+        os._exit(INTERRUPTED)
+
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, end)

@@ -1,0 +1,161 @@
+"""The directory of a run: what it was told, what came of each round, and where to go on.
+
+    settings.json    metrics.jsonl    checkpoints/    events/    model.keras
+
+After each round the line of metrics is written first and the checkpoint last. Going on from a
+checkpoint cuts the lines and events of later rounds off, so each round has one in the end. Where
+something cannot be written, the run ends with one line and goes on from the last checkpoint later.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from fl.errors import CheckpointError
+from fl.experiment.checkpoint import PART, Checkpoints, Found, explained, write_atomically
+from fl.experiment.events import Events, keep_rounds
+
+
+class RunDir:
+    """The directory of a run, made and written to only when the run begins, with `resume`.
+
+    settings: what the result follows from; a directory of a run with other settings is refused.
+    keep: how many checkpoints stay.
+
+    All methods raise CheckpointError where something cannot be read or written.
+    """
+
+    def __init__(self, path: str | Path, settings: Mapping[str, Any], keep: int = 3) -> None:
+        self.path = Path(path)
+        self._settings = dict(settings)
+        self._checkpoints = Checkpoints(self.path / "checkpoints", keep)
+        self._metrics = self.path / "metrics.jsonl"
+        self._events: Events | None = None
+        with self._explained():
+            if self._begun():
+                self._check(self._settings)
+
+    @property
+    def model(self) -> Path:
+        """Where the model is saved."""
+        return self.path / "model.keras"
+
+    def resume(self, template: Any, loaded: Mapping[str, Any]) -> Found | None:
+        """Begin the run, or find the last state that is whole: None for a new run.
+
+        template: a state of its kind.
+        loaded: settings that are known only now, such as digests of the data.
+        """
+        self._settings.update(loaded)
+        with self._explained():
+            self._make()
+            if self._begun():
+                self._check({**self._before(), **self._settings})
+            else:
+                self._write_settings()
+            found = self._checkpoints.latest(template)
+            self._keep_rounds(found.round if found else 0)
+        return found
+
+    def record(self, metrics: Mapping[str, Any]) -> None:
+        """Add one round's metrics to the lines and to the events."""
+        with self._explained():
+            with open(self._metrics, "a", encoding="utf-8") as file:
+                file.write(json.dumps(metrics) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            if self._events is None:
+                self._events = Events(self.path / "events", metrics["round"])
+            self._events.write(metrics)
+
+    def save(self, state: Any, round_number: int) -> None:
+        """Write a checkpoint."""
+        self._checkpoints.save(state, round_number)
+
+    def failure(self) -> str | None:
+        """Why the last round gave nothing, where no round did; None where one gave something."""
+        with self._explained():
+            lines = self._metrics.read_bytes().splitlines() if self._metrics.exists() else []
+        reasons = [_failure(json.loads(line)) for line in lines]
+        return reasons[-1] if reasons and all(reasons) else None
+
+    def close(self) -> None:
+        """Close the event file."""
+        if self._events is not None:
+            self._events.close()
+
+    def _explained(self) -> AbstractContextManager[None]:
+        return explained("run directory", self.path)
+
+    def _make(self) -> None:
+        """Make the folders, so that what stands in their way is known before the first round."""
+        for folder in (self.path, self.path / "checkpoints", self.path / "events"):
+            folder.mkdir(parents=True, exist_ok=True)
+        for unfinished in self.path.glob(f"{PART}*"):  # a model, when the process was killed
+            shutil.rmtree(unfinished)
+
+    def _begun(self) -> bool:
+        """Whether a round of a run was recorded here: until then, its settings bind nobody."""
+        recorded = self._metrics.exists() or any(self.path.glob("checkpoints/*.npz"))
+        return recorded and (self.path / "settings.json").exists()
+
+    def _write_settings(self) -> None:
+        text = json.dumps(self._settings, indent=1, sort_keys=True) + "\n"
+        write_atomically(self.path / "settings.json", lambda file: file.write(text.encode()))
+
+    def _before(self) -> dict[str, Any]:
+        """The settings of the run that is here."""
+        path = self.path / "settings.json"
+        try:
+            return dict(json.loads(path.read_text()))
+        except (ValueError, TypeError) as error:
+            raise CheckpointError(f"{path} is damaged: {error}") from error
+
+    def _check(self, names: Iterable[str]) -> None:
+        before, settings = self._before(), self._settings
+        changed = [k for k in names if before.get(k) != settings.get(k)]
+        if changed:
+            told = ", ".join(f"{k}={before.get(k)!r} there" for k in sorted(changed))
+            raise CheckpointError(
+                f"{self.path} is the directory of a run with other settings ({told}): "
+                "use the same, or another --run-dir"
+            )
+
+    def _keep_rounds(self, rounds: int) -> None:
+        keep_rounds(self.path / "events", rounds)
+        if not self._metrics.exists():
+            return
+        kept = [line for line in self._metrics.read_bytes().splitlines() if _round(line) <= rounds]
+        write_atomically(self._metrics, lambda file: file.write(b"".join(b + b"\n" for b in kept)))
+
+
+def _round(line: bytes) -> float:
+    """The round of a line; beyond every round for one that was cut off when the process ended."""
+    try:
+        return int(json.loads(line)["round"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")
+
+
+def _failure(metrics: Mapping[str, Any]) -> str | None:
+    """Why a round gave no new weights; None where it did."""
+    if "failed" in metrics:
+        return str(metrics["failed"])
+    seen = metrics["aggregator"]
+    all_of_them = len(seen["survivors"])
+    reasons = {
+        "updates that are not finite": seen["non_finite"]["update"],
+        "more examples than max_weight": seen["bad_weights"],
+        "no examples": seen["without_examples"],
+        "malformed data": seen["malformed"],
+    }
+    if sum(reasons.values()) < all_of_them:
+        return None
+    told = ", ".join(f"{count} with {reason}" for reason, count in reasons.items() if count)
+    return f"none of {all_of_them} clients counts: {told}"
