@@ -18,9 +18,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 import secagg
-from secagg import messages, roster, wire
-from secagg.keys import sign
+from secagg import messages, wire
+from secagg.keys import Transcript
 from secagg.messages import CIPHERTEXT_BYTES
+from secagg.roster import SignatureChecks, check_roster, identity_keys
+from secagg.simulation.checks import RememberedChecks
+
+
+class RememberedRoster(RememberedChecks):
+    """Every client checks the quorum itself; the roster is timed apart."""
+
+    quorum = SignatureChecks.quorum
 
 
 @dataclass
@@ -30,6 +38,7 @@ class Crowd:
     params: secagg.Params
     keys: dict[int, Ed25519PrivateKey]
     directory: secagg.Pinned
+    checks: SignatureChecks
 
     @classmethod
     def of(cls, n: int, d: int) -> "Crowd":
@@ -41,20 +50,33 @@ class Crowd:
         )
         keys = {u: Ed25519PrivateKey.generate() for u in range(n)}
         public = {u: key.public_key().public_bytes_raw() for u, key in keys.items()}
-        return cls(params, keys, secagg.Pinned(public))
+        return cls(params, keys, secagg.Pinned(public), RememberedRoster())
 
     def client(self, u: int) -> secagg.Client:
         """A real client."""
         x = np.zeros(self.params.vectors[0].length, np.uint32)
-        return secagg.Client(u, self.params, x, signing_key=self.keys[u], directory=self.directory)
+        return secagg.Client(
+            u,
+            self.params,
+            x,
+            signing_key=self.keys[u],
+            directory=self.directory,
+            checks=self.checks,
+        )
+
+    @property
+    def transcript(self) -> Transcript:
+        """Of round 0."""
+        return Transcript(self.params.digest(self.directory.digest))
 
     def signatures(self, roster_digest: bytes) -> messages.Signatures:
         """The quorum's."""
         U3 = tuple(self.keys)
-        body, digest = messages.ConsistencyCheck.body(U3), self.params.digest(self.directory.digest)
+        body = messages.ConsistencyCheck.body(U3)
+        transcript = self.transcript.with_roster(roster_digest)
         signers = U3[: self.params.min_survivors]
         return messages.Signatures(
-            signers, tuple(sign(self.keys[v], 3, digest, roster_digest, v, body) for v in signers)
+            signers, tuple(transcript.sign(self.keys[v], 3, v, body) for v in signers)
         )
 
 
@@ -63,14 +85,14 @@ def measure(n: int, d: int, samples: int = 5) -> dict:
     crowd = Crowd.of(n, d)
     clients = {u: crowd.client(u) for u in crowd.keys}
     message = messages.Roster(tuple(client.start() for client in clients.values()))
-    frame, digest = wire.encode(message), crowd.params.digest(crowd.directory.digest)
+    frame, transcript = wire.encode(message), crowd.transcript
     checking = []
     for u in range(samples):
-        roster._verified.cache_clear()
         start = process_time()
         decoded = wire.decode(frame)
-        own = message.entries[u]
-        U1 = roster.check_roster(decoded, own, crowd.params, digest, crowd.directory)
+        check_roster(decoded, message.entries[u], crowd.params)
+        keys = identity_keys(decoded.entries, crowd.directory)
+        U1 = SignatureChecks().roster(decoded.entries, keys, transcript)
         checking.append(process_time() - start)
     rows = crowd.params.graph.rows(U1.digest, n)
     dealt: dict[int, messages.ShareKeys] = {}
@@ -93,7 +115,6 @@ def measure(n: int, d: int, samples: int = 5) -> dict:
             messages.Ciphertexts(tuple(v for v, _ in sealed), memoryview(b"".join(parts)))
         )
         for costs, request in ((masking, sent), (consistency, survivors), (unmasking, quorum)):
-            roster.check_quorum.cache_clear()
             start = process_time()
             reply = clients[u].receive(request)
             costs.append(process_time() - start)

@@ -30,8 +30,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 import secagg
 from benchmarks import floor
-from secagg import roster, wire
+from secagg import wire
 from secagg.messages import CIPHERTEXT_BYTES
+from secagg.simulation.checks import RememberedChecks
 
 ROUNDS = ("AdvertiseKeys", "ShareKeys", "MaskedInput", "ConsistencyCheck", "Unmasking")
 COLD = 15  # clients that are measured
@@ -42,27 +43,34 @@ Frames = Iterable[tuple[int, bytes | None]]
 T = TypeVar("T")
 
 
-def serve_clients(pipe: Connection, params: secagg.Params, keys: dict[int, bytes]) -> None:
-    """The clients' process: answers [(u, frame, cold)] with [(reply, CPU seconds)] until None."""
+def serve_clients(
+    pipe: Connection, params: secagg.Params, keys: dict[int, bytes], cold: set[int]
+) -> None:
+    """The clients' process: answers [(u, frame)] with [(reply, CPU seconds)] until None."""
     signing = {u: Ed25519PrivateKey.from_private_bytes(raw) for u, raw in keys.items()}
     directory = secagg.Pinned({u: k.public_key().public_bytes_raw() for u, k in signing.items()})
     rng, spec = np.random.default_rng(0), params.vectors[0]
     clients: dict[int, secagg.Client] = {}
     first_words = []
+    remembered = RememberedChecks()
     for u in keys:
         x = rng.integers(0, 2**spec.bits, spec.length, dtype=np.uint64).astype(spec.dtype)
         first_words.append(int(x[0]))
-        clients[u] = secagg.Client(u, params, x, signing_key=signing[u], directory=directory)
+        clients[u] = secagg.Client(
+            u,
+            params,
+            x,
+            signing_key=signing[u],
+            directory=directory,
+            checks=None if u in cold else remembered,
+        )
     pipe.send(first_words)
     while (batch := pipe.recv()) is not None:
-        pipe.send([answer(clients[u], frame, cold) for u, frame, cold in batch])
+        pipe.send([answer(clients[u], frame) for u, frame in batch])
 
 
-def answer(client: secagg.Client, frame: bytes | None, cold: bool) -> tuple[bytes, float]:
+def answer(client: secagg.Client, frame: bytes | None) -> tuple[bytes, float]:
     """A client's reply to one frame, and its CPU seconds."""
-    if cold:
-        roster._verified.cache_clear()
-        roster.check_quorum.cache_clear()
     start = process_time()
     reply = wire.encode(client.start() if frame is None else client.receive(frame))
     return reply, process_time() - start
@@ -71,7 +79,9 @@ def answer(client: secagg.Client, frame: bytes | None, cold: bool) -> tuple[byte
 class Session:
     """One session against clients in another process, with every cost noted."""
 
-    def __init__(self, params: secagg.Params, executor: Executor | None = None) -> None:
+    def __init__(
+        self, params: secagg.Params, cold: set[int], executor: Executor | None = None
+    ) -> None:
         private_key = X25519PrivateKey.generate()
         params = replace(params, server_key=private_key.public_key().public_bytes_raw())
         keys = {u: Ed25519PrivateKey.generate() for u in range(params.n)}
@@ -79,7 +89,7 @@ class Session:
         context = get_context("spawn")
         self.pipe, theirs = context.Pipe()
         raw = {u: key.private_bytes_raw() for u, key in keys.items()}
-        self.process = context.Process(target=serve_clients, args=(theirs, params, raw))
+        self.process = context.Process(target=serve_clients, args=(theirs, params, raw, cold))
         self.process.start()
         self.first_words: list[int] = self.pipe.recv()
         self.import_rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -95,14 +105,14 @@ class Session:
         largest = params.n * CIPHERTEXT_BYTES + sum(s.packed_bytes for s in params.vectors)
         self.batch = max(1, BATCH_BYTES // largest)
 
-    def play(self, lost: set[int], cold: set[int]) -> secagg.Aggregate:
+    def play(self, lost: set[int]) -> secagg.Aggregate:
         """All five rounds; the clients in `lost` are silent from LOST_ROUND on."""
         frames: Frames = [(u, None) for u in self.ids]
         for round in range(len(ROUNDS)):
             heard = ((u, f) for u, f in frames if round < LOST_ROUND or u not in lost)
             self.server_cpu.append(0.0)
             while batch := self._timed(list, islice(heard, self.batch)):
-                replies = self._exchange(batch, cold)
+                replies = self._exchange(batch)
                 self._timed(self._receive, replies)
             frames = wire.encode_all(self._timed(self.server.close_round))
         self.pipe.send(None)
@@ -121,9 +131,9 @@ class Session:
         for u, reply in replies.items():
             self.server.receive(u, reply)
 
-    def _exchange(self, batch: list[tuple[int, bytes | None]], cold: set[int]) -> dict[int, bytes]:
+    def _exchange(self, batch: list[tuple[int, bytes | None]]) -> dict[int, bytes]:
         """Frames to clients, and their replies."""
-        self.pipe.send([(u, frame, u in cold) for u, frame in batch])
+        self.pipe.send(batch)
         replies: dict[int, bytes] = {}
         for (u, frame), (reply, seconds) in zip(batch, self.pipe.recv(), strict=True):
             replies[u] = reply
@@ -164,8 +174,8 @@ def measure(params: secagg.Params, drop: float, workers: int = 0) -> dict:
     lost = set(range(round(drop * n)))
     cold = set(range(n)[-COLD:])
     with ExitStack() as stack:
-        session = Session(params, pool_of(workers, stack))
-        result = session.play(lost, cold)
+        session = Session(params, cold, pool_of(workers, stack))
+        result = session.play(lost)
     expected = sum(session.first_words[u] for u in result.survivors) % 2**spec.bits
     if int(result.sum[0]) != expected:
         raise SystemExit(f"wrong sum: {int(result.sum[0])}, expected {expected}")

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 import secagg
 from benchmarks.protocol import pool_of
-from secagg.keys import Binding
+from secagg.keys import Transcript
 from secagg.server.unmasking import Orphaned, Work, remove_masks
 
 CPU = ("parent_cpu_s", "workers_cpu_s")
@@ -42,7 +42,7 @@ def work(survivors: int, dropped: int) -> Work:
         for i in range(dropped)
     )
     seeds = tuple(os.urandom(24) for _ in range(survivors))
-    return Work(Binding(bytes(32), bytes(32)), seeds, tuple(gone), "aes128-ctr")
+    return Work(Transcript(bytes(32), bytes(32)), seeds, tuple(gone), "aes128-ctr")
 
 
 def unmasking(d: int, todo: Work, executor: Executor | None) -> None:

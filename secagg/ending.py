@@ -12,20 +12,18 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from secagg.errors import RemoteProtocolError
-from secagg.keys import SESSION_END, framed, id_bytes
+from secagg.keys import SESSION_END, Transcript, framed
 from secagg.messages import SessionEnd
 
 
 def end_key(
-    private: X25519PrivateKey, public: bytes, params_digest: bytes, u: int, c_pk: bytes
+    transcript: Transcript, private: X25519PrivateKey, public: bytes, u: int, c_pk: bytes
 ) -> bytes:
     """The key of u's end, 32 bytes: of c_sk and the server key, or of the other halves."""
     shared = private.exchange(X25519PublicKey.from_public_bytes(public))
-    info = framed(SESSION_END, params_digest, id_bytes(u), c_pk)
-    return HKDF(SHA256(), 32, salt=None, info=info).derive(shared)
+    return transcript.end_key(shared, u, c_pk)
 
 
 def end_for(key: bytes, summed: bool) -> SessionEnd:
@@ -39,7 +37,7 @@ def check_end(key: bytes, message: SessionEnd) -> None:
         _mac(key, message.summed).verify(message.tag)
     except InvalidSignature:
         raise RemoteProtocolError(
-            "an end of the session with a wrong tag: expected the server's"
+            "an end of the session with a wrong tag, expected the server's"
         ) from None
 
 

@@ -70,17 +70,20 @@ def sha256(label: bytes, *parts: Buffer) -> bytes:
     return digest.digest()
 
 
-def commitment(params_digest: bytes, u: int, b_u: bytes) -> bytes:
-    """The commitment to a self-mask seed; hiding, as b_u is 32 uniform bytes (random oracle)."""
-    return sha256(COMMITMENT, params_digest, id_bytes(u), b_u)
-
-
 @dataclass(frozen=True)
-class Binding:
-    """What every derivation after round 0 is bound to: these parameters and this roster."""
+class Transcript:
+    """What every signature and derivation is bound to: the parameters and, once fixed, the roster.
+
+    Both hosts compute it for themselves: parties of different transcripts accept no signature of
+    each other and derive no common key. In round 0 there is no roster yet, and its digest is empty.
+    """
 
     params_digest: bytes = field(repr=False)
-    roster_digest: bytes = field(repr=False)
+    roster_digest: bytes = field(default=b"", repr=False)
+
+    def with_roster(self, roster_digest: bytes) -> "Transcript":
+        """The transcript of the rounds after 0: the same parameters, and this roster."""
+        return Transcript(self.params_digest, roster_digest)
 
     @cached_property
     def _prefixes(self) -> dict[bytes, bytes]:
@@ -93,8 +96,11 @@ class Binding:
         prefix = self._prefixes[label]
         return prefix + b"".join([_FRAMED_ID(8, u) for u in ids])
 
-    def _derive(self, secret: bytes, length: int, label: bytes, *ids: int) -> bytes:
-        return HKDF(SHA256(), length, salt=None, info=self._info(label, *ids)).derive(secret)
+    def _derive(
+        self, secret: bytes, length: int, label: bytes, *ids: int, rest: bytes = b""
+    ) -> bytes:
+        """HKDF of a secret; `rest` is what `info` holds after the ids."""
+        return _hkdf(secret, length, self._info(label, *ids) + rest)
 
     def pairwise_seed(self, shared: bytes, u: int, v: int) -> bytes:
         """Seed of the mask s_{u,v} of an unordered pair, from their X25519 secret."""
@@ -108,18 +114,54 @@ class Binding:
         """AES-128-GCM under the key of an ordered pair: a reflected ciphertext does not open."""
         return AESGCM(self._derive(shared, 16, SHARE_ENCRYPTION, sender, receiver))
 
+    def associated_data(self, sender: int, receiver: int) -> bytes:
+        """What each ciphertext of round 1 authenticates besides its content."""
+        return self._info(SHARE_ENCRYPTION, sender, receiver)
+
     def unmasking_key(self, shared: bytes, e_pk: bytes, u: int) -> tuple[AESGCM, bytes]:
         """AES-128-GCM and its nonce for the shares of round 4 of u; e_pk is used once.
 
         The server's key, the other half of the exchange, is in the params digest.
         """
-        info = self._info(UNMASKING_ENCRYPTION, u) + framed(e_pk)
-        derived = HKDF(SHA256(), 16 + 12, salt=None, info=info).derive(shared)
+        derived = self._derive(shared, 16 + 12, UNMASKING_ENCRYPTION, u, rest=framed(e_pk))
         return AESGCM(derived[:16]), derived[16:]
 
-    def associated_data(self, sender: int, receiver: int) -> bytes:
-        """What each ciphertext of round 1 authenticates besides its content."""
-        return self._info(SHARE_ENCRYPTION, sender, receiver)
+    def end_key(self, shared: bytes, u: int, c_pk: bytes) -> bytes:
+        """The key of the end of u's session; it is made in round 0, so no roster is in it."""
+        return _hkdf(shared, 32, framed(SESSION_END, self.params_digest, id_bytes(u), c_pk))
+
+    def commitment(self, u: int, b_u: bytes) -> bytes:
+        """The commitment to a self-mask seed; hiding, as b_u is 32 uniform bytes (random oracle).
+
+        It is made in round 0, so no roster is in it.
+        """
+        return sha256(COMMITMENT, self.params_digest, id_bytes(u), b_u)
+
+    def _signed(self, round: int, u: int, body: bytes) -> bytes:
+        digests = self.params_digest, self.roster_digest
+        return framed(SIGNATURE, bytes([round]), *digests, id_bytes(u), body)
+
+    def sign(self, key: Ed25519PrivateKey, round: int, u: int, body: bytes) -> bytes:
+        """u's signature of one message: 64 bytes."""
+        return key.sign(self._signed(round, u, body))
+
+    def verify(
+        self, key: Ed25519PublicKey, signature: bytes, round: int, u: int, body: bytes
+    ) -> None:
+        """Raises RemoteProtocolError unless `signature` is u's over exactly these fields."""
+        try:
+            key.verify(signature, self._signed(round, u, body))
+        except InvalidSignature:
+            raise RemoteProtocolError(
+                f"in the name of client {u}: the signature of round {round} is not valid; "
+                "expected one by its key, under the same parameters (session, context, directory, "
+                "server key, ...), in answer to what was sent; Params.fingerprints of the two "
+                "hosts, compared, say which parameter differs"
+            ) from None
+
+
+def _hkdf(secret: bytes, length: int, info: bytes) -> bytes:
+    return HKDF(SHA256(), length, salt=None, info=info).derive(secret)
 
 
 def received_digest(senders: Buffer, ciphertexts: Buffer) -> bytes:
@@ -130,40 +172,3 @@ def received_digest(senders: Buffer, ciphertexts: Buffer) -> bytes:
 def body_digest(*parts: Buffer) -> bytes:
     """SHA-256 of what a message says, its signature left out."""
     return sha256(BODY, *parts)
-
-
-def _signed(round: int, params_digest: bytes, roster_digest: bytes, u: int, body: bytes) -> bytes:
-    return framed(SIGNATURE, bytes([round]), params_digest, roster_digest, id_bytes(u), body)
-
-
-def sign(
-    key: Ed25519PrivateKey,
-    round: int,
-    params_digest: bytes,
-    roster_digest: bytes,
-    u: int,
-    body: bytes,
-) -> bytes:
-    """u's signature of one message: 64 bytes. `roster_digest` is empty in round 0."""
-    return key.sign(_signed(round, params_digest, roster_digest, u, body))
-
-
-def verify(
-    key: Ed25519PublicKey,
-    signature: bytes,
-    round: int,
-    params_digest: bytes,
-    roster_digest: bytes,
-    u: int,
-    body: bytes,
-) -> None:
-    """Raises RemoteProtocolError unless `signature` is u's over exactly these fields."""
-    try:
-        key.verify(signature, _signed(round, params_digest, roster_digest, u, body))
-    except InvalidSignature:
-        raise RemoteProtocolError(
-            f"in the name of client {u}: the signature of round {round} is not valid; expected one "
-            "by its key, under the same parameters (session, context, directory, server key, "
-            "...), in answer to what was sent; Params.fingerprints of the two hosts, compared, "
-            "say which parameter differs"
-        ) from None

@@ -11,7 +11,7 @@ honest client abort; and every client judges the whole roster, not only its neig
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import repeat
 from typing import Self
 
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from secagg.curve import check_x25519
 from secagg.errors import RemoteProtocolError, signed_by
 from secagg.identity.directory import Directory
-from secagg.keys import ROSTER, Binding, id_bytes, sha256, verify
+from secagg.keys import ROSTER, Transcript, id_bytes, sha256
 from secagg.messages import AdvertiseKeys, ConsistencyCheck, Roster, strictly_ascending
 from secagg.params import Params
 
@@ -58,17 +58,15 @@ class CheckedRoster:
         )
         return sha256(ROSTER, *fields)
 
-    def binding(self, params_digest: bytes) -> Binding:
-        """The derivations of this session."""
-        return Binding(params_digest, self.digest)
-
 
 def identity_keys(entries: Sequence[AdvertiseKeys], directory: Directory) -> tuple[bytes, ...]:
     """Whose signatures these have to be; RemoteProtocolError if the directory does not know one."""
     return tuple(directory.identity(entry.u, entry.certificate) for entry in entries)
 
 
-def check_advertisement(entry: AdvertiseKeys, key: bytes, params_digest: bytes) -> Ed25519PublicKey:
+def check_advertisement(
+    entry: AdvertiseKeys, key: bytes, transcript: Transcript
+) -> Ed25519PublicKey:
     """The author's identity key `key`, parsed, if it signed two acceptable public keys.
 
     Raises:
@@ -76,7 +74,7 @@ def check_advertisement(entry: AdvertiseKeys, key: bytes, params_digest: bytes) 
             key or under other parameters.
     """
     identity = Ed25519PublicKey.from_public_bytes(key)
-    verify(identity, entry.signature, entry.round, params_digest, b"", entry.u, entry.body())
+    transcript.verify(identity, entry.signature, entry.round, entry.u, entry.body())
     with signed_by(entry.u):
         check_x25519(entry.c_pk)
         check_x25519(entry.s_pk)
@@ -90,7 +88,8 @@ def check_distinct_keys(entries: Sequence[AdvertiseKeys]) -> None:
         for key in (entry.c_pk, entry.s_pk):
             if key in seen:
                 raise RemoteProtocolError(
-                    f"client {entry.u} advertises a public key that client {seen[key]} has"
+                    f"client {entry.u} advertises a public key that client {seen[key]} has, "
+                    "expected keys that all differ"
                 )
             seen[key] = entry.u
 
@@ -100,52 +99,61 @@ def check_distinct_identities(entries: Sequence[AdvertiseKeys], keys: Sequence[b
     owners: dict[bytes, int] = {}
     for entry, key in zip(entries, keys, strict=True):
         if (v := owners.setdefault(key, entry.u)) != entry.u:
-            raise RemoteProtocolError(f"clients {v} and {entry.u} have the same identity key")
+            raise RemoteProtocolError(
+                f"clients {v} and {entry.u} have the same identity key, expected one for each"
+            )
 
 
-def check_roster(
-    message: Roster, own: AdvertiseKeys, params: Params, params_digest: bytes, directory: Directory
-) -> CheckedRoster:
-    """What a client checks of U1 before it deals a share; RemoteProtocolError unless all holds."""
-    # Fig. 4, round 1, in its order: who, how many, that all keys differ, that all are signed.
-    entries = message.entries
-    ids = tuple(entry.u for entry in entries)
+def check_roster(message: Roster, own: AdvertiseKeys, params: Params) -> None:
+    """What a client checks of U1 before any signature; RemoteProtocolError unless all holds."""
+    # Not in Fig. 4: a list has one allowed order, so nobody stands in it twice.
+    ids = tuple(entry.u for entry in message.entries)
     if not strictly_ascending(ids):
         raise RemoteProtocolError("the roster's ids are not strictly ascending")
+    # Fig. 4, round 1: |U1| ≥ t; min_roster here, and no more than n, so that one U3 has a quorum.
     if not params.min_roster <= len(ids) <= params.n:
         raise RemoteProtocolError(
             f"the roster has {len(ids)} clients, expected {params.min_roster} to {params.n}"
         )
-    if own not in entries:
+    # Not in Fig. 4: an older advertisement of its own would pass for u's.
+    if own not in message.entries:
         raise RemoteProtocolError(f"the roster does not hold what client {own.u} advertised")
-    return _verified(entries, identity_keys(entries, directory), params_digest)
 
 
-@lru_cache(maxsize=1)
-def _verified(
-    entries: tuple[AdvertiseKeys, ...], keys: tuple[bytes, ...], params_digest: bytes
-) -> CheckedRoster:
-    """A roster whose keys are good and distinct and whose every signature is valid under `keys`.
+class SignatureChecks:
+    """The checks of a client that cost a signature for each client of the session.
 
-    A function of its arguments alone, all public, so it makes no difference who asked before: the
-    last answer is kept because in `run` all clients of one process ask the same.
+    Both are functions of their arguments alone, and these are public.  So a simulation, in which
+    many clients ask the same, may give its clients a subclass that remembers the last answer.
     """
-    check_distinct_keys(entries)
-    check_distinct_identities(entries, keys)
-    identities = tuple(map(check_advertisement, entries, keys, repeat(params_digest)))
-    return CheckedRoster(entries, identities)
 
+    def roster(
+        self, entries: tuple[AdvertiseKeys, ...], keys: tuple[bytes, ...], transcript: Transcript
+    ) -> CheckedRoster:
+        """U1, if its keys are good and distinct and each entry is signed under its key of `keys`.
 
-@lru_cache(maxsize=1)
-def check_quorum(
-    roster: CheckedRoster,
-    params_digest: bytes,
-    U3: tuple[int, ...],
-    signers: tuple[int, ...],
-    signatures: tuple[bytes, ...],
-) -> None:
-    """RemoteProtocolError unless each of `signers` has signed U3; kept as in `_verified`."""
-    body = ConsistencyCheck.body(U3)
-    for v, signature in zip(signers, signatures, strict=True):
-        key = roster.identities[roster.index[v]]
-        verify(key, signature, 3, params_digest, roster.digest, v, body)
+        Raises:
+            RemoteProtocolError: naming the first entry that does not hold.
+        """
+        # Fig. 4, round 1: all public keys are different.
+        check_distinct_keys(entries)
+        # Not in Fig. 4: with certificates one identity key could speak for two clients.
+        check_distinct_identities(entries, keys)
+        # Fig. 4, round 1: every signature is valid.
+        identities = tuple(map(check_advertisement, entries, keys, repeat(transcript)))
+        return CheckedRoster(entries, identities)
+
+    def quorum(
+        self,
+        roster: CheckedRoster,
+        transcript: Transcript,
+        U3: tuple[int, ...],
+        signers: tuple[int, ...],
+        signatures: tuple[bytes, ...],
+    ) -> None:
+        """RemoteProtocolError unless each of `signers` has signed U3 under this transcript."""
+        body = ConsistencyCheck.body(U3)
+        for v, signature in zip(signers, signatures, strict=True):
+            # Fig. 4, round 4: every signature of U3 is valid.
+            key = roster.identities[roster.index[v]]
+            transcript.verify(key, signature, ConsistencyCheck.round, v, body)

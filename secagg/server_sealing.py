@@ -12,27 +12,29 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 
 from secagg.curve import check_x25519
 from secagg.errors import RemoteProtocolError
-from secagg.keys import Binding
+from secagg.keys import Transcript
 from secagg.sharing.shamir import Rand
 
 
 def seal_for_server(
-    binding: Binding, server_key: bytes, u: int, shares: bytes, rand: Rand
+    transcript: Transcript, server_key: bytes, u: int, shares: bytes, rand: Rand
 ) -> memoryview:
     """The shares of round 4 of u, for the holder of the server's private key alone."""
     e_sk = X25519PrivateKey.from_private_bytes(rand(32))
     e_pk = e_sk.public_key().public_bytes_raw()
     shared = e_sk.exchange(X25519PublicKey.from_public_bytes(server_key))
-    aead, nonce = binding.unmasking_key(shared, e_pk, u)
+    aead, nonce = transcript.unmasking_key(shared, e_pk, u)
     return memoryview(e_pk + aead.encrypt(nonce, shares, None))
 
 
-def open_at_server(binding: Binding, key: X25519PrivateKey, u: int, sealed: memoryview) -> bytes:
+def open_at_server(
+    transcript: Transcript, key: X25519PrivateKey, u: int, sealed: memoryview
+) -> bytes:
     """What u sealed for the server; RemoteProtocolError if this key does not open it."""
     e_pk = bytes(sealed[:32])
     check_x25519(e_pk)
     shared = key.exchange(X25519PublicKey.from_public_bytes(e_pk))
-    aead, nonce = binding.unmasking_key(shared, e_pk, u)
+    aead, nonce = transcript.unmasking_key(shared, e_pk, u)
     try:
         return aead.decrypt(nonce, sealed[32:], None)
     except InvalidTag:

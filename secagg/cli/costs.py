@@ -19,7 +19,7 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from secagg.keys import Binding
+from secagg.keys import Transcript
 from secagg.masks import SEED_BYTES, add_masks
 from secagg.masks.suites import DEFAULT, Suite, prg_of
 from secagg.messages import CIPHERTEXT_BYTES, SEALED_BYTES
@@ -99,13 +99,13 @@ def calibrate(suite: Suite = DEFAULT) -> UnitCosts:
     mine, peer = X25519PrivateKey.generate(), X25519PrivateKey.generate().public_key()
     signer = Ed25519PrivateKey.generate()
     verifier, signature = signer.public_key(), signer.sign(bytes(32))
-    binding = Binding(bytes(32), bytes(32))
+    transcript = Transcript(bytes(32), bytes(32))
     words = np.zeros(2**18, np.dtype("<u4"))
     seed, prg = bytes(SEED_BYTES), prg_of(suite)
     return UnitCosts(
         agree=_seconds(lambda: mine.exchange(peer)),
         verify=_seconds(lambda: verifier.verify(signature, bytes(32))),
-        derive=_seconds(lambda: binding.pairwise_seed(bytes(32), 0, 1)),
+        derive=_seconds(lambda: transcript.pairwise_seed(bytes(32), 0, 1)),
         mask_byte=_seconds(lambda: add_masks([words], [(seed, 1)], prg)) / words.nbytes,
     )
 

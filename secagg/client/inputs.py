@@ -16,6 +16,14 @@ def with_tallies(
     specs: Sequence[VectorSpec], vectors: RingVector | Mapping[str, RingVector]
 ) -> list[RingVector]:
     """A copy of each input vector, the hidden tally word 1 behind it."""
+    named = checked(specs, vectors)
+    return [_with_tally(spec, named[spec.name]) for spec in specs]
+
+
+def checked(
+    specs: Sequence[VectorSpec], vectors: RingVector | Mapping[str, RingVector]
+) -> Mapping[str, RingVector]:
+    """The input by name; LocalProtocolError unless it is one vector for each spec, as it says."""
     if isinstance(vectors, np.ndarray):
         vectors = {specs[0].name: vectors}
     names = [spec.name for spec in specs]
@@ -25,10 +33,12 @@ def with_tallies(
         )
     if set(vectors) != set(names):
         raise LocalProtocolError(f"input vectors {sorted(vectors)}, expected {sorted(names)}")
-    return [_with_tally(spec, vectors[spec.name]) for spec in specs]
+    for spec in specs:
+        _check_vector(spec, vectors[spec.name])
+    return vectors
 
 
-def _with_tally(spec: VectorSpec, vector: RingVector) -> RingVector:
+def _check_vector(spec: VectorSpec, vector: RingVector) -> None:
     if not isinstance(vector, np.ndarray):
         seen = type(vector).__name__
     else:
@@ -37,6 +47,9 @@ def _with_tally(spec: VectorSpec, vector: RingVector) -> RingVector:
         raise LocalProtocolError(
             f"vector {spec.name!r} is {seen}, expected {spec.dtype}[{spec.length}]"
         )
+
+
+def _with_tally(spec: VectorSpec, vector: RingVector) -> RingVector:
     words = np.empty(spec.length + 1, spec.dtype)
     words[:-1], words[-1] = vector, 1
     return words

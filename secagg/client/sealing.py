@@ -9,26 +9,28 @@ from cryptography.exceptions import InvalidTag
 
 from secagg.client.states import Held, MaskKeyShare, SelfMaskShare
 from secagg.errors import RemoteProtocolError
-from secagg.keys import Binding, id_bytes
+from secagg.keys import Transcript, id_bytes
 from secagg.messages import NONCE_BYTES
 from secagg.sharing.shamir import SHARE_BYTES, Rand, decode_shares
 
 
 def seal_shares(
-    binding: Binding, channel: bytes, u: int, v: int, shares: bytes, rand: Rand
+    transcript: Transcript, channel: bytes, u: int, v: int, shares: bytes, rand: Rand
 ) -> bytes:
     """The ciphertext of u for v, under their X25519 secret: CIPHERTEXT_BYTES bytes."""
     nonce, plaintext = rand(NONCE_BYTES), id_bytes(u) + id_bytes(v) + shares
-    sealed = binding.aead(channel, u, v)
-    return nonce + sealed.encrypt(nonce, plaintext, binding.associated_data(u, v))
+    sealed = transcript.aead(channel, u, v)
+    return nonce + sealed.encrypt(nonce, plaintext, transcript.associated_data(u, v))
 
 
-def open_shares(binding: Binding, channel: bytes, u: int, v: int, ciphertext: bytes) -> Held | None:
+def open_shares(
+    transcript: Transcript, channel: bytes, u: int, v: int, ciphertext: bytes
+) -> Held | None:
     """What u dealt to v, or None: u's garbage costs u a holder, not v the session."""
     nonce, sealed = ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:]
     try:
-        plaintext = binding.aead(channel, u, v).decrypt(
-            nonce, sealed, binding.associated_data(u, v)
+        plaintext = transcript.aead(channel, u, v).decrypt(
+            nonce, sealed, transcript.associated_data(u, v)
         )
         if plaintext[:16] != id_bytes(u) + id_bytes(v):
             return None

@@ -38,16 +38,16 @@ def released_share(held: Held, survived: bool) -> SelfMaskShare | MaskKeyShare:
 
 @dataclass(frozen=True)
 class Created:
-    """The input exists; nothing was sent."""
+    """Nothing was sent. `vectors` is the input, or None until the host provides it."""
 
-    vectors: list[RingVector] = field(repr=False)
+    vectors: list[RingVector] | None = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Advertised:
     """Round 0 was sent."""
 
-    vectors: list[RingVector] = field(repr=False)
+    vectors: list[RingVector] | None = field(repr=False)
     c_sk: bytes = field(repr=False)
     s_sk: bytes = field(repr=False)
     b_u: bytes = field(repr=False)
@@ -59,7 +59,7 @@ class Advertised:
 class Shared:
     """Round 1 was sent: U1 is fixed; `channels` has the secret of c_sk with each v in N(u)."""
 
-    vectors: list[RingVector] = field(repr=False)
+    vectors: list[RingVector] | None = field(repr=False)
     s_sk: bytes = field(repr=False)
     b_u: bytes = field(repr=False)
     roster: CheckedRoster = field(repr=False)

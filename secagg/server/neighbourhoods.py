@@ -1,7 +1,7 @@
 """Who holds a share of whose secret, as arrays: one row an owner, one column a holder.
 
-    rows[i]      = N(i) ∪ {i}, ascending roster indices
-    slots[i, j]  = the column of i in the row of rows[i, j]
+    members[i]   = N(i) ∪ {i}, ascending roster indices
+    slots[i, j]  = the column of i in the row of members[i, j]
 
 A client speaks of its owners in the order of its own row; the server keeps everything by owner.
 `Neighbourhoods` turns one into the other without a Python loop over pairs.
@@ -21,19 +21,19 @@ Flags = NDArray[np.bool_]
 class Neighbourhoods:
     """The closed neighbourhoods of a roster of m clients, each of width w = |N|+1."""
 
-    rows: Indices
+    members: Indices
     slots: Indices
 
     @classmethod
     def of(cls, graph: Graph, roster_digest: bytes, m: int) -> "Neighbourhoods":
         """The graph's neighbourhoods for this roster."""
-        rows = graph.rows(roster_digest, m)
-        return cls(rows, slots(rows))
+        members = graph.rows(roster_digest, m)
+        return cls(members, slots(members))
 
     def flags(self) -> Flags:
         """All-False flags [m, w], one for each (owner, holder)."""
-        return np.zeros(self.rows.shape, np.bool_)
+        return np.zeros(self.members.shape, np.bool_)
 
     def transposed(self, flags: Flags) -> Flags:
-        """Flags about (i, rows[i, j]) as flags about (rows[i, j], i): the same pairs, other way."""
-        return flags[self.rows, self.slots]
+        """Flags about (i, members[i, j]) as flags about (members[i, j], i)."""
+        return flags[self.members, self.slots]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from secagg.errors import RemoteProtocolError
 from secagg.graph import Indices
-from secagg.keys import commitment
+from secagg.keys import Transcript
 from secagg.roster import CheckedRoster
 from secagg.server.neighbourhoods import Flags, Neighbourhoods
 from secagg.server.share_search import Budget, search
@@ -33,23 +33,31 @@ Check = Callable[[int, bytes], bool]
 
 @dataclass
 class ShareTable:
-    """The shares that arrived, by owner: `shares[i, j]` was sent by the holder rows[i, j]."""
+    """The shares that arrived, by owner: `shares[i, j]` was sent by the holder members[i, j]."""
 
     ids: tuple[int, ...]
-    hoods: Neighbourhoods
+    neighbourhoods: Neighbourhoods
     shares: NDArray[np.uint16] = field(repr=False)
     received: Flags = field(repr=False)
     disputed: set[tuple[int, int]] = field(default_factory=set)
     budget: Budget = field(default_factory=Budget)
 
     @classmethod
-    def empty(cls, ids: tuple[int, ...], hoods: Neighbourhoods) -> "ShareTable":
+    def empty(cls, ids: tuple[int, ...], neighbourhoods: Neighbourhoods) -> "ShareTable":
         """A table in which nothing has arrived."""
-        return cls(ids, hoods, np.zeros((*hoods.rows.shape, DIGITS), "<u2"), hoods.flags())
+        return cls(
+            ids,
+            neighbourhoods,
+            np.zeros((*neighbourhoods.members.shape, DIGITS), "<u2"),
+            neighbourhoods.flags(),
+        )
 
     def add(self, holder: int, held: Flags, shares: NDArray[np.int64]) -> None:
-        """Enter one holder's shares, of the owners rows[holder, held] in this order."""
-        owners, columns = self.hoods.rows[holder, held], self.hoods.slots[holder, held]
+        """Enter one holder's shares, of the owners members[holder, held] in this order."""
+        owners, columns = (
+            self.neighbourhoods.members[holder, held],
+            self.neighbourhoods.slots[holder, held],
+        )
         self.shares[owners, columns] = shares
         self.received[owners, columns] = True
 
@@ -75,7 +83,7 @@ class ShareTable:
         """Enter the secrets that t shares each lead to; the owners for whom they do not."""
         wrong: list[int] = []
         for group, columns in self._groups(owners, t):
-            xs = self.hoods.rows[group[0], columns] + 1
+            xs = self.neighbourhoods.members[group[0], columns] + 1
             shares = self.shares[np.array(group)[:, None], columns]
             digits = combine_digits(xs, shares.transpose(1, 0, 2).astype(np.int64))
             for owner, row in zip(group, digits.tolist(), strict=True):
@@ -91,7 +99,7 @@ class ShareTable:
         groups: dict[bytes, tuple[list[int], Indices]] = {}
         blame = np.bincount([h for _, h in self.disputed], minlength=len(self.ids))
         for owner in owners:
-            row = self.hoods.rows[owner]
+            row = self.neighbourhoods.members[owner]
             columns = np.flatnonzero(self.received[owner])
             if self.disputed:  # holders in many disputes come last
                 columns = columns[np.argsort(blame[row[columns]], kind="stable")]
@@ -103,7 +111,7 @@ class ShareTable:
     def _correct(self, owner: int, t: int, check: Check) -> bytes:
         """Decode all of an owner's shares, and note which holders' do not fit."""
         columns = np.flatnonzero(self.received[owner])
-        holders = self.hoods.rows[owner, columns]
+        holders = self.neighbourhoods.members[owner, columns]
         xs, shares = holders + 1, self.shares[owner, columns].astype(np.int64)
         try:
             digits, wrong = correct(xs, shares, t)
@@ -132,13 +140,13 @@ def _checked(owner: int, digits: Sequence[int], check: Check) -> bytes | None:
 
 
 def recover_self_seeds(
-    table: ShareTable, owners: Sequence[int], t: int, roster: CheckedRoster, params_digest: bytes
+    table: ShareTable, owners: Sequence[int], t: int, roster: CheckedRoster, transcript: Transcript
 ) -> dict[int, bytes]:
     """b_u of each owner, by roster index, as its commitment confirms."""
 
     def opens(owner: int, b_u: bytes) -> bool:
         entry = roster.entries[owner]
-        return commitment(params_digest, entry.u, b_u) == entry.commitment
+        return transcript.commitment(entry.u, b_u) == entry.commitment
 
     return table.recover(owners, t, opens)
 

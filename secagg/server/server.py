@@ -19,20 +19,13 @@ from secagg import wire
 from secagg.errors import LocalProtocolError, RemoteProtocolError, SecAggError
 from secagg.identity.directory import Directory, as_directory
 from secagg.keys import Buffer
-from secagg.messages import (
-    AdvertiseKeys,
-    AnyMessage,
-    ClientMessage,
-    ConsistencyCheck,
-    MaskedInput,
-    ShareKeys,
-    Unmasking,
-)
+from secagg.messages import AnyMessage, ClientMessage
 from secagg.params import Params
 from secagg.server.aggregate import Aggregate, Failed
-from secagg.server.rounds import Advertising, Checking, Collecting, Opening, Round, Sharing
-from secagg.server.session import Outbox, Rostered, Session
+from secagg.server.rounds import Advertising
+from secagg.server.session import Outbox, Session
 from secagg.server.snapshot import open_server, seal_server
+from secagg.server.transitions import Round, close, take
 
 _log = logging.getLogger(__name__)
 
@@ -112,10 +105,10 @@ class Server:
 
     def __repr__(self) -> str:
         params, current = self._session.params, self._round
-        told = [self.state]
+        state = self.state
         if not isinstance(current, Aggregate | Failed):
-            told.append(f"{len(current.answered)} answered")
-        return f"{type(self).__name__}({', '.join(told)}, n={params.n}, t={params.t})"
+            state += f", {len(current.answered)} answered"
+        return f"{type(self).__name__}({state}, n={params.n}, t={params.t})"
 
     @property
     def state(self) -> str:
@@ -141,31 +134,21 @@ class Server:
         if isinstance(current, Aggregate | Failed):
             raise RemoteProtocolError(f"the session is over; client {u} sent round {message.round}")
         self._check_author(u, message, current)
-        match current, message:
-            case Advertising(), AdvertiseKeys():
-                current.receive(message)
-            case Sharing(), ShareKeys():
-                current.receive(message)
-            case Collecting(), MaskedInput():
-                current.receive(message)
-            case Checking(), ConsistencyCheck():
-                current.receive(message)
-            case Opening(), Unmasking():
-                current.receive(message)
-            case _:
-                raise RemoteProtocolError(
-                    f"client {u} sent a {type(message).__name__} while the server is "
-                    f"{type(current).__name__}"
-                )
+        take(current, message)
 
     @staticmethod
     def _check_author(u: int, message: ClientMessage, current: Round) -> None:
+        # Not in Fig. 4, whose channels are authenticated: nobody hands on another's message.
         if message.u != u:
-            raise RemoteProtocolError(f"client {u} sent a message of client {message.u}")
-        if isinstance(current, Rostered) and u not in current.roster.index:
-            raise RemoteProtocolError(f"client {u} is not in the roster")
+            raise RemoteProtocolError(
+                f"client {u} sent a message of client {message.u}, expected one of its own"
+            )
+        # Fig. 4, rounds 1 to 4, server: U2, ..., U5 ⊆ U1.
+        if not isinstance(current, Advertising) and u not in current.rostered.roster.index:
+            raise RemoteProtocolError(f"client {u} is not in the roster, expected one of U1")
+        # Fig. 4: one message of each client in each round.
         if u in current.answered:
-            raise RemoteProtocolError(f"client {u} has already answered this round")
+            raise RemoteProtocolError(f"client {u} has already answered, expected one answer")
 
     def close_round(self) -> Outbox:
         """End the round: {u: message} to send, empty after the last.
@@ -182,7 +165,7 @@ class Server:
             raise LocalProtocolError("the session is over: there is no round to close")
         self._round, self._outbox = Failed(), {}
         try:
-            self._round, self._outbox = current.close()
+            self._round, self._outbox = close(current)
         except SecAggError as error:
             _log.warning("%s: the session ends without a sum: %s", type(current).__name__, error)
             raise

@@ -1,4 +1,4 @@
-"""What the server's rounds share: the session, the roster with its graph, and what comes out."""
+"""What the server's rounds share: the session, the roster with its graph, what each came to."""
 
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Executor
@@ -13,7 +13,8 @@ from secagg.ending import end_for, end_key
 from secagg.errors import TooFewClients, signed_by
 from secagg.graph import Indices
 from secagg.identity.directory import Directory
-from secagg.keys import Binding, verify
+from secagg.keys import Transcript
+from secagg.masks.prg import RingVector
 from secagg.messages import ClientMessage, ServerMessage
 from secagg.params import Params
 from secagg.roster import CheckedRoster
@@ -22,27 +23,32 @@ from secagg.server.neighbourhoods import Flags, Neighbourhoods
 Outbox = dict[int, ServerMessage]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Session:
-    """What every round of one session shares; `advertised` has the c_pk of whoever began."""
+    """What every round shares: this host's configuration, and what the rounds note of clients.
+
+    Attributes:
+        missed: client → the first round that it missed.
+        advertised: client → its c_pk, of whoever began.
+    """
 
     params: Params
-    directory: Directory
+    directory: Directory = field(repr=False)
     private_key: X25519PrivateKey = field(repr=False)
     executor: Executor | None = None
     missed: dict[int, int] = field(default_factory=dict)
     advertised: dict[int, bytes] = field(default_factory=dict)
 
     @cached_property
-    def params_digest(self) -> bytes:
-        """The digest that is in every signature."""
-        return self.params.digest(self.directory.digest)
+    def transcript(self) -> Transcript:
+        """What round 0 is bound to: there is no roster yet."""
+        return Transcript(self.params.digest(self.directory.digest))
 
     def ends(self, summed: bool) -> Outbox:
         """To everybody who began: it is over."""
-        digest, key = self.params_digest, self.private_key
+        transcript, key = self.transcript, self.private_key
         return {
-            u: end_for(end_key(key, c_pk, digest, u, c_pk), summed)
+            u: end_for(end_key(transcript, key, c_pk, u, c_pk), summed)
             for u, c_pk in sorted(self.advertised.items())
         }
 
@@ -56,18 +62,29 @@ class Session:
         self.missed.update({u: round for u in before if u not in after})
 
 
-@dataclass
+@dataclass(frozen=True)
 class Rostered:
     """What the rounds after U1 share: the roster, its graph, and how to check a signature."""
 
-    session: Session
-    roster: CheckedRoster
-    hoods: Neighbourhoods = field(repr=False)
+    session: Session = field(repr=False)
+    roster: CheckedRoster = field(repr=False)
+    neighbourhoods: Neighbourhoods = field(repr=False)
+
+    @classmethod
+    def of(cls, session: Session, roster: CheckedRoster) -> "Rostered":
+        """This roster with the graph of the session's parameters."""
+        graph, m = session.params.graph, len(roster.ids)
+        return cls(session, roster, Neighbourhoods.of(graph, roster.digest, m))
+
+    @property
+    def params(self) -> Params:
+        """The session's parameters."""
+        return self.session.params
 
     @cached_property
-    def binding(self) -> Binding:
-        """The derivations of this session."""
-        return self.roster.binding(self.session.params_digest)
+    def transcript(self) -> Transcript:
+        """What the rounds after U1 are bound to."""
+        return self.session.transcript.with_roster(self.roster.digest)
 
     @cached_property
     def _ids(self) -> Indices:
@@ -82,15 +99,8 @@ class Rostered:
 
     def verify(self, message: ClientMessage, body: bytes) -> None:
         """RemoteProtocolError unless the author signed this body in this round and session."""
-        verify(
-            self.roster.identities[self.roster.index[message.u]],
-            message.signature,
-            message.round,
-            self.session.params_digest,
-            self.roster.digest,
-            message.u,
-            body,
-        )
+        key = self.roster.identities[self.roster.index[message.u]]
+        self.transcript.verify(key, message.signature, message.round, message.u, body)
 
     def ids_at(self, indices: Indices) -> tuple[int, ...]:
         """Client ids of ascending roster indices: ascending as well."""
@@ -116,22 +126,53 @@ class Owners:
     of_s_sk: list[int]
 
     @classmethod
-    def of(cls, in_U2: Flags, in_U3: Flags, hoods: Neighbourhoods) -> "Owners":
+    def of(cls, in_U2: Flags, in_U3: Flags, neighbourhoods: Neighbourhoods) -> "Owners":
         """b_u for u in U3; s_sk_v for v in U2∖U3 with a neighbour in U3."""
-        masked = in_U2 & ~in_U3 & in_U3[hoods.rows].any(axis=1)
+        masked = in_U2 & ~in_U3 & in_U3[neighbourhoods.members].any(axis=1)
         return cls(in_U3, np.flatnonzero(in_U3).tolist(), np.flatnonzero(masked).tolist())
 
-    def check_holders(
-        self, session: Session, roster: CheckedRoster, holders: Flags, present: Flags
-    ) -> None:
+    def check_holders(self, rostered: Rostered, holders: Flags, present: Flags) -> None:
         """TooFewClients unless t holders are there for each; `holders[i, j]`: of i's secret.
 
         It is about i only where those present would do, and more of them than can be corrupt say
         that what i dealt them did not open: then one of them is honest.
         """
-        t, counts, could = session.params.t, holders.sum(axis=1), present.sum(axis=1)
+        session, params = rostered.session, rostered.params
+        t, counts, could = params.t, holders.sum(axis=1), present.sum(axis=1)
         for i in self.of_b + self.of_s_sk:
-            u = roster.ids[i]
+            u = rostered.roster.ids[i]
             complaints = int(could[i] - counts[i])
-            about = (u,) if could[i] >= t and complaints > session.params.corrupt else ()
+            about = (u,) if could[i] >= t and complaints > params.corrupt else ()
             session.at_least(t, int(counts[i]), f"are left that hold a share of client {u}", about)
+
+
+@dataclass(frozen=True)
+class Relayed:
+    """What round 1 came to.
+
+    Attributes:
+        in_U2: who is in U2.
+        held: [m, w], whether i can hold shares of its j-th neighbour: both are in U2.
+        sent: for each of U2 the digest of its Ciphertexts, which its MaskedInput is signed over.
+    """
+
+    in_U2: Flags = field(repr=False)
+    held: Flags = field(repr=False)
+    sent: dict[int, bytes] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What round 2 came to.
+
+    Attributes:
+        owners: whose secrets open the sum.
+        held: [m, w], whether i holds shares of its j-th neighbour: what did not open is left out.
+        accumulator: Σ y_u over U3, each vector with its tally word; `Opening` unmasks it in place.
+        U3: whose y_u are in it, ascending.
+    """
+
+    owners: Owners
+    held: Flags = field(repr=False)
+    accumulator: list[RingVector] = field(repr=False)
+    U3: tuple[int, ...]

@@ -21,12 +21,14 @@ from secagg.messages import AdvertiseKeys, ServerMessage
 from secagg.roster import CheckedRoster
 from secagg.server.aggregate import Aggregate, Failed
 from secagg.server.neighbourhoods import Neighbourhoods
-from secagg.server.rounds import Advertising, Checking, Collecting, Opening, Round, Sharing
+from secagg.server.opening import Opening
+from secagg.server.rounds import Advertising, Checking, Collecting, Sharing
 from secagg.server.session import Outbox, Rostered, Session
+from secagg.server.transitions import Round
 from secagg.snapshots.sealed import seal, unseal
 from secagg.snapshots.state_bytes import encode, fields_of, from_fields
 
-_GIVEN = (Session, CheckedRoster, Neighbourhoods)
+_GIVEN = (Session, Rostered, Neighbourhoods)
 _KINDS: dict[str, Any] = {
     kind.__name__: kind
     for kind in (Advertising, Sharing, Collecting, Checking, Opening, Aggregate, Failed)
@@ -51,26 +53,26 @@ def seal_server(
     key: bytes, session: Session, round: Round | Aggregate | Failed, outbox: Outbox
 ) -> bytes:
     """A blob of the session in this round."""
-    entries = round.roster.entries if isinstance(round, Rostered) else ()
+    entries: tuple[AdvertiseKeys, ...] = ()
+    if not isinstance(round, Advertising | Aggregate | Failed):
+        entries = round.rostered.roster.entries
     fields, frames = fields_of(round, _GIVEN), list(_frames(outbox))
     kept = _Kept(type(round).__name__, entries, session.missed, session.advertised, fields, frames)
-    return seal(key, encode(kept), 0, SERVER_SNAPSHOT, session.params_digest)
+    return seal(key, encode(kept), 0, SERVER_SNAPSHOT, session.transcript.params_digest)
 
 
 def open_server(
     blob: Buffer, key: bytes, session: Session
 ) -> tuple[Round | Aggregate | Failed, Outbox]:
-    """The round and the outbox in a blob; `session` is told who has missed what."""
-    plaintext = unseal(key, blob, 0, SERVER_SNAPSHOT, session.params_digest)
+    """The round and the outbox in a blob; `session` notes who has missed what."""
+    plaintext = unseal(key, blob, 0, SERVER_SNAPSHOT, session.transcript.params_digest)
     kept = msgspec.msgpack.decode(plaintext, type=_Kept)
     session.missed.update(kept.missed)
     session.advertised.update(kept.advertised)
     given: dict[type, object] = {Session: session}
     if kept.roster:
-        roster = CheckedRoster.again(kept.roster, session.directory)
-        graph = session.params.graph
-        given[CheckedRoster] = roster
-        given[Neighbourhoods] = Neighbourhoods.of(graph, roster.digest, len(roster.ids))
+        rostered = Rostered.of(session, CheckedRoster.again(kept.roster, session.directory))
+        given |= {Rostered: rostered, Neighbourhoods: rostered.neighbourhoods}
     return from_fields(_KINDS[kept.round], kept.fields, given), dict(_messages(kept.outbox))
 
 

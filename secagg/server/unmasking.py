@@ -17,14 +17,12 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from secagg import masks
-from secagg.keys import Binding
+from secagg.keys import Transcript
+from secagg.masks.jobs import jobs_for
 from secagg.masks.prg import RingVector
 from secagg.masks.suites import Suite, prg_of
 from secagg.roster import CheckedRoster
 from secagg.server.neighbourhoods import Flags, Neighbourhoods
-
-_LEAST_MASKS = 256  # of a job: the partial sum that it sends back is cheap beside them
-_MOST_JOBS = 64
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Orphaned:
 class Work:
     """Masks to remove: self masks by their seeds, pairwise masks by the keys that lead to them."""
 
-    binding: Binding
+    transcript: Transcript
     self_seeds: tuple[bytes, ...] = field(repr=False)
     orphaned: tuple[Orphaned, ...]
     suite: Suite
@@ -52,7 +50,7 @@ class Work:
         for orphan in self.orphaned:
             key = X25519PrivateKey.from_private_bytes(orphan.s_sk)
             for u, s_pk in orphan.peers:
-                seed = self.binding.pairwise_seed(key.exchange(parsed(s_pk)), orphan.v, u)
+                seed = self.transcript.pairwise_seed(key.exchange(parsed(s_pk)), orphan.v, u)
                 yield seed, -masks.sign(u, orphan.v)
 
     def __len__(self) -> int:
@@ -68,7 +66,7 @@ class Work:
             mine = pairs[max(0, start - own) : max(0, start + size - own)]
             by_owner = groupby(mine, key=lambda pair: (pair[0].v, pair[0].s_sk))
             yield Work(
-                self.binding,
+                self.transcript,
                 seeds,
                 tuple(Orphaned(v, s_sk, tuple(p for _, p in ps)) for (v, s_sk), ps in by_owner),
                 self.suite,
@@ -76,7 +74,7 @@ class Work:
 
 
 def orphaned(
-    roster: CheckedRoster, hoods: Neighbourhoods, in_U3: Flags, mask_keys: dict[int, bytes]
+    roster: CheckedRoster, neighbourhoods: Neighbourhoods, in_U3: Flags, mask_keys: dict[int, bytes]
 ) -> tuple[Orphaned, ...]:
     """For each v whose s_sk was reconstructed, by roster index: who has a mask with it."""
     entries = roster.entries
@@ -86,7 +84,7 @@ def orphaned(
             s_sk,
             tuple(
                 (entries[j].u, entries[j].s_pk)
-                for j in hoods.rows[i][in_U3[hoods.rows[i]]].tolist()
+                for j in neighbourhoods.members[i][in_U3[neighbourhoods.members[i]]].tolist()
             ),
         )
         for i, s_sk in mask_keys.items()
@@ -97,7 +95,7 @@ def remove_masks(
     accumulator: Sequence[RingVector], work: Work, executor: Executor | None = None
 ) -> None:
     """Remove all masks of `work`, in place; what the executor raises goes through."""
-    jobs = min(len(work) // _LEAST_MASKS, _MOST_JOBS)
+    jobs = jobs_for(len(work))
     if executor is None or jobs < 2:
         masks.add_masks(accumulator, work.streams(), prg_of(work.suite))
         return

@@ -14,7 +14,7 @@ import copyreg
 import io
 import pickle
 from collections import deque
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -25,7 +25,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from secagg import wire
 from secagg.client.client import Client
-from secagg.client.states import Created, Shared
 from secagg.errors import RemoteProtocolError
 from secagg.masks.prg import RingVector
 from secagg.messages import AdvertiseKeys
@@ -37,21 +36,6 @@ Frames = Mapping[int, bytes | None]
 Replies = Generator[bytes | None, None, None]
 
 _MASKING = 2  # the round that uses the inputs, and the last that has them
-_LEAST_MASKS = 256  # of a job in that round: sending its clients there is cheap beside them
-_MOST_JOBS = 64
-
-
-def answering(
-    clients: dict[int, Client], t: int, executor: Executor | None
-) -> Callable[[int, Frames], Replies]:
-    """(round, frames) → replies: by the clients here, or in the executor if they are work enough.
-
-    t: each client masks with t others at the least, itself included.
-    """
-    jobs = min(len(clients) * t // _LEAST_MASKS, _MOST_JOBS)
-    if executor is None or jobs < 2:
-        return lambda round, sent: replies(clients, sent)
-    return Batches(clients, jobs, executor).replies
 
 
 def replies(clients: Mapping[int, Client], sent: Frames) -> Replies:
@@ -75,17 +59,7 @@ class _Batch:
 
     ids: list[int]
     pickled: bytes = field(repr=False)
-    inputs: dict[int, list[RingVector]] = field(repr=False)
-
-    @classmethod
-    def of(cls, clients: dict[int, Client]) -> "_Batch":
-        """Clients that have not begun; their inputs are taken from them."""
-        inputs = {}
-        for u, client in clients.items():
-            if isinstance(client._state, Created):
-                inputs[u] = client._state.vectors.copy()
-                client._state.vectors.clear()
-        return cls(list(clients), _pickled(clients), inputs)
+    inputs: dict[int, Mapping[str, RingVector]] = field(repr=False)
 
 
 class Batches:
@@ -94,11 +68,21 @@ class Batches:
     Who is sent nothing in a round is left behind there: the server does not ask it again.
     """
 
-    def __init__(self, clients: Mapping[int, Client], jobs: int, executor: Executor) -> None:
+    def __init__(
+        self,
+        clients: Mapping[int, Client],
+        inputs: Mapping[int, Mapping[str, RingVector]],
+        jobs: int,
+        executor: Executor,
+    ) -> None:
+        """`clients` were made without an input; `inputs` has it, by name, and it fits."""
         self._executor = executor
         ids, size = sorted(clients), -(-len(clients) // jobs)
         parts = (ids[start : start + size] for start in range(0, len(ids), size))
-        self._batches = [_Batch.of({u: clients[u] for u in part}) for part in parts]
+        self._batches = [
+            _Batch(part, _pickled({u: clients[u] for u in part}), {u: inputs[u] for u in part})
+            for part in parts
+        ]
 
     def replies(self, round: int, sent: Frames) -> Replies:
         """As the function `replies`; what the executor raises goes through, no job stays behind."""
@@ -123,12 +107,14 @@ class Batches:
         return self._executor.submit(_answer, batch.pickled, inputs, mine)
 
 
-def _answer(pickled: bytes, inputs: Mapping[int, list[RingVector]], sent: Frames) -> _Answered:
+def _answer(
+    pickled: bytes, inputs: Mapping[int, Mapping[str, RingVector]], sent: Frames
+) -> _Answered:
     """The job: the clients of one batch that were sent something, as they are after it."""
     clients: dict[int, Client] = pickle.loads(pickled)
     for u, vectors in inputs.items():
-        if isinstance(state := clients[u]._state, Shared):
-            state.vectors.extend(vectors)
+        if clients[u].state == "Shared":  # not if it has refused something, and is Aborted
+            clients[u].provide_input(vectors)
     replied = dict(zip(sent, replies(clients, sent), strict=True))
     return _pickled({u: clients[u] for u in sent}), replied
 

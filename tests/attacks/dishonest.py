@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 
 import secagg
 from secagg import masks
-from secagg.keys import Binding, commitment, sign
+from secagg.keys import Transcript
 from secagg.masks.prg import RingVector
 from secagg.messages import (
     CIPHERTEXT_BYTES,
@@ -76,9 +76,9 @@ class Seen:
     answered: bool = False
 
     @property
-    def binding(self) -> Binding:
+    def binding(self) -> Transcript:
         """The derivations of this client; of other clients only if they agree on both digests."""
-        return self.roster.binding(self.params_digest)
+        return Transcript(self.params_digest, self.roster.digest)
 
     def entry(self, u: int) -> AdvertiseKeys:
         """What u advertised in this roster."""
@@ -127,7 +127,7 @@ class Coalition(Steady):
         """The advertisement `number` of corrupt u."""
         face = Face(*(Stream("face", u, number, i)(32) for i in range(3)))
         c_pk, s_pk = (public_key(secret) for secret in face[:2])
-        hello = self.advertisement(u, c_pk, s_pk, commitment(self.digest, u, face.b_u))
+        hello = self.advertisement(u, c_pk, s_pk, Transcript(self.digest).commitment(u, face.b_u))
         self.faces[c_pk] = face
         self.secrets |= {s_pk: face.s_sk, hello.commitment: face.b_u}
         return hello
@@ -153,7 +153,8 @@ class Coalition(Steady):
         sealed = iter(records(reply.ciphertexts, CIPHERTEXT_BYTES))
         row = self.row(checked, u)
         dealt = {i: next(sealed) for i in row if checked.ids[i] != u}
-        believes = self.clients[u]._params_digest  # no secret: the coalition told it so
+        # No secret: the coalition told it so.
+        believes = self.clients[u]._member.transcript.params_digest
         self.seen[u] = Seen(believes, checked, {checked.ids[i]: c for i, c in dealt.items()})
         for i, ciphertext in dealt.items():
             if checked.entries[i].c_pk in self.faces:
@@ -199,7 +200,7 @@ class Coalition(Steady):
     def sign_U3(self, v: int, roster_digest: bytes, U3: Iterable[int]) -> bytes:
         """What corrupt v signs as often as it is asked."""
         body = ConsistencyCheck.body(U3)
-        return sign(self.keys[v], 3, self.digest, roster_digest, v, body)
+        return Transcript(self.digest, roster_digest).sign(self.keys[v], 3, v, body)
 
     def show_signatures(self, u: int, message: Signatures | None = None) -> bool:
         """Round 4."""
@@ -277,7 +278,10 @@ class Coalition(Steady):
     def opened_b(self, u: int) -> bytes | None:
         """b_u of an honest client, checked against its commitment."""
         b_u = self.secret(self.shares.b, self.hello[u].commitment)
-        if b_u is not None and commitment(self.digest, u, b_u) != self.hello[u].commitment:
+        if (
+            b_u is not None
+            and Transcript(self.digest).commitment(u, b_u) != self.hello[u].commitment
+        ):
             raise RuntimeError(f"the shares of b_{u} that were released do not fit")
         return b_u
 

@@ -19,8 +19,9 @@ from typing import Any
 import pytest
 
 MODULES = (
-    "client.client", "client.sealing", "server_sealing", "ending", "roster", "server.server",
-    "server.rounds", "server.session", "server.aggregate", "server.recovery", "packing", "curve",
+    "client.client", "client.member", "client.rounds", "client.sealing", "server_sealing", "ending",
+    "roster", "server.server", "server.transitions", "server.rounds", "server.opening",
+    "server.session", "server.aggregate", "server.recovery", "packing", "curve",
     "sharing.shamir", "wire", "params", "graph", "identity.directory", "identity.authority",
     "client.snapshot", "snapshots.sealed", "server.snapshot",
 )  # fmt: skip
@@ -29,17 +30,18 @@ LOCAL = (
 )  # fmt: skip
 """Modules that judge the arguments of our own caller, but where a wrong one would go unnoticed."""
 
-GUARDED = ("errors", "keys", "run", "simulation.workers")
+GUARDED = ("errors", "keys", "simulation.network", "simulation.workers")
 """Modules with nothing that refuses by itself, but with guards."""
 
 CALLS = {
     "verify", "check_x25519", "check_distinct_keys", "check_holders", "at_least", "decode_shares",
-    "_check_signatures", "_check_author", "_check", "check", "check_entry", "check_id",
+    "_check_signatures", "_check_ciphertexts", "check_roster", "quorum", "_check_author", "_check",
+    "check", "check_entry", "check_id",
     "check_distinct_identities", "signed", "check_server_key", "need_server_key", "_check_key",
     "check_end", "check_bits",
 }  # fmt: skip
 OURS_TO_GET_WRONG = {  # arguments of our own caller: nobody attacks with them
-    "secagg.client.client.Client._join",
+    "secagg.client.member.Member.__post_init__",
     "secagg.sharing.shamir._check_coordinates",
     "secagg.server.server.Server.close_round",
     "secagg.server.server.Server.result",

@@ -1,6 +1,7 @@
 """A session whose every byte is the same in every run."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import secagg
@@ -27,5 +28,6 @@ class Steady(Party):
 
     def client(self, u: int, **changes: Any) -> secagg.Client:
         client = super().client(u, **changes)
-        client._rand = Stream(self.streams, u, sorted(changes))
+        rand = Stream(self.streams, u, sorted(changes))
+        client._member = replace(client._member, rand=rand)
         return client

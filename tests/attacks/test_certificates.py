@@ -8,7 +8,7 @@ import pytest
 
 from secagg.errors import LocalProtocolError, RemoteProtocolError
 from secagg.identity.authority import issue
-from secagg.keys import framed, id_bytes, sign
+from secagg.keys import Transcript, framed, id_bytes
 from secagg.messages import AdvertiseKeys, ConsistencyCheck, Roster, Signatures
 from tests.attacks.dishonest import Coalition, harm, unsigned
 from tests.attacks.test_sybils import alone
@@ -198,7 +198,7 @@ def test_a_certificate_of_somebody_elses_key_is_of_no_use() -> None:
 def under_the_old_key(party: Coalition, hello: AdvertiseKeys) -> AdvertiseKeys:
     """What 30 would have advertised under its old key."""
     hello = msgspec.structs.replace(hello, certificate=issue(CA, VICTIM, public(31)))
-    signature = sign(identity(31), 0, party.digest, b"", VICTIM, hello.body())
+    signature = Transcript(party.digest).sign(identity(31), 0, VICTIM, hello.body())
     return unsigned(hello, signature=signature)
 
 
@@ -214,7 +214,7 @@ def signs_by_the_old_key(party: Coalition, u: int) -> Signatures:
     seen, message = party.seen[u], party.signatures(u)
     by = dict(zip(message.signers, message.signatures, strict=True))
     body = ConsistencyCheck.body(seen.U3)
-    by[VICTIM] = sign(identity(31), 3, party.digest, seen.roster.digest, VICTIM, body)
+    by[VICTIM] = Transcript(party.digest, seen.roster.digest).sign(identity(31), 3, VICTIM, body)
     return Signatures(tuple(sorted(by)), tuple(by[v] for v in sorted(by)))
 
 

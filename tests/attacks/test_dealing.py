@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from secagg.errors import LocalProtocolError, RemoteProtocolError, TooFewClients
-from secagg.keys import commitment
+from secagg.keys import Transcript
 from secagg.messages import CIPHERTEXT_BYTES, NONCE_BYTES, records
 from secagg.sharing.shamir import SHARE_BYTES, encode_shares
 from tests.attacks.dishonest import Stream, public_key
@@ -29,7 +29,7 @@ def deal(party: Party, which: slice, victims: Collection[int]) -> None:
     dealer = party.clients[DEALER]
     reply = dealer.receive(party.outbox[DEALER])
     state = dealer._state
-    binding = state.roster.binding(party.params.digest(party.directory.digest))
+    binding = Transcript(party.params.digest(party.directory.digest), state.roster.digest)
     sealed = records(reply.ciphertexts, CIPHERTEXT_BYTES)
     for place, v in enumerate(sorted(state.channels)):
         if v in victims:
@@ -108,7 +108,7 @@ def test_a_dealer_that_deals_another_secret_than_it_advertised(secret: str) -> N
     other = Stream("another")(32)
     if secret == "b_u":
         digest = session.params.digest(session.directory.digest)
-        lie = session.signed(truth, commitment=commitment(digest, DEALER, other))
+        lie = session.signed(truth, commitment=Transcript(digest).commitment(DEALER, other))
     else:
         lie = session.signed(truth, s_pk=public_key(other))
     session.server.receive(DEALER, lie)

@@ -248,15 +248,15 @@ MISTAKES: dict[str, Mistake] = {
         "digits of a share",
         decoded(lambda xs, given, t: (xs, given + 65521, t)),
     ),
-    "client.inputs.with_tallies: not isinstance(vectors, Mapping)": (
+    "client.inputs.checked: not isinstance(vectors, Mapping)": (
         "expected an array",
         lambda: inputs.with_tallies([SPEC], [np.zeros(3, np.uint16)]),  # type: ignore[arg-type]
     ),
-    "client.inputs.with_tallies: set(vectors) != set(names)": (
+    "client.inputs.checked: set(vectors) != set(names)": (
         "expected \\['x'\\]",
         lambda: inputs.with_tallies([SPEC], dict.fromkeys("xy", np.zeros(3, np.uint16))),
     ),
-    "client.inputs._with_tally: seen != f'{spec.dtype}[{spec.length}]'": (
+    "client.inputs._check_vector: seen != f'{spec.dtype}[{spec.length}]'": (
         "expected uint16\\[3\\]",
         lambda: inputs.with_tallies([SPEC], np.array([1, 2, 70000], np.uint32)),
     ),
@@ -313,7 +313,7 @@ def test_what_a_share_is_released_as_matters(monkeypatch: pytest.MonkeyPatch) ->
     """Not a refusal, but the one line that says which of two shares leaves."""
     party = Party(5)
     opened = opened_mask_key(party)
-    assert opened not in {entry.s_pk for entry in party.server._round.roster.entries}
-    monkeypatch.setattr(secagg.client.client, "released_share", lambda held, survived: held.s_share)
+    assert opened not in {entry.s_pk for entry in party.server._round.rostered.roster.entries}
+    monkeypatch.setattr(secagg.client.rounds, "released_share", lambda held, survived: held.s_share)
     party = Party(5)
-    assert opened_mask_key(party) == party.server._round.roster.entries[0].s_pk
+    assert opened_mask_key(party) == party.server._round.rostered.roster.entries[0].s_pk

@@ -11,7 +11,7 @@ error; the lie is taken for true, where a second check would stop it later; the 
 """
 
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import secagg
 from secagg import wire
+from secagg.client import rounds
 from secagg.curve import P, check_x25519
 from secagg.errors import RemoteProtocolError, SecAggError, TooFewClients
 from secagg.graph import Complete, CuriousOnlyHarary, Harary, _ring
-from secagg.keys import ROSTER, SHARE_ENCRYPTION, Binding, framed, id_bytes, sha256, sign
+from secagg.keys import ROSTER, SHARE_ENCRYPTION, Transcript, framed, id_bytes, sha256
 from secagg.messages import (
     CIPHERTEXT_BYTES,
     NONCE_BYTES,
@@ -287,7 +288,7 @@ def dealt(change: Callable[[bytes], bytes], holders: Iterable[int]) -> Party:
     party.collect(but=[LIAR])
     reply = answer(party, LIAR)
     state: Any = party.clients[LIAR]._state
-    binding = state.roster.binding(party.params.digest(party.directory.digest))
+    binding = Transcript(party.params.digest(party.directory.digest), state.roster.digest)
     sealed = records(reply.ciphertexts, CIPHERTEXT_BYTES)
     for place, v in enumerate(sorted(state.channels)):
         if v in holders:
@@ -423,7 +424,7 @@ def bad_signature(u: int, *, absent: bool) -> bool:
     digest = party.params.digest(party.directory.digest)
     U3: Any = party.outbox[20]
     body = ConsistencyCheck.body(U3.U3)
-    signature = sign(party.keys[u], 3, digest, party.roster_digest(), u, body)
+    signature = Transcript(digest, party.roster_digest()).sign(party.keys[u], 3, u, body)
     lie = ConsistencyCheck(u, signature if absent else bytes(64))
     party.server.receive(u, lie)
     party.close()
@@ -454,7 +455,7 @@ def too_few_neighbours(party: Party) -> list[int]:
     """Five neighbours on the ring, without whom too few have t = 7 of 9 holders."""
     server: Any = party.server
     ring, _ = _ring(party.roster_digest(), 13)
-    return [server._round.roster.ids[i] for i in ring[:5].tolist()]
+    return [server._round.rostered.roster.ids[i] for i in ring[:5].tolist()]
 
 
 def sparse() -> Party:
@@ -532,8 +533,12 @@ def a_wrong_share_is_believed() -> bool:
 
 
 def started_twice() -> bool:
+    """The table refuses it as well, and the client would be Aborted."""
     client = Party(5).clients[10]
-    return client.start() != client.start()
+    client.start()
+    with pytest.raises(SecAggError):
+        client.start()
+    return client.state == "Aborted"
 
 
 def a_message_before_the_start() -> bool:
@@ -627,6 +632,17 @@ def the_last_answer_again() -> bool:
     return isinstance(host.client.receive(party.outbox[10]), AdvertiseKeys)
 
 
+def round_2_without_an_input() -> bool:
+    """Its host is late: the client waits for it, and is not Aborted."""
+    party = Party(5)
+    party.inputs[10] = None  # type: ignore[assignment]
+    client = party.clients[10] = party.client(10)
+    party.after(1)
+    with pytest.raises(SecAggError):
+        client.receive(party.outbox[10])
+    return client.state == "Aborted"
+
+
 two_lies = two_views(lambda p, u: p.signatures(u))
 too_small = {"t": 2, "corrupt": 2, "min_survivors": 4}
 outsiders_key = bytes([9]) + bytes(31)
@@ -635,6 +651,14 @@ ATTACKS: dict[str, Attack] = {
     "client.client.Client.start: not isinstance(self._state, Created)": started_twice,
     "client.client.Client.receive: isinstance(self._state, Created | Done | Ended | Aborted)": (
         a_message_before_the_start
+    ),
+    "client.client.Client.receive: isinstance(self._state, Shared) and "
+    "self._state.vectors is None": round_2_without_an_input,
+    "client.client.Client.provide_input: not isinstance(state, Created | Advertised | Shared)": (
+        takes(lambda: Party(5).after(2).clients[10].provide_input(np.zeros(3, "<u2")))
+    ),
+    "client.client.Client.provide_input: state.vectors is not None": takes(
+        lambda: Party(5).after(1).clients[10].provide_input(np.zeros(3, "<u2"))
     ),
     "client.client.Client.end: not isinstance(self._state, Running)": an_end_before_the_start,
     "client.client.Client.end: not isinstance(message, SessionEnd)": takes(
@@ -646,44 +670,46 @@ ATTACKS: dict[str, Attack] = {
     "ending.check_end: _mac(key, message.summed).verify(message.tag)": takes(
         lambda: Party(5).after(1).clients[10].end(SessionEnd(True, bytes(32)))
     ),
-    "client.client.Client._masked_input: not strictly_ascending(senders)": isolated(
+    "client.rounds._checked_roster: check_roster(message, state.hello, member.params)": many_faces,
+    "client.rounds.mask_input: _check_ciphertexts(member, state, message)": isolated(lambda p: ()),
+    "client.rounds._check_ciphertexts: not strictly_ascending(senders)": isolated(
         lambda p: (70,) * 4
     ),
-    "client.client.Client._masked_input: not state.channels.keys() >= set(senders)": client_takes(
+    "client.rounds._check_ciphertexts: not state.channels.keys() >= set(senders)": client_takes(
         "ciphertexts: a sender outside the roster"
     ),
-    "client.client.Client._masked_input: len(message.ciphertexts) != len(senders) * CIPHERTEXT_BYTES": (
+    "client.rounds._check_ciphertexts: len(message.ciphertexts) != len(senders) * CIPHERTEXT_BYTES": (
         client_takes("ciphertexts: a ciphertext too few")
     ),
-    "client.client.Client._masked_input: len(senders) + 1 < t": isolated(lambda p: ()),
+    "client.rounds._check_ciphertexts: len(senders) + 1 < t": isolated(lambda p: ()),
     "client.sealing.open_shares: plaintext[:16] != id_bytes(u) + id_bytes(v)": other_ids_inside,
     "client.sealing.open_shares: decode_shares(plaintext[16:])": a_digit_too_large_inside,
-    "client.client.Client._consistency_check: not strictly_ascending(message.U3)": client_takes(
+    "client.rounds.check_consistency: not strictly_ascending(message.U3)": client_takes(
         "U3: one client twice"
     ),
-    "client.client.Client._consistency_check: len(U3) < self._params.min_survivors": client_takes(
+    "client.rounds.check_consistency: len(U3) < member.params.min_survivors": client_takes(
         "U3: too few"
     ),
-    "client.client.Client._consistency_check: self.u not in U3": client_takes(
-        "U3: without the victim"
-    ),
-    "client.client.Client._consistency_check: not state.roster.index.keys() >= U3": client_takes(
+    "client.rounds.check_consistency: member.u not in U3": client_takes("U3: without the victim"),
+    "client.rounds.check_consistency: not state.roster.index.keys() >= U3": client_takes(
         "U3: somebody outside the roster"
     ),
-    "client.client.Client._consistency_check: state.absent & U3": a_part_of_the_survivors,
-    "client.client.Client._unmasking: self._check_signatures(state, message)": two_lies,
-    "client.client.Client._check_signatures: not strictly_ascending(signers)": two_views(repeated),
-    "client.client.Client._check_signatures: not set(state.U3) >= set(signers)": signers_outside_U3,
-    "client.client.Client._check_signatures: len(signers) < needed": two_lies,
-    "client.client.Client._check_signatures: len(message.signatures) != len(signers)": client_takes(
+    "client.rounds.check_consistency: state.absent & U3": a_part_of_the_survivors,
+    "client.rounds.unmask: _check_signatures(member, state, transcript, message)": two_lies,
+    "client.rounds._check_signatures: not strictly_ascending(signers)": two_views(repeated),
+    "client.rounds._check_signatures: not set(state.U3) >= set(signers)": signers_outside_U3,
+    "client.rounds._check_signatures: len(signers) < needed": two_lies,
+    "client.rounds._check_signatures: len(message.signatures) != len(signers)": client_takes(
         "signatures: a signature missing"
     ),
-    "roster.check_quorum: verify(key, signature, 3, params_digest, roster.digest, v, "
+    "client.rounds._check_signatures: member.checks.quorum(state.roster, transcript, state.U3, "
+    "signers, message.signatures)": two_views(forged),
+    "roster.SignatureChecks.quorum: transcript.verify(key, signature, ConsistencyCheck.round, v, "
     "body)": two_views(forged),
     "roster.check_advertisement: check_x25519(entry.c_pk)": low_order("c_pk"),
     "roster.check_advertisement: check_x25519(entry.s_pk)": low_order("s_pk"),
-    "roster.check_advertisement: verify(identity, entry.signature, entry.round, params_digest, "
-    "b'', entry.u, entry.body())": man_in_the_middle,
+    "roster.check_advertisement: transcript.verify(identity, entry.signature, entry.round, "
+    "entry.u, entry.body())": man_in_the_middle,
     "roster.check_distinct_keys: key in seen": client_takes(
         "roster: the victim's s_pk advertised again"
     ),
@@ -693,19 +719,23 @@ ATTACKS: dict[str, Attack] = {
     "roster.check_roster: not strictly_ascending(ids)": many_faces,
     "roster.check_roster: not params.min_roster <= len(ids)": a_small_roster,
     "roster.check_roster: not len(ids) <= params.n": a_large_roster,
-    "roster.check_roster: own not in entries": client_takes("roster: the victim's keys changed"),
-    "roster._verified: check_distinct_keys(entries)": client_takes(
+    "roster.check_roster: own not in message.entries": client_takes(
+        "roster: the victim's keys changed"
+    ),
+    "roster.SignatureChecks.roster: check_distinct_keys(entries)": client_takes(
         "roster: one key as c_pk and s_pk"
     ),
-    "roster._verified: check_distinct_identities(entries, keys)": opened_by(one_key_for_all),
+    "roster.SignatureChecks.roster: check_distinct_identities(entries, keys)": opened_by(
+        one_key_for_all
+    ),
     "server.server.Server.receive: not isinstance(message, ClientMessage)": takes(
         lambda: Party(5).server.receive(10, Survivors((10,)))
     ),
     "server.server.Server.receive: isinstance(current, Aggregate | Failed)": a_message_after_the_end,
     "server.server.Server.receive: self._check_author(u, message, current)": twice,
     "server.server.Server._check_author: message.u != u": somebody_elses_vector,
-    "server.server.Server._check_author: isinstance(current, Rostered) and u not in "
-    "current.roster.index": outsider,
+    "server.server.Server._check_author: not isinstance(current, Advertising) and u not in "
+    "current.rostered.roster.index": outsider,
     "server.server.Server._check_author: u in current.answered": twice,
     "server.rounds.Advertising.receive: len(self.answered) == n": one_too_many,
     "server.rounds.Advertising.receive: len(new) < 2": server_takes(
@@ -722,55 +752,55 @@ ATTACKS: dict[str, Attack] = {
     "server.rounds.Sharing.receive: len(packed) != len(receivers) * CIPHERTEXT_BYTES": server_takes(
         "a ciphertext missing"
     ),
-    "server.rounds.Sharing.receive: self.signed(message, message.body())": server_takes(
+    "server.rounds.Sharing.receive: self.rostered.signed(message, message.body())": server_takes(
         "ciphertexts that are not signed"
     ),
     "server.rounds.Sharing.close: session.at_least(params.min_survivors, len(self.answered), "
     "'shared keys')": says("3 clients shared keys", goes_on(1)),
     "server.rounds.Sharing.close: session.at_least(params.min_survivors, len(U2), "
     "f'have {params.t} holders')": too_few_have_holders,
-    "server.rounds.Collecting.receive: not self.in_U2[i]": not_in_U2,
+    "server.rounds.Collecting.receive: not self.relayed.in_U2[i]": not_in_U2,
     "server.rounds.Collecting._unpacked: len(message.vectors) != len(specs)": server_takes(
         "a vector too many", and_breaks=True
     ),
-    "server.rounds.Collecting.receive: self.signed(message, message.body(self.sent[message.u]))": (
+    "server.rounds.Collecting.receive: self.rostered.signed(message, "
+    "message.body(self.relayed.sent[message.u]))": (
         server_takes("a vector that is not signed", and_breaks=True)
     ),
     "server.rounds.Collecting._columns_of: not strictly_ascending(unopened)": server_takes(
         "a complaint twice"
     ),
-    "server.rounds.Collecting._columns_of: not set(self.ids_at(sent)) >= set(unopened)": server_takes(
+    "server.rounds.Collecting._columns_of: not set(senders) >= set(unopened)": server_takes(
         "a complaint about a stranger"
     ),
-    "server.rounds.Collecting.close: session.at_least(params.min_survivors, len(self.answered), "
+    "server.rounds.Collecting.close: session.at_least(needed, len(self.answered), "
     "'sent a masked input')": goes_on(2, t=3, corrupt=0, min_survivors=4),
-    "server.rounds.Collecting.close: opening.check_holders(session, self.roster, holders, present)": (
+    "server.rounds.Collecting.close: owners.check_holders(rostered, holders, present)": (
         unopenable_to_all_but_one
     ),
-    "server.rounds.Checking.receive: not self.owners.in_U3[self.roster.index[message.u]]": (
+    "server.rounds.Checking.receive: not self.collected.owners.in_U3[self.rostered.roster.index[message.u]]": (
         lambda: bad_signature(10, absent=True)
     ),
-    "server.rounds.Checking.receive: self.verify(message, self.body)": (
+    "server.rounds.Checking.receive: self.rostered.verify(message, self.body)": (
         lambda: bad_signature(10, absent=False)
     ),
     "server.rounds.Checking.close: session.at_least(needed, len(self.answered), 'signed U3')": goes_on(
         3
     ),
-    "server.rounds.Opening.receive: message.u not in self.U4": not_in_U4,
-    "server.rounds.Opening.receive: len(message.sealed) != expected": server_takes(
+    "server.opening.Opening.receive: message.u not in self.U4": not_in_U4,
+    "server.opening.Opening.receive: len(message.sealed) != expected": server_takes(
         "a share missing"
     ),
-    "server.rounds.Opening.receive: self.signed(message, message.body())": server_takes(
+    "server.opening.Opening.receive: self.rostered.signed(message, message.body())": server_takes(
         "shares that are not signed"
     ),
-    "server.rounds.Opening.close: self.owners.check_holders(session, roster, received, received)": (
+    "server.opening.Opening.close: owners.check_holders(rostered, received, received)": (
         nobody_is_named
     ),
-    "server.rounds.Opening._aggregate: tally != expected": masks_that_do_not_cancel,
+    "server.opening.Opening._aggregate: tally != expected": masks_that_do_not_cancel,
     "server.session.Session.at_least: seen < needed": goes_on(3),
-    "server.session.Rostered.verify: verify(self.roster.identities[self.roster.index[message.u]], "
-    "message.signature, message.round, self.session.params_digest, self.roster.digest, "
-    "message.u, body)": server_takes("a vector that is not signed", and_breaks=True),
+    "server.session.Rostered.verify: self.transcript.verify(key, message.signature, "
+    "message.round, message.u, body)": server_takes("a vector that is not signed", and_breaks=True),
     "server.session.Rostered.signed: self.verify(message, body)": server_takes(
         "a vector that is not signed", and_breaks=True
     ),
@@ -883,27 +913,13 @@ ATTACKS: dict[str, Attack] = {
         lambda: secagg.SnapshotStore(b"short", lambda blob, generation: None)
     ),
     "snapshots.sealed.unseal: len(raw) < _HEADER_BYTES": restored_from(lambda blob: b""),
-    "snapshots.sealed.unseal: raw[0] != LAYOUT": restored_from(lambda blob: b"\3" + blob[1:]),
+    "snapshots.sealed.unseal: raw[0] != LAYOUT": restored_from(lambda blob: b"\4" + blob[1:]),
     "snapshots.sealed.unseal: seen_generation != generation": says(
         "generation", restored_from(lambda blob: blob[:8] + b"\1" + blob[9:])
     ),
     "client.snapshot.Snapshots.answer_to: not self._reply": cannot_start,
     "client.snapshot.Snapshots.answer_to: request != self._request": the_last_answer_again,
 }
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_remembered() -> Iterator[None]:
-    """What was verified while a check was missing must not pass for verified afterwards."""
-    forget()
-    yield
-    forget()
-
-
-def forget() -> None:
-    for function in vars(secagg.roster).values():
-        if hasattr(function, "cache_clear"):
-            function.cache_clear()
 
 
 def test_every_check_has_its_attack() -> None:
@@ -917,7 +933,6 @@ def test_the_attack_succeeds_if_and_only_if_the_check_is_gone(
     attack = ATTACKS[str(check)]
     assert not succeeds(attack)
     remove(monkeypatch, check)
-    forget()
     assert succeeds(attack)
 
 
@@ -940,15 +955,17 @@ def answers_twice() -> bool:
 def lenient_step(self: Any, state: Any, message: Any) -> Any:
     """The transition table of a client that can be asked again after round 3 and after round 4."""
     before = self.__dict__.setdefault("_before", state)
+    if message is None:
+        return rounds.advertise_keys(self._member, state)
     if isinstance(message, Survivors):
         self._before = state if type(state).__name__ == "Masked" else before
-        return self._consistency_check(self._before, message)
+        return rounds.check_consistency(self._member, self._before, message)
     if isinstance(message, Signatures):
-        _, reply = self._unmasking(state, message)
+        _, reply = rounds.unmask(self._member, state, message)
         return state, reply
     if isinstance(message, Roster):
-        return self._share_keys(state, message)
-    return self._masked_input(state, message)
+        return rounds.share_keys(self._member, state, message)
+    return rounds.mask_input(self._member, state, state.vectors, message)
 
 
 def reflected() -> bool:
@@ -960,13 +977,13 @@ def reflected() -> bool:
     return len(reply.unopened) < len(others)
 
 
-def unordered_aead(self: Binding, shared: bytes, sender: int, receiver: int) -> Any:
+def unordered_aead(self: Transcript, shared: bytes, sender: int, receiver: int) -> Any:
     """One key for both directions of a pair."""
     pair = min(sender, receiver), max(sender, receiver)
     return AESGCM(self._derive(shared, 16, SHARE_ENCRYPTION, *pair))
 
 
-def same_data(self: Binding, sender: int, receiver: int) -> bytes:
+def same_data(self: Transcript, sender: int, receiver: int) -> bytes:
     """Nothing about who and to whom."""
     return framed(SHARE_ENCRYPTION, self.params_digest, self.roster_digest)
 
@@ -1014,8 +1031,8 @@ ELSEWISE: dict[str, tuple[Attack, dict[str, Any]]] = {
     "U2 are those with t holders": (
         honest_clients_abort(a_client_without_holders),
         {
-            "secagg.server.rounds.Sharing._with_enough_senders": lambda self: self.flags_of(
-                self.answered
+            "secagg.server.rounds.Sharing._with_enough_senders": lambda self: (
+                self.rostered.flags_of(self.answered)
             )
         },
     ),
@@ -1038,8 +1055,8 @@ def test_three_lines_of_defence_against_reflected_ciphertexts(
 ) -> None:
     """The direction of the key, the associated data, the ids inside: each alone is enough."""
     lines: list[Callable[[pytest.MonkeyPatch], None]] = [
-        lambda patch: replace_function(patch, "secagg.keys.Binding.aead", unordered_aead),
-        lambda patch: replace_function(patch, "secagg.keys.Binding.associated_data", same_data),
+        lambda patch: replace_function(patch, "secagg.keys.Transcript.aead", unordered_aead),
+        lambda patch: replace_function(patch, "secagg.keys.Transcript.associated_data", same_data),
         lambda patch: remove(patch, IDS_INSIDE),
     ]
     for kept in lines:

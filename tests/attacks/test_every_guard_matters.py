@@ -20,7 +20,7 @@ from secagg.messages import AdvertiseKeys, Ciphertexts, Roster, SessionEnd
 from tests.attacks.dishonest import unsigned
 from tests.attacks.removed import Check, guards, unguard
 from tests.attacks.test_certificates import CA, OTHER_CA, Lie, anybody_signs, brings, issue, public
-from tests.attacks.test_every_check_matters import a_digit_too_large_inside, forget
+from tests.attacks.test_every_check_matters import a_digit_too_large_inside
 from tests.attacks.test_lying_client import LIAR, STORIES, flipped, opened
 from tests.helpers.hosts import Host
 from tests.helpers.party import Party
@@ -181,7 +181,7 @@ def decoder_raises(error: Exception) -> Callable[[], None]:
 
 signed_by_nobody = brings(LIAR, issue(OTHER_CA, LIAR, public(LIAR)))
 GUARDS: dict[str, Attack] = {
-    "client.client.Client.receive: except RemoteProtocolError": a_refusal_is_forgotten,
+    "client.client.Client._advance: except RemoteProtocolError": a_refusal_is_forgotten,
     "client.sealing.open_shares: except InvalidTag": dies(garbage_for_10),
     "client.sealing.open_shares: except RemoteProtocolError": lambda: breaks_a_client(),
     "server_sealing.open_at_server: except InvalidTag": dies(
@@ -221,10 +221,10 @@ GUARDS: dict[str, Attack] = {
         restored(lambda blob: blob[:-1] + bytes([blob[-1] ^ 1]))
     ),
     "errors.signed_by: except RemoteProtocolError": the_liar_is_not_named,
-    "keys.verify: except InvalidSignature": dies(
+    "keys.Transcript.verify: except InvalidSignature": dies(
         server_is_sent(lambda p, m: unsigned(m, signature=bytes(64)))
     ),
-    "run._up: except RemoteProtocolError": one_garbled_frame(to_client=False),
+    "simulation.network.Network.up: except RemoteProtocolError": one_garbled_frame(to_client=False),
     "simulation.workers.replies: except RemoteProtocolError": one_garbled_frame(to_client=True),
 }
 
@@ -248,6 +248,4 @@ def test_the_attack_succeeds_if_and_only_if_the_guard_is_gone(
     attack = GUARDS[str(guard)]
     assert not attack()
     unguard(monkeypatch, guard)
-    forget()
     assert attack()
-    forget()

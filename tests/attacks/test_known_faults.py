@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers.modes import ECB
 import secagg
 from secagg import masks, wire
 from secagg.errors import TooFewClients
-from secagg.keys import Binding
+from secagg.keys import Transcript
 from secagg.messages import MaskedInput
 from tests.attacks.steady import Steady, Stream
 from tests.helpers.party import Party
@@ -58,7 +58,7 @@ def test_every_bit_of_a_seed_changes_the_whole_mask() -> None:
 
 
 def test_every_bit_of_a_secret_changes_the_whole_seed() -> None:
-    binding, secret = Binding(bytes(32), bytes(32)), Stream("secret")(32)
+    binding, secret = Transcript(bytes(32), bytes(32)), Stream("secret")(32)
     derived = {binding.self_seed(secret, 1), binding.pairwise_seed(secret, 1, 2)}
     for bit in range(256):
         other = flipped(secret, bit)

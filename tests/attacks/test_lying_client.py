@@ -187,7 +187,7 @@ def test_one_client_more_than_n() -> None:
     party = Party(5, outsiders=1)
     party.inputs[60] = party.inputs[50]
     party.collect()
-    with pytest.raises(RemoteProtocolError, match="client 60 is one more than n=5"):
+    with pytest.raises(RemoteProtocolError, match="client 60 is one more, expected at most n=5"):
         party.server.receive(60, party.client(60).start())
 
 

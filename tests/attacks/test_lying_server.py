@@ -8,7 +8,7 @@ import pytest
 
 from secagg.curve import LOW_ORDER_U, P
 from secagg.errors import DecodeError, LocalProtocolError, RemoteProtocolError
-from secagg.keys import sign
+from secagg.keys import Transcript
 from secagg.messages import (
     CIPHERTEXT_BYTES,
     Ciphertexts,
@@ -142,7 +142,7 @@ CIPHERTEXT_LIES: dict[str, tuple[str, Lie]] = {
         lambda p, m: Ciphertexts((10, 20, 40, 60), m.ciphertexts),
     ),
     "fewer than t": (
-        "2 senders and client 30 are fewer than t=4",
+        "2 senders and client 30, expected t=4 at least",
         lambda p, m: Ciphertexts(m.senders[:2], m.ciphertexts[: 2 * CIPHERTEXT_BYTES]),
     ),
     "a ciphertext too few": (
@@ -177,7 +177,7 @@ def signed_by_all(party: Party, message: Signatures, round: int, U3: list[int]) 
     return Signatures(
         message.signers,
         tuple(
-            sign(party.keys[v], round, digest, party.roster_digest(), v, body)
+            Transcript(digest, party.roster_digest()).sign(party.keys[v], round, v, body)
             for v in message.signers
         ),
     )
@@ -292,7 +292,7 @@ def test_nothing_is_answered_before_the_start_or_after_the_end() -> None:
         done.receive(Survivors(tuple(party.ids)))
     with pytest.raises(LocalProtocolError, match="Created"):
         party.client(VICTIM).receive(Survivors(tuple(party.ids)))
-    with pytest.raises(LocalProtocolError, match="Created client"):
+    with pytest.raises(LocalProtocolError, match="expected one that is Created"):
         done.start()
 
 

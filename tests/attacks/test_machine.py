@@ -4,6 +4,7 @@ Hypothesis drives one session.  Whatever it does: the sum, if there is one, is e
 survivors; only a SecAggError is ever raised; and of no client t shares of both secrets leave.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -152,7 +153,9 @@ class Session(RuleBasedStateMachine):
         """It comes back with the blob of the generation that its host keeps."""
         host = self.hosts[u]
         host.restart()
-        host.client._rand = Stream("restarted", u, host.generation)
+        host.client._member = replace(
+            host.client._member, rand=Stream("restarted", u, host.generation)
+        )
 
     @rule(i=lots)
     def the_server_crashes(self, i: int) -> None:

@@ -21,13 +21,15 @@ from functools import cached_property
 import numpy as np
 import pytest
 
-import secagg
+from secagg.client import rounds
+from secagg.client.member import Member
 from secagg.client.states import Checked
 from secagg.errors import RemoteProtocolError
 from secagg.graph import Harary, _ring
-from secagg.keys import verify
+from secagg.keys import Transcript
 from secagg.messages import ConsistencyCheck, Signatures
 from secagg.params import Params
+from secagg.simulation.checks import RememberedChecks
 from tests.attacks.dishonest import Coalition, Learned
 from tests.attacks.test_ring_cut import (
     WEAK,
@@ -206,7 +208,10 @@ def session(params: Params) -> Cut:
     assert isinstance(graph, Harary)
     names = ("t", "corrupt", "min_roster", "min_survivors", "graph")
     party = Coalition(
-        params.n, bad=params.corrupt, **{name: getattr(params, name) for name in names}
+        params.n,
+        bad=params.corrupt,
+        checks=RememberedChecks(),
+        **{name: getattr(params, name) for name in names},
     )
     roster = party.parsed(party.roster())
     order = tuple(roster.ids[i] for i in _ring(roster.digest, params.n)[0])
@@ -267,12 +272,12 @@ def of(*kinds: Callable[[int], Cut]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("played", sessions, indirect=True)
 
 
-def t_of_the_neighbours(views: U3s) -> Callable[[secagg.Client, Checked, Signatures], None]:
+def t_of_the_neighbours(views: U3s) -> Callable[[Member, Checked, Transcript, Signatures], None]:
     """The check of Bell et al. 2020: t of N(u) ∪ {u} have signed one of `views` that holds u."""
     known = [(frozenset(view), ConsistencyCheck.body(view)) for view in views]
 
-    def check(client: secagg.Client, state: Checked, message: Signatures) -> None:
-        roster, params = state.roster, client._params
+    def check(client: Member, state: Checked, transcript: Transcript, message: Signatures) -> None:
+        roster, params = state.roster, client.params
         row = params.graph.row(roster.digest, len(roster.ids), roster.index[client.u])
 
         def says_so(v: int, signature: bytes) -> bool:
@@ -280,7 +285,7 @@ def t_of_the_neighbours(views: U3s) -> Callable[[secagg.Client, Checked, Signatu
             for members, body in known:
                 with suppress(RemoteProtocolError):
                     if {client.u, v} <= members:
-                        verify(key, signature, 3, client._params_digest, roster.digest, v, body)
+                        transcript.verify(key, signature, 3, v, body)
                         return True
             return False
 
@@ -299,7 +304,7 @@ def test_signatures_of_the_neighbourhood_open_a_small_part_alone(
 ) -> None:
     """Exact, and far below the min_survivors − corrupt inputs that a sum is promised to hold."""
     views = cut.sign_two_views()
-    monkeypatch.setattr(secagg.Client, "_check_signatures", t_of_the_neighbours(views))
+    monkeypatch.setattr(rounds, "_check_signatures", t_of_the_neighbours(views))
     cut.answer_neighbourhoods(views)
     sums = cut.sums()
     dropped = len(cut.party.honest) - len(cut.asked)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 import secagg
 from secagg import masks
 from secagg.errors import LocalProtocolError
-from secagg.keys import Binding
+from secagg.keys import Transcript
 from secagg.masks.prg import RingVector
 from secagg.messages import Ciphertexts, MaskedInput, Signatures, Survivors, Unmasking, records
 from secagg.packing import unpack
@@ -37,7 +37,7 @@ def unmasked(
 ) -> list[int]:
     """A client's input, from its masked input and both of its secrets."""
     words, u = words_of(reply), reply.u
-    binding = roster.binding(party.params.digest(party.directory.digest))
+    binding = Transcript(party.params.digest(party.directory.digest), roster.digest)
     key = X25519PrivateKey.from_private_bytes(s_sk)
     streams = [(binding.self_seed(b_u, u), -1)]
     for entry in roster.entries:
@@ -63,11 +63,11 @@ def two_rosters_for_one_seed(kind: type[Host]) -> None:
     party.after(3)
     party.collect()
     opening = party.server._round
-    digest, roster, t = opening.session.params_digest, opening.roster, party.params.t
-    b = recover_self_seeds(opening.table, opening.owners.of_b, t, roster, digest)
+    roster, t = opening.rostered.roster, party.params.t
+    b = recover_self_seeds(opening.table, opening.collected.owners.of_b, t, roster, party.binding)
 
     other = secagg.Server(party.params, directory=party.directory, private_key=SERVER_KEY)
-    other.receive(VICTIM, opening.roster.entries[roster.index[VICTIM]])
+    other.receive(VICTIM, roster.entries[roster.index[VICTIM]])
     for u in (60, 70, 80, 90):
         other.receive(u, party.clients[u].start())
     party.clients[VICTIM] = host.restored(ADVERTISED)
@@ -76,12 +76,11 @@ def two_rosters_for_one_seed(kind: type[Host]) -> None:
     party.after(3, absent={VICTIM: 2})
     party.collect()
     opening = party.server._round
-    s_sk = recover_mask_keys(opening.table, opening.owners.of_s_sk, t, opening.roster)
+    later = opening.rostered.roster
+    s_sk = recover_mask_keys(opening.table, opening.collected.owners.of_s_sk, t, later)
 
     assert isinstance(masked, MaskedInput)
-    stolen = unmasked(
-        party, masked, roster, b[roster.index[VICTIM]], s_sk[opening.roster.index[VICTIM]]
-    )
+    stolen = unmasked(party, masked, roster, b[roster.index[VICTIM]], s_sk[later.index[VICTIM]])
     assert stolen == party.inputs[VICTIM].tolist()
 
 
@@ -109,9 +108,9 @@ def one_input_under_many_masks(kind: type[Host]) -> None:
     party.after(3)
     party.collect()
     opening = party.server._round
-    digest, roster, t = opening.session.params_digest, opening.roster, party.params.t
-    b = recover_self_seeds(opening.table, opening.owners.of_b, t, roster, digest)
-    seed = roster.binding(digest).self_seed(b[roster.index[VICTIM]], VICTIM)
+    roster, t = opening.rostered.roster, party.params.t
+    b = recover_self_seeds(opening.table, opening.collected.owners.of_b, t, roster, party.binding)
+    seed = party.binding.self_seed(b[roster.index[VICTIM]], VICTIM)
     masks.add_masks([only_self_masked], [(seed, -1)])
     assert only_self_masked[:-1].tolist() == party.inputs[VICTIM].tolist()
 
@@ -130,7 +129,7 @@ def two_survivor_lists(kind: type[Host]) -> None:
     party.collect()
     masked = party.replies[VICTIM]
     party.close()
-    roster = party.server._round.roster
+    roster = party.server._round.rostered.roster
 
     with_victim = {u: copy(party.clients[u]) for u in (10, 20, 40, 50)}
     b = opened(with_victim, Survivors((10, 20, 30, 40, 50)), party.binding)
@@ -143,7 +142,7 @@ def two_survivor_lists(kind: type[Host]) -> None:
     assert unmasked(party, masked, roster, b, s_sk) == party.inputs[VICTIM].tolist()
 
 
-def opened(clients: dict[int, secagg.Client], survivors: Survivors, binding: Binding) -> bytes:
+def opened(clients: dict[int, secagg.Client], survivors: Survivors, binding: Transcript) -> bytes:
     """What the shares that four of the ids 10, 20, ... release of client 10 combine to."""
     signed = [client.receive(survivors).signature for client in clients.values()]
     message = Signatures(tuple(clients), tuple(signed))

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 import secagg
 from secagg import masks, wire
-from secagg.client import client as client_module
-from secagg.keys import Binding
+from secagg.client import rounds as client_rounds
+from secagg.keys import Transcript as Bound
 from secagg.messages import (
     CIPHERTEXT_BYTES,
     AdvertiseKeys,
@@ -83,12 +83,12 @@ def transcript(inputs: Callable[[int], Inputs], world: str, *, sound: bool = Tru
     )
     directory = secagg.Pinned({u: keys[u].public_key().public_bytes_raw() for u in IDS})
     digest = params.digest(directory.digest)
-    bindings: list[Binding] = []
+    bindings: list[Bound] = []
 
     def link(sender: int | None, receiver: int | None, frame: bytes) -> bytes:
         message = wire.decode(frame)
         if isinstance(message, Roster):
-            bindings.append(CheckedRoster(message.entries, ()).binding(digest))
+            bindings.append(Bound(digest, CheckedRoster(message.entries, ()).digest))
         if receiver is None:
             note(fields, message, bindings)
         return frame
@@ -120,7 +120,7 @@ def transcript(inputs: Callable[[int], Inputs], world: str, *, sound: bool = Tru
     }
 
 
-def note(fields: dict[str, list[bytes]], message: Any, bindings: list[Binding]) -> None:
+def note(fields: dict[str, list[bytes]], message: Any, bindings: list[Bound]) -> None:
     """Every field of a client message, and how long it is; ids are public and checked apart."""
     name, u = type(message).__name__, message.u
     fields["who"].append(u.to_bytes(8, "little"))
@@ -293,7 +293,7 @@ def half_masked(vectors: Any, streams: Any, prg: masks.Prg) -> None:
 def views_with(monkeypatch: pytest.MonkeyPatch, add_masks: Any) -> tuple[Transcript, ...]:
     """Both worlds, where clients mask in another way."""
     unsound = SimpleNamespace(sign=masks.sign, add_masks=add_masks)
-    monkeypatch.setattr(client_module, "masks", unsound)
+    monkeypatch.setattr(client_rounds, "masks", unsound)
     return (
         transcript(telling_inputs, "real", sound=False),
         transcript(random_inputs, "simulated", sound=False),

@@ -19,7 +19,7 @@ import secagg
 from secagg import wire
 from secagg.client.states import Advertised, Shared
 from secagg.errors import RemoteProtocolError, TooFewClients
-from secagg.keys import verify
+from secagg.keys import Transcript
 from secagg.messages import CIPHERTEXT_BYTES, Ciphertexts, records
 from tests.attacks.dishonest import Coalition, unsigned
 from tests.attacks.steady import Steady
@@ -153,7 +153,9 @@ def test_a_relay_that_plays_the_server_ends_without_a_sum() -> None:
         secagg.Server(party.params, directory=party.directory, private_key=RELAY)
     party.after(3)
     party.collect(but=party.ids)
-    party.server._session.private_key = RELAY
+    relay: Any = party.server._round
+    session = replace(relay.rostered.session, private_key=RELAY)
+    relay.rostered = replace(relay.rostered, session=session)
     for u in party.ids:
         with pytest.raises(RemoteProtocolError, match="do not open"):
             party.server.receive(u, party.clients[u].receive(party.outbox[u]))
@@ -179,7 +181,7 @@ def test_the_sender_is_named_for_what_it_signed_and_for_nothing_else(story: Stor
         key = party.keys[LIAR].public_key()
         roster = b"" if story.round == 0 else party.roster_digest()
         digest = party.params.digest(party.directory.digest)
-        verify(key, lie.signature, lie.round, digest, roster, LIAR, party.body(lie))
+        Transcript(digest, roster).verify(key, lie.signature, lie.round, LIAR, party.body(lie))
     assert LIAR in party.ids
 
 

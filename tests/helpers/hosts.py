@@ -10,7 +10,7 @@ import secagg
 from secagg import wire
 from secagg.client.states import Checked, Held
 from secagg.messages import ServerMessage, Unmasking, records
-from secagg.server.session import Rostered
+from secagg.server.rounds import Advertising
 from secagg.sharing.shamir import SHARE_BYTES
 from tests.helpers.party import SERVER_KEY, Party, shares_in
 
@@ -151,8 +151,8 @@ class Storm:
         for u, message in (self.server.outbox or dict.fromkeys(self.party.ids)).items():
             self._exchange(u, message)
         self.server.close_round()
-        if isinstance(self.server._round, Rostered):
-            self.party.binding = self.server._round.binding
+        if not isinstance(self.server._round, Advertising | secagg.Aggregate):
+            self.party.binding = self.server._round.rostered.transcript  # type: ignore[union-attr]
         self.fate.moment_passes()
         self.snapshots.append(self.server.snapshot(KEY))
 

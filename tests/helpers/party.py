@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 import secagg
 from secagg.identity.authority import issue
-from secagg.keys import Binding, sign
+from secagg.keys import Transcript
 from secagg.messages import (
     AdvertiseKeys,
     Ciphertexts,
@@ -22,7 +22,8 @@ from secagg.messages import (
     ServerMessage,
     Unmasking,
 )
-from secagg.server.session import Rostered
+from secagg.roster import SignatureChecks
+from secagg.server.rounds import Advertising
 from secagg.server_sealing import open_at_server, seal_for_server
 
 SPECS = (secagg.VectorSpec("x", 3, 16),)
@@ -37,7 +38,7 @@ def identity(seed: int) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(seed.to_bytes(32, "little"))
 
 
-def shares_in(message: Unmasking, binding: Binding) -> bytes:
+def shares_in(message: Unmasking, binding: Transcript) -> bytes:
     """The shares of round 4, as the server opens them."""
     return open_at_server(binding, SERVER_KEY, message.u, message.sealed)
 
@@ -45,7 +46,8 @@ def shares_in(message: Unmasking, binding: Binding) -> bytes:
 class Party:
     """n clients with ids 10, 20, ... and an honest server; `outsiders` are enrolled but absent.
 
-    Keys are pinned; with `ca` they are certified by it instead.
+    Keys are pinned; with `ca` they are certified by it instead. Many clients are faster with
+    `RememberedChecks` for their `checks`.
     """
 
     def __init__(
@@ -55,8 +57,10 @@ class Party:
         outsiders: int = 0,
         ca: Ed25519PrivateKey | None = None,
         executor: Executor | None = None,
+        checks: SignatureChecks | None = None,
         **params: Any,
     ) -> None:
+        self.checks = checks
         params.setdefault("session", b"a party of tests")
         params.setdefault("server_key", SERVER_PUBLIC)
         self.ids = [10 * (i + 1) for i in range(n)]
@@ -77,7 +81,7 @@ class Party:
         self.replies: dict[int, ClientMessage] = {}
         self.outbox: dict[int, ServerMessage] = {}
         self.round = -1
-        self.binding: Binding
+        self.binding: Transcript
 
     def client(
         self, u: int, *, store: secagg.SnapshotStore | None = None, **changes: Any
@@ -91,6 +95,7 @@ class Party:
             directory=self.directory,
             certificate=self.certificates[u],
             store=store,
+            checks=self.checks,
         )
 
     def collect(self, *, but: Collection[int] = ()) -> None:
@@ -107,8 +112,8 @@ class Party:
     def close(self) -> None:
         """The server closes the round; what it sends is in `outbox`."""
         self.outbox = self.server.close_round()
-        if isinstance(self.server._round, Rostered):
-            self.binding = self.server._round.binding
+        if not isinstance(self.server._round, Advertising | secagg.Aggregate):
+            self.binding = self.server._round.rostered.transcript  # type: ignore[union-attr]
 
     def after(self, round: int, *, absent: Mapping[int, int] | None = None) -> "Party":
         """Play honestly up to the close of `round`; `absent` maps a client to its first silence."""
@@ -139,7 +144,8 @@ class Party:
         digest = self.params.digest(self.directory.digest)
         roster = b"" if message.round == 0 else self.roster_digest()
         key = self.keys[message.u]
-        signature = sign(key, message.round, digest, roster, message.u, self.body(message))
+        transcript = Transcript(digest, roster)
+        signature = transcript.sign(key, message.round, message.u, self.body(message))
         return msgspec.structs.replace(message, signature=signature)
 
     def body(self, message: Any) -> bytes:
@@ -159,5 +165,5 @@ class Party:
 
     def roster_digest(self) -> bytes:
         """The digest of the roster that the server has closed."""
-        digest: bytes = self.server._round.roster.digest  # type: ignore[union-attr]
+        digest: bytes = self.server._round.rostered.roster.digest  # type: ignore[union-attr]
         return digest

@@ -49,7 +49,7 @@ SERVER_PUBLIC = SERVER_KEY.public_key().public_bytes_raw()
 
 def derivations() -> Json:
     """framed, SHA-256 and HKDF under a label, AES-GCM of shares in both rounds, a signature."""
-    binding = keys.Binding(PARAMS_DIGEST, ROSTER_DIGEST)
+    binding = keys.Transcript(PARAMS_DIGEST, ROSTER_DIGEST)
     nonce, plaintext, e_sk = pattern(12), pattern(84, 50), pattern(32, 60)
     identity = Ed25519PrivateKey.from_private_bytes(pattern(32, 7))
     body = keys.body_digest(b"first part", b"", b"last part")
@@ -75,7 +75,7 @@ def derivations() -> Json:
         "commitment": {
             "u": U,
             "b_u": SECRET.hex(),
-            "commitment": keys.commitment(PARAMS_DIGEST, U, SECRET).hex(),
+            "commitment": binding.commitment(U, SECRET).hex(),
         },
         "pairwise_seed": {**both, "seed": binding.pairwise_seed(SECRET, U, V).hex()},
         "self_seed": {"u": U, "b_u": SECRET.hex(), "seed": binding.self_seed(SECRET, U).hex()},
@@ -109,9 +109,9 @@ def derivations() -> Json:
             "tags": {
                 str(summed).lower(): end_for(
                     end_key(
+                        keys.Transcript(PARAMS_DIGEST),
                         X25519PrivateKey.from_private_bytes(e_sk),
                         SERVER_PUBLIC,
-                        PARAMS_DIGEST,
                         U,
                         X25519PrivateKey.from_private_bytes(e_sk).public_key().public_bytes_raw(),
                     ),
@@ -131,7 +131,7 @@ def derivations() -> Json:
             "round": 3,
             "u": U,
             "body": body.hex(),
-            "signature": keys.sign(identity, 3, PARAMS_DIGEST, ROSTER_DIGEST, U, body).hex(),
+            "signature": binding.sign(identity, 3, U, body).hex(),
         },
         "directory": {
             "keys": {str(u): key.hex() for u, key in directory.items()},

@@ -77,10 +77,10 @@ def test_transposing_flags_turns_every_pair_around(
     for i, j in chosen:
         flags[i, j] = True
     turned = hoods.transposed(flags)
-    pairs = {(i, int(hoods.rows[i, j])) for i, j in np.argwhere(flags).tolist()}
-    assert {(int(hoods.rows[i, j]), i) for i, j in np.argwhere(turned).tolist()} == pairs
+    pairs = {(i, int(hoods.members[i, j])) for i, j in np.argwhere(flags).tolist()}
+    assert {(int(hoods.members[i, j]), i) for i, j in np.argwhere(turned).tolist()} == pairs
     assert (hoods.transposed(turned) == flags).all()
-    assert ((hoods.rows == np.arange(m)[:, None]).sum(axis=1) == 1).all()
+    assert ((hoods.members == np.arange(m)[:, None]).sum(axis=1) == 1).all()
 
 
 def ring_by_hand(digest: bytes, m: int) -> list[int]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from secagg import Complete, Harary, LocalProtocolError, Params, RemoteProtocolError, VectorSpec
 from secagg.graph import CuriousOnlyHarary
-from secagg.keys import sign, verify
+from secagg.keys import Transcript
 
 X = VectorSpec("x", 3, 8)
 DIRECTORY = bytes(32)
@@ -312,6 +312,6 @@ def test_what_is_no_list_of_specs_is_told_what_is_expected(vectors: object, seen
 def test_a_signature_under_other_parameters_says_how_to_find_the_difference() -> None:
     key = Ed25519PrivateKey.generate()
     mine, theirs = (Params(5, [X], context=text).digest(DIRECTORY) for text in (b"a", b"b"))
-    signature = sign(key, 0, theirs, b"", 3, b"body")
+    signature = Transcript(theirs).sign(key, 0, 3, b"body")
     with pytest.raises(RemoteProtocolError, match=r"Params\.fingerprints of the two hosts"):
-        verify(key.public_key(), signature, 0, mine, b"", 3, b"body")
+        Transcript(mine).verify(key.public_key(), signature, 0, 3, b"body")

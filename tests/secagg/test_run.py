@@ -20,7 +20,6 @@ from secagg import (
     Params,
     TooFewClients,
     VectorSpec,
-    recovery,
     wire,
 )
 from secagg.graph import Graph
@@ -37,8 +36,9 @@ from secagg.messages import (
     Unmasking,
 )
 from secagg.roster import CheckedRoster
-from secagg.run import Link
+from secagg.server import recovery
 from secagg.server.aggregate import Aggregate
+from secagg.simulation.network import Link
 from tests.helpers.party import SERVER_KEY, SERVER_PUBLIC
 from tests.helpers.strategies import (
     MAX_ID,

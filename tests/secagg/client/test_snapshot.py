@@ -15,6 +15,8 @@ from secagg.client.snapshot import RESTORED
 from secagg.errors import LocalProtocolError, RemoteProtocolError
 from secagg.messages import ServerMessage, Survivors
 from secagg.server import snapshot as server_snapshot
+from secagg.server.recovery import ShareTable
+from secagg.server.session import Collected, Owners, Relayed
 from secagg.snapshots import sealed
 from tests.helpers.hosts import KEY, Fate, Host, PowerCut, Storm, restored
 from tests.helpers.party import Party
@@ -115,7 +117,7 @@ def test_a_client_that_is_done_says_its_last_word_again_and_no_other() -> None:
 def test_a_client_that_has_begun_does_not_begin_again() -> None:
     host, _, _ = hosted(1)
     host.restart()
-    with pytest.raises(LocalProtocolError, match="this one is Shared"):
+    with pytest.raises(LocalProtocolError, match="is Shared, expected one that is Created"):
         host.client.start()
 
 
@@ -333,15 +335,14 @@ def test_a_key_is_16_or_32_bytes(length: int) -> None:
 # The layout
 
 
-def test_states_have_the_fields_that_layout_2_was_written_with() -> None:
+def test_states_have_the_fields_that_layout_3_was_written_with() -> None:
     """If this fails, a blob of the last release would be misread: raise sealed.LAYOUT too."""
     kinds = [*client_snapshot._STATES.values(), *server_snapshot._KINDS.values()]
+    kinds += [Relayed, Collected, Owners, ShareTable]
     layout = {kind.__name__: [f.name for f in fields(kind)] for kind in kinds}
-    assert sealed.LAYOUT == 2
+    assert sealed.LAYOUT == 3
     assert all(map(is_dataclass, kinds))
     assert all(list(get_type_hints(kind)) == layout[kind.__name__] for kind in kinds)
-    rostered = ["session", "roster", "hoods"]
-    summing = ["owners", "held", "accumulator", "U3"]
     assert layout == {
         "Advertised": ["vectors", "c_sk", "s_sk", "b_u", "hello", "end_key"],
         "Shared": ["vectors", "s_sk", "b_u", "roster", "channels", "own_share", "end_key"],
@@ -351,10 +352,21 @@ def test_states_have_the_fields_that_layout_2_was_written_with() -> None:
         "Ended": ["summed"],
         "Aborted": [],
         "Advertising": ["session", "answered", "identities", "identity_keys", "public_keys"],
-        "Sharing": [*rostered, "relay", "answered"],
-        "Collecting": [*rostered, "in_U2", "held", "sent", "accumulator", "answered"],
-        "Checking": [*rostered, *summing, "answered"],
-        "Opening": [*rostered, *summing, "U4", "table", "answered"],
+        "Sharing": ["rostered", "relay", "answered"],
+        "Collecting": ["rostered", "relayed", "accumulator", "answered"],
+        "Checking": ["rostered", "collected", "answered"],
+        "Opening": ["rostered", "collected", "U4", "table", "answered"],
+        "Relayed": ["in_U2", "held", "sent"],
+        "Collected": ["owners", "held", "accumulator", "U3"],
+        "Owners": ["in_U3", "of_b", "of_s_sk"],
+        "ShareTable": [
+            "ids",
+            "neighbourhoods",
+            "shares",
+            "received",
+            "disputed",
+            "budget",
+        ],
         "Aggregate": ["vectors", "survivors", "dropped", "disputes"],
         "Failed": [],
     }

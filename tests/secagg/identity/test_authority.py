@@ -175,8 +175,8 @@ def test_a_certified_client_and_its_server_come_back_from_their_snapshots() -> N
         ({"certificate": b""}, "client 10: a certificate of 0 bytes, expected 96"),
         ({"certificate": issue(OTHER_CA, 10, KEYS[0])}, "client 10: .* not signed by"),
         ({"certificate": issue(CA, 10, KEYS[0])}, "the signing key is not the one"),
-        ({"certificate": bytearray(issue(CA, 10, KEYS[0]))}, "is bytes, this is bytearray"),
-        ({"certificate": None}, "is bytes, this is NoneType"),
+        ({"certificate": bytearray(issue(CA, 10, KEYS[0]))}, "is a bytearray, expected bytes"),
+        ({"certificate": None}, "is a NoneType, expected bytes"),
         ({"u": 2**63}, "an id is an int"),
         (
             {"directory": {10: KEYS[0]}},

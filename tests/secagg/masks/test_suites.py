@@ -10,11 +10,10 @@ import pytest
 
 import secagg
 from secagg import LocalProtocolError, Params, RemoteProtocolError, VectorSpec
-from secagg.masks import AesCtr, add_pairwise_masks, expand
+from secagg.masks import AesCtr, add_pairwise_masks, expand, jobs
 from secagg.masks.prg import Adder, RingVector
 from secagg.masks.suites import prg_of
 from secagg.messages import Roster
-from secagg.server import unmasking
 from tests.helpers import aegis
 from tests.helpers.hosts import Host
 from tests.helpers.party import Party
@@ -111,7 +110,7 @@ def test_a_session_of_the_suite_uses_no_other(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.usefixtures("cipher")
 def test_jobs_use_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unmasking, "_LEAST_MASKS", 3)
+    monkeypatch.setattr(jobs, "LEAST_MASKS", 3)
     monkeypatch.delattr(AesCtr, "adder")
     elsewhere = Elsewhere()
     party = Party(5, suite="aegis128x2", executor=elsewhere).after(4, absent={20: 2})

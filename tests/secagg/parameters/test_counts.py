@@ -16,9 +16,11 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 import secagg
 from secagg import keys, masks, roster, server_sealing
-from secagg.client import client
+from secagg.client import rounds
 from secagg.identity import authority
+from secagg.roster import SignatureChecks
 from secagg.server import recovery, unmasking
+from secagg.simulation import setup
 from tests.helpers.party import Party, identity
 
 
@@ -88,7 +90,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     monkeypatch.setattr(recovery, "combine_digits", counted_combine)
     monkeypatch.setattr(keys, "HKDF", counted_derive)
     monkeypatch.setattr(roster, "Ed25519PublicKey", CountedIdentity)
-    for module in (client, unmasking, server_sealing):
+    for module in (rounds, unmasking, server_sealing):
         monkeypatch.setattr(module, "X25519PrivateKey", CountedSecret)
     return seen
 
@@ -115,9 +117,9 @@ def expected(n: int, k: int, dropped: int, orphaned: int, params: secagg.Params)
         # each client with each neighbour by both its keys, but the dropped by one; and with the
         # server, for the end of the session and to seal the shares of round 4
         "exchanges": n * k + survivors * k + orphaned + n + survivors,
-        # the keys of k ciphertexts sealed, of k opened, k pairwise seeds, one self seed; and of
-        # what is sealed for the server, on both sides
-        "derivations": n * k + survivors * (2 * k + 1) + removed + 2 * survivors,
+        # the keys of k ciphertexts sealed, of k opened, k pairwise seeds, one self seed; of what is
+        # sealed for the server, on both sides; and of the end of each client's session
+        "derivations": n * k + survivors * (2 * k + 1) + removed + 2 * survivors + n,
         "shares interpolated": params.t * (survivors + (dropped if orphaned else 0)),
         # rounds 0 and 1 from all, 2 to 4 from survivors; by clients the roster and the quorum
         "signatures checked": 2 * n + 3 * survivors + n * n + survivors * params.min_survivors,
@@ -127,8 +129,7 @@ def expected(n: int, k: int, dropped: int, orphaned: int, params: secagg.Params)
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every client as in a process of its own: nothing that another has checked is known."""
-    monkeypatch.setattr(roster, "_verified", roster._verified.__wrapped__)
-    monkeypatch.setattr(client, "check_quorum", roster.check_quorum.__wrapped__)
+    monkeypatch.setattr(setup, "RememberedChecks", SignatureChecks)
 
 
 @pytest.mark.parametrize(("n", "dropped"), COMPLETE)
@@ -146,7 +147,6 @@ def test_sparse_graph(counts: Counter[str], dropped: int) -> None:
     assert counts == expected(n, k, dropped, dropped * k, params)
 
 
-@pytest.mark.usefixtures("alone")
 def test_an_authority_costs_one_signature_more_for_each_entry_and_reader(
     counts: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import secagg
 from secagg import keys
-from secagg.server import unmasking
+from secagg.masks import jobs
 from secagg.server.unmasking import Orphaned, Work
 from tests.helpers.party import Party
 
@@ -32,7 +32,7 @@ class Elsewhere(Executor):
 
 @pytest.fixture
 def small_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unmasking, "_LEAST_MASKS", 3)
+    monkeypatch.setattr(jobs, "LEAST_MASKS", 3)
 
 
 def closed_with(executor: Executor | None) -> tuple[secagg.Aggregate, Party]:
@@ -82,7 +82,7 @@ def test_small_work_stays_here() -> None:
 
 @pytest.mark.parametrize("jobs", [1, 2, 3, 7, 100])
 def test_a_split_is_the_same_masks_in_pieces_of_one_size(jobs: int) -> None:
-    binding = keys.Binding(bytes(32), bytes(32))
+    binding = keys.Transcript(bytes(32), bytes(32))
     peers = tuple((u, np.random.default_rng(u).bytes(32)) for u in range(10, 14))
     gone = tuple(Orphaned(v, bytes([v + 8]) * 32, peers) for v in (1, 2, 3))
     work = Work(binding, tuple(bytes([i]) * 24 for i in range(5)), gone, "aes128-ctr")

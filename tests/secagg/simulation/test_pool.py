@@ -15,7 +15,7 @@ import fl
 from fl.aggregators.contribution import Contribution, Session
 from fl.cli import app
 from fl.progress.bars import Bars
-from secagg.simulation import workers as simulated
+from secagg.masks import jobs
 from secagg.simulation.pool import masking_pool
 
 CONTRIBUTIONS = [
@@ -27,7 +27,7 @@ LOADED = "sorted({'tensorflow', 'keras', 'secagg'} & set(__import__('sys').modul
 
 @pytest.fixture
 def small_jobs(monkeypatch):
-    monkeypatch.setattr(simulated, "_LEAST_MASKS", 8)
+    monkeypatch.setattr(jobs, "LEAST_MASKS", 8)
 
 
 def summed(**options):

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 
 import secagg
 from secagg import LocalProtocolError, Params, VectorSpec, wire
+from secagg.masks import jobs
 from secagg.masks.prg import RingVector
 from secagg.messages import AdvertiseKeys
-from secagg.server import unmasking
-from secagg.simulation import workers
 from tests.helpers.strategies import CounterRand, signing_keys
 from tests.secagg.server.test_unmasking import Elsewhere
 from tests.secagg.test_run import Damaged, Recorder, Session, check_result, sessions
@@ -32,9 +31,8 @@ KEYS = signing_keys(CLIENTS)
 def _small_jobs() -> Iterator[None]:
     """Three batches of clients, however few: the last may be smaller, or missing."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(workers, "_LEAST_MASKS", 1)
-        patched.setattr(workers, "_MOST_JOBS", 3)
-        patched.setattr(unmasking, "_LEAST_MASKS", 3)
+        patched.setattr(jobs, "LEAST_MASKS", 3)
+        patched.setattr(jobs, "MOST_JOBS", 3)
         yield
 
 
@@ -113,12 +111,12 @@ def test_inputs_travel_once_and_the_roster_once_a_job() -> None:
     x = inputs()
     x[20] = np.array([8191, 7777, 6666, 5555, 4444], np.uint16)
     secagg.run(PARAMS, x, signing_keys=KEYS, executor=elsewhere, link=link)
-    jobs = [job for job in elsewhere.jobs if b"_answer" in job]
-    assert len(jobs) == 5 * 3
-    assert [i // 3 for i, job in enumerate(jobs) if x[20].tobytes() in job] == [2]
+    sent = [job for job in elsewhere.jobs if b"_answer" in job]
+    assert len(sent) == 5 * 3
+    assert [i // 3 for i, job in enumerate(sent) if x[20].tobytes() in job] == [2]
     hello = wire.decode(link.frames[0][2])
     assert isinstance(hello, AdvertiseKeys)
-    assert {job.count(hello.commitment) for job in jobs[6:]} == {1}
+    assert {job.count(hello.commitment) for job in sent[6:]} == {1}
 
 
 def test_who_dropped_is_not_sent_to_a_worker_any_more() -> None:
@@ -132,11 +130,10 @@ def test_who_dropped_is_not_sent_to_a_worker_any_more() -> None:
 def test_small_work_stays_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """8 clients with 5 masks each at least: 40 of them."""
     elsewhere = Elsewhere()
-    monkeypatch.setattr(workers, "_LEAST_MASKS", 21)
-    monkeypatch.setattr(unmasking, "_LEAST_MASKS", 256)
+    monkeypatch.setattr(jobs, "LEAST_MASKS", 21)
     secagg.run(PARAMS, inputs(), signing_keys=KEYS, executor=elsewhere)
     assert elsewhere.jobs == []
-    monkeypatch.setattr(workers, "_LEAST_MASKS", 20)
+    monkeypatch.setattr(jobs, "LEAST_MASKS", 20)
     secagg.run(PARAMS, inputs(), signing_keys=KEYS, executor=elsewhere)
     assert len(elsewhere.jobs) == 5 * 2
 
