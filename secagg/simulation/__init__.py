@@ -4,9 +4,10 @@
     ...     print(executor)
     None
 
-Rooms: `workers` answers for the clients of `run`, here or in an executor; `pool` makes such an
-executor, `masking_pool`.  It is for simulation: a worker sees everything that its clients hide.  It
-uses `client` and what that uses.
+Modules: `workers` answers for the clients of `run`, here or in an executor; `pool` makes such an
+executor.  It is for simulation: a worker sees everything that its clients hide.  May be imported
+from it: `masking_pool`, and `workers` by `run`.  It uses `client`, `errors`, `masks`, `messages`,
+`roster` and `wire`.
 """
 
 from secagg.simulation.pool import masking_pool
