@@ -28,8 +28,10 @@ from secagg.graph import Harary, _ring
 from secagg.keys import verify
 from secagg.messages import ConsistencyCheck, Signatures
 from secagg.params import Params
-from tests.attacks.dishonest import Coalition, Learned
-from tests.attacks.test_ring_cut import (
+from tests.helpers.dishonest import Coalition
+from tests.helpers.held import Learned
+from tests.helpers.party import SPECS
+from tests.helpers.ring import (
     WEAK,
     Flags,
     Ring,
@@ -39,7 +41,6 @@ from tests.attacks.test_ring_cut import (
     random_ring,
     two_views,
 )
-from tests.helpers.party import SPECS
 
 OPENED = {
     (36, 24): [(22, 7)],
