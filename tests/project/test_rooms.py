@@ -156,3 +156,17 @@ def test_files_are_opened_in_identity_and_by_the_command_only() -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("open", "io.open")
     }
     assert opened <= {"identity", "cli"}
+
+
+OF_NO_ROOM = {
+    "docs",  # the snippets of pages, which run as they stand
+    "equal",  # whole processes against Keras
+    "refusals",  # what no check may let into a sum: a file for each room
+}
+
+
+@pytest.mark.parametrize("package", ["secagg", "fl"])
+def test_the_folders_of_tests_are_the_rooms_of_the_package(package: str) -> None:
+    folders = {path.parent.name for path in (ROOT / "tests" / package).glob("*/__init__.py")}
+    rooms = {path.parent.name for path in (ROOT / package).glob("*/__init__.py")}
+    assert folders - OF_NO_ROOM <= rooms
