@@ -11,7 +11,16 @@ import pytest
 
 import secagg
 from tests.helpers.breaks import Attack, Attacks
-from tests.helpers.removed import ARGUMENTS, GUARDED, MODULES, NO_DEFENCE, ROOMS, checks, guards
+from tests.helpers.removed import (
+    ARGUMENTS,
+    GUARDED,
+    MODULES,
+    NO_DEFENCE,
+    OURS_TO_GET_WRONG,
+    ROOMS,
+    checks,
+    guards,
+)
 
 HERE = Path(__file__).parent
 WITH_A_STAND_IN = {"masks.aegis"}
@@ -39,6 +48,11 @@ def test_no_two_checks_of_a_function_read_the_same() -> None:
     """The one could not be removed without the other."""
     found = checks()
     assert len(set(found)) == len(found)
+
+
+def test_every_function_that_is_left_out_is_there() -> None:
+    for name in OURS_TO_GET_WRONG:
+        pkgutil.resolve_name(name)
 
 
 # What is said of a name that is wrong.

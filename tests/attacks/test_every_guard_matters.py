@@ -15,10 +15,11 @@ from cryptography.exceptions import InvalidSignature, InvalidTag
 
 import secagg
 from secagg import LocalProtocolError, RemoteProtocolError, wire
+from secagg.identity.authority import issue
 from secagg.messages import AdvertiseKeys, Ciphertexts, Roster, SessionEnd
 from tests.helpers.attacks import a_digit_too_large_inside
 from tests.helpers.breaks import Attack, Attacks
-from tests.helpers.certificates import CA, OTHER_CA, Lie, anybody_signs, brings, issue, public
+from tests.helpers.certificates import CA, OTHER_CA, Lie, anybody_signs, brings, public
 from tests.helpers.hosts import Host
 from tests.helpers.lying_client import LIAR, STORIES, flipped, opened
 from tests.helpers.party import Party, unsigned

@@ -3,7 +3,7 @@
 A check is a statement that refuses: `if condition: raise ...`, or the call of a function that does
 nothing else, alone or as the context in which what follows is believed.  A condition that is an
 `or` (or the `not` of an `and`, or of `a <= b <= c`) is as many checks as it has parts.  `checks`
-finds them by reading the source, so that a new one is not forgotten; `without` builds the function
+finds them by reading the source, so that a new one is not forgotten; `remove` builds the function
 anew, that one part left out.
 """
 

@@ -32,7 +32,7 @@ def too_many_vectors() -> None:
 class Huge(np.ndarray):
     """A vector that says it is longer than the block counter reaches."""
 
-    nbytes = 2**44 + 1  # type: ignore[assignment]
+    nbytes = 2**44 + 1
 
 
 def frozen() -> Any:
