@@ -38,6 +38,23 @@ ARGUMENTS = {
 }
 """Modules that judge the arguments of our own caller, but where a wrong one would go unnoticed."""
 
+FL_ROOMS = {
+    "aggregators": (
+        "fl.aggregators.contribution",
+        "fl.aggregators.observed",
+        "fl.aggregators.plain",
+        "fl.aggregators.secure",
+        "fl.aggregators.thresholds",
+    ),
+    "data": ("fl.data.masked", "fl.data.reals"),
+    "encoding": ("fl.aggregators.encoding", "fl.aggregators.clipping"),
+    "model": ("fl.model.vector", "fl.model.layout"),
+    "plan": ("fl.plan",),
+    "process": ("fl.process.server_optimizer", "fl.process.federated_process"),
+}
+"""Modules through which numbers pass on their way into a sum and out of it: a file for each in
+tests/fl/refusals."""
+
 GUARDED = ("errors", "keys", "run", "simulation.workers")
 """Modules with nothing that refuses by itself, but with guards."""
 

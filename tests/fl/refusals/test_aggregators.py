@@ -12,14 +12,9 @@ from secagg.messages import Survivors
 from tests.helpers.breaks import Attacks
 from tests.helpers.implausible import contributions, session
 from tests.helpers.refusals import wrong
+from tests.helpers.removed import FL_ROOMS
 
-attacks = Attacks(
-    "fl.aggregators.contribution",
-    "fl.aggregators.plain",
-    "fl.aggregators.secure",
-    "fl.aggregators.thresholds",
-    "fl.aggregators.observed",
-)
+attacks = Attacks(*FL_ROOMS["aggregators"])
 breaks = attacks.breaks
 pytestmark = pytest.mark.filterwarnings("ignore")
 

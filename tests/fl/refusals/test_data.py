@@ -6,8 +6,9 @@ import pytest
 from fl.data import masked, reals
 from tests.helpers.breaks import Attacks
 from tests.helpers.refusals import wrong
+from tests.helpers.removed import FL_ROOMS
 
-attacks = Attacks("fl.data.masked", "fl.data.reals")
+attacks = Attacks(*FL_ROOMS["data"])
 breaks = attacks.breaks
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -8,8 +8,9 @@ from fl.aggregators.secure import SecureSum
 from tests.helpers.breaks import Attacks
 from tests.helpers.implausible import LIES, contributions, lies, session
 from tests.helpers.refusals import wrong
+from tests.helpers.removed import FL_ROOMS
 
-attacks = Attacks("fl.aggregators.encoding", "fl.aggregators.clipping")
+attacks = Attacks(*FL_ROOMS["encoding"])
 breaks = attacks.breaks
 pytestmark = pytest.mark.filterwarnings("ignore")
 

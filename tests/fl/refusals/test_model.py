@@ -10,9 +10,10 @@ from fl.model import layout
 from fl.model.vector import ModelWeights
 from tests.helpers.breaks import Attacks
 from tests.helpers.refusals import wrong
+from tests.helpers.removed import FL_ROOMS
 from tests.helpers.small import linear
 
-attacks = Attacks("fl.model.vector", "fl.model.layout")
+attacks = Attacks(*FL_ROOMS["model"])
 breaks = attacks.breaks
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -9,8 +9,9 @@ from fl import plan
 from fl.plan import Terms
 from tests.helpers.breaks import Attacks
 from tests.helpers.refusals import wrong
+from tests.helpers.removed import FL_ROOMS
 
-attacks = Attacks("fl.plan")
+attacks = Attacks(*FL_ROOMS["plan"])
 breaks = attacks.breaks
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -11,9 +11,10 @@ import fl
 from fl.process import server_optimizer
 from tests.helpers.breaks import Attacks
 from tests.helpers.refusals import wrong
+from tests.helpers.removed import FL_ROOMS
 from tests.helpers.small import arrays, linear
 
-attacks = Attacks("fl.process.server_optimizer", "fl.process.federated_process")
+attacks = Attacks(*FL_ROOMS["process"])
 breaks = attacks.breaks
 pytestmark = pytest.mark.filterwarnings("ignore")
 
