@@ -4,11 +4,14 @@
     state = process.initialize()
     state, metrics = process.next(state, [client_a, client_b, ...])
 
-Rooms: `algorithms` build the processes of `process`; `client` is what a client does, on a `model`;
-`aggregators` sum, and alone import the protocol; `evaluation` and `analytics` ask without training;
-`data` and `population` are who takes part and with what; `experiment` is a whole training, `cli` the
-command.  May be imported: what `fl/__init__.pyi` names, and what the rooms for users say of
-themselves (`fl.aggregators`, `fl.analytics`, `fl.data`, `fl.errors`, `fl.population`).
+Rooms: `algorithms` build the processes of `process`; `client` is what a client does, on a
+`model`; `aggregators` sum, and alone import the protocol; `evaluation` and `analytics` ask
+without training; `data` and `population` are who takes part and with what; `experiment` is a
+whole training, `cli` the command.  Below them all are `plan` (what a round sends), `progress`,
+`seeds`, `warn`, `one_line`, `tff` (what TensorFlow Federated calls things) and `errors`.  Imports
+point downwards (pyproject.toml has the rules).  May be imported: what `fl/__init__.pyi` names,
+and what the rooms for users say of themselves (`fl.aggregators`, `fl.analytics`, `fl.data`,
+`fl.errors`, `fl.population`).
 
 Examples in docstrings use `model_fn`, a function that returns a small compiled Keras model of four
 features and three classes, and `clients`, a list of four pairs (x, y).

@@ -15,6 +15,14 @@ The protocol is that of Bonawitz et al. 2017, actively secure, with the sparse g
 2020.  `run` plays a whole session in memory; `Client` and `Server` are for your own network
 (docs/embedding.md); `masks` works alone.
 
+Rooms: `client` and `server` are the two sides of a session, `simulation` many clients on one
+machine, `cli` the command.  Below them both sides have `messages`, `wire` (their bytes),
+`roster`, `packing`, `ending`, `server_sealing` and `snapshots`; `quantize` and `exact` make ring
+words of floats.  Below those `params` is what is agreed on and `graph` who shares masks with
+whom, then `identity`, `masks`, `parameters` and `sharing`, and at the bottom `keys`, `curve` and
+`errors`.  Imports point downwards (pyproject.toml has the rules).  May be imported: what is in
+`__all__`, and what the rooms say of themselves.
+
 Examples in docstrings have `secagg`, `np`, and one session: `params` of three clients, their `keys`
 (Ed25519) and `directory` for the ids 4, 7 and 9, and the server's `private_key`.
 """

@@ -1,1 +1,1 @@
-"""The tests: a package, so that its files can share `strategies` and `make_vectors`."""
+"""The tests: a package, so that its files can share what is in `tests.helpers`."""

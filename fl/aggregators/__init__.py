@@ -4,11 +4,11 @@
     ...     model_fn, aggregator=fl.aggregators.ByNorm(fl.SecureSum(), 1.0)
     ... )
 
-Rooms: `contribution` is the interface, `plain` and `secure` the two sums, `thresholds` what both
-make of a threshold, `encoding` turns contributions into ring words, `clipping` bounds their norms, `observed`
-reads what an observer of a simulation saw.
-May be imported from it: what is in `__all__`.  Of `fl`, only this room uses the protocol.  It uses
-`errors`, `seeds`, `warn` and `progress`.
+Modules: `contribution` is the interface, `plain` and `secure` the two sums, `thresholds` what
+both make of a threshold, `encoding` turns contributions into ring words, `clipping` bounds their
+norms, `observed` reads what an observer of a simulation saw.  May be imported from it: what is in
+`__all__`.  Of `fl`, only this room uses the protocol.  It uses `errors`, `progress`, `seeds` and
+`warn`.
 """
 
 from fl.aggregators.clipping import AdaptiveNorm, ByNorm

@@ -1,6 +1,8 @@
 """The algorithms: one file each, to be read beside its paper.
 
-Rooms: `fedavg` (McMahan et al. 2017), `fedprox` (Li et al. 2020), `fedsgd` with `mean_loss`, what
-its loss must be, `adaptive` (Reddi et al. 2021) and `kmeans` (Lloyd 1982).  A new one is a builder
-here, an export in `fl`, and a line in `fl.experiment.registry`.  It uses `process` and below.
+Modules: `fedavg` (McMahan et al. 2017), `fedprox` (Li et al. 2020), `fedsgd` with `mean_loss`,
+what its loss must be, `adaptive` (Reddi et al. 2021) and `kmeans` (Lloyd 1982).  May be imported
+from it: the builders, which `fl` exports.  A new algorithm is a builder here, an export in `fl`,
+and a line in `fl.experiment.registry`.  It uses `aggregators`, `client`, `data`, `errors`,
+`model`, `plan`, `process`, `progress`, `seeds` and `tff`.
 """

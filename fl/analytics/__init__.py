@@ -3,7 +3,8 @@
     >>> fl.analytics.secure_mean([[70.5], [68.5], [72.5]]).value
     70.5
 
-May be imported from it: what is in `__all__`.  It uses `aggregators` and `data`.
+Modules: `questions`.  May be imported from it: what is in `__all__`.  It uses `aggregators`,
+`data` and `errors`.
 """
 
 from fl.analytics.questions import (

@@ -1,6 +1,7 @@
 """A client's own work: from its examples and the round's plan to its contribution.
 
-Rooms: `examples` and `inputs` read its data, `local_training` trains on them in the `compiled_loop`,
-`metrics` are what it measured, `trainer_pool` several clients at a time.  It uses `aggregators` for
-what a contribution is, `model`, `data` and `plan`.
+Modules: `examples` and `inputs` read its data, `local_training` trains on them in the
+`compiled_loop`, `metrics` are what it measured, `trainer_pool` several clients at a time.  All
+but `inputs` may be imported, by `process` and what stands above it.  It uses `aggregators` for
+what a contribution is, `data`, `errors`, `model`, `one_line`, `plan`, `seeds` and `warn`.
 """

@@ -8,6 +8,13 @@ emnist_train, emnist_test = fl.data.emnist.load_data()       as in TensorFlow Fe
 >>> (x, y), test = fl.data.load("digits")
 >>> fl.data.ClientData.from_partition((x, y), fl.data.partition.iid(len(y), 10))
 ClientData(10 clients)
+
+Modules: `catalogue` has every data set by name and `federated` each as a federated problem;
+`digits`, `emnist`, `images`, `leaf` and `shakespeare` read them, from `files` or `hdf5` of the
+`sources` that publish them; `partition` divides examples and `clients` holds them; `masked` and
+`reals` refuse arrays that are no plain numbers.  May be imported from it: what is in `__all__`,
+and `masked` and `reals` by whoever takes a client's numbers.  It uses `errors`, `seeds` and
+`tff`.
 """
 
 import importlib

@@ -6,9 +6,9 @@
     >>> checkpoints.latest(process.initialize()).state
     ServerState(round=0, ...)
 
-Rooms: `settings` and `training` are the run, `registry`, `model_zoo` and `names` what settings may
-name, `run_directory`, `checkpoint` and `events` what it leaves.  May be imported from it: what is
-in `__all__`.  It uses everything but `cli`.
+Modules: `settings` and `training` are the run, `registry`, `model_zoo` and `names` what settings
+may name, `run_directory`, `checkpoint` and `events` what it leaves.  May be imported from it:
+what is in `__all__`, and the rest by the command.  It may use everything but `cli`.
 """
 
 from fl.experiment.checkpoint import Checkpoints

@@ -1,4 +1,5 @@
 """How far a round is, for whoever looks.
 
-Rooms: `watch` is what work reports to, `bars` how it looks.  It uses nothing of this package.
+Modules: `watch` is what work reports to, `bars` how it looks.  `watch` may be imported by every
+room, `bars` by the command.  It uses nothing of this package.
 """

@@ -5,10 +5,10 @@
     >>> same.public_key() == key.public_key()
     True
 
-Rooms: `key_files` keeps private keys, `directory` pins public ones, `authority` certifies them,
-`directory_files` is the text form of both.  Files are read and written here and nowhere else in the
-protocol.  May be imported from it: what is in `__all__`, and from `directory` and `authority` what
-client and server check with.  It uses `keys`, `curve` and `errors`.
+Modules: `key_files` keeps private keys, `directory` pins public ones, `authority` certifies them,
+`directory_files` is the text form of both.  Files are read and written here and nowhere else in
+the protocol.  May be imported from it: what is in `__all__`, and from `directory` and `authority`
+what client and server check with.  It uses `curve`, `errors` and `keys`.
 """
 
 from secagg.identity.authority import Authority, issue

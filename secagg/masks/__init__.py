@@ -17,8 +17,10 @@ else, and the sum is what it was:
 What it does not do: agree on seeds, or recover from a client that disappears (`Client`, `Server`).
 A seed used for two different vectors reveals their difference: it serves one session.
 
-Rooms: `prg` is the stream cipher, `aegis` another one, `suites` their names in `Params`, `pairwise`
-the signs, `jobs` into how many jobs masks are divided.  May be imported from it: what is in `__all__`.  It uses `keys` and `packing`.
+Modules: `prg` is the stream cipher, `aegis` another one, `suites` their names in `Params`,
+`pairwise` the signs, `jobs` into how many jobs masks are divided.  May be imported from it: what is
+in `__all__`, and `Suite`, `RingVector` and `jobs_for` from where they stand.  It uses `errors` and
+`keys`.
 """
 
 from secagg.keys import SEED_BYTES

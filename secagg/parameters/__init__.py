@@ -4,12 +4,12 @@
     c.k, c.t, c.min_roster, c.min_survivors      # the choice
     c.bounds                                     # what it must meet, and what it meets
 
-    tails    exact tails of the hypergeometric distribution
-    rules    what (k, t) must satisfy, for each adversary
-    choice   the search for the least k, and the refusals
-
 `choose_curious_only` is for a server that is known to follow the protocol, and holds against no
 other.  The derivation is docs/decisions/0002-choosing-k-and-t.md.
+
+Modules: `tails` are exact tails of the hypergeometric distribution, `rules` what (k, t) must
+satisfy for each adversary, `choice` the search for the least k, and the refusals.  May be
+imported from it: what is in `__all__`.  It uses `errors`.
 """
 
 from secagg.parameters.choice import MAX_CLIENTS, Choice, GraphChoice, choose, choose_curious_only

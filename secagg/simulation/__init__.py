@@ -4,10 +4,12 @@
     ...     print(executor)
     None
 
-Rooms: `setup` makes the parties of `run`, `network` is what lies between them, `workers` answers for
-the clients, here or in an executor, `checks` remembers what one of them has checked; `pool` makes
-such an executor, `masking_pool`.  It is for simulation: a worker sees everything that its clients
-hide.  It uses `client`, `server` and what they use.
+Modules: `setup` makes the parties of `run`, `network` is what lies between them, `workers` answers
+for the clients, here or in an executor, `checks` remembers what one of them has checked; `pool`
+makes such an executor.  It is for simulation: a worker sees everything that its clients hide.  May
+be imported from it: `masking_pool`, and `setup`, `network` and `workers` by `run`.  It uses
+`client`, `errors`, `identity`, `keys`, `masks`, `messages`, `params`, `roster`, `server`, `sharing`
+and `wire`.
 """
 
 from secagg.simulation.pool import masking_pool

@@ -13,8 +13,10 @@ import secagg
 from secagg import roster as roster_module
 from secagg.errors import RemoteProtocolError, TooFewClients
 from secagg.messages import Roster
-from tests.attacks.dishonest import Coalition, Stream, public_key
+from tests.helpers.dishonest import Coalition
+from tests.helpers.held import public_key
 from tests.helpers.party import SERVER_KEY, SPECS, Party
+from tests.helpers.steady import Stream
 
 VICTIM = 30
 

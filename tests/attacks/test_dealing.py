@@ -10,8 +10,9 @@ from secagg.errors import LocalProtocolError, RemoteProtocolError, TooFewClients
 from secagg.keys import Transcript
 from secagg.messages import CIPHERTEXT_BYTES, NONCE_BYTES, records
 from secagg.sharing.shamir import SHARE_BYTES, encode_shares
-from tests.attacks.dishonest import Stream, public_key
+from tests.helpers.held import public_key
 from tests.helpers.party import Party
+from tests.helpers.steady import Stream
 
 DEALER = 50
 S_SK, B = slice(16, 16 + SHARE_BYTES), slice(16 + SHARE_BYTES, None)

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, event, find, given, settings
 from hypothesis import strategies as st
 
 from secagg import Harary
-from tests.attacks.dishonest import Coalition, harm
+from tests.helpers.dishonest import Coalition, harm
 
 SETTINGS = settings(
     derandomize=True,

@@ -1,9 +1,8 @@
 """Each `except` of the package is removed in turn, and then something untyped gets through.
 
 A guard turns what a library raises, or what is another's fault, into the typed error of the place
-where it is met, or into a lie that costs its author only.  `GUARDS` names every one that
-`removed.guards` finds in the source.  An attack returns whether it succeeded: somebody honest died
-of an exception that is not the package's, or the session of the others was stopped.
+where it is met, or into a lie that costs its author only.  An attack succeeds where somebody honest
+dies of an exception that is not the package's, or the session of the others is stopped.
 """
 
 from collections.abc import Callable
@@ -16,17 +15,21 @@ from cryptography.exceptions import InvalidSignature, InvalidTag
 
 import secagg
 from secagg import LocalProtocolError, RemoteProtocolError, wire
+from secagg.identity.authority import issue
 from secagg.messages import AdvertiseKeys, Ciphertexts, Roster, SessionEnd
-from tests.attacks.dishonest import unsigned
-from tests.attacks.removed import Check, guards, unguard
-from tests.attacks.test_certificates import CA, OTHER_CA, Lie, anybody_signs, brings, issue, public
-from tests.attacks.test_every_check_matters import a_digit_too_large_inside
-from tests.attacks.test_lying_client import LIAR, STORIES, flipped, opened
+from tests.helpers.attacks import a_digit_too_large_inside
+from tests.helpers.breaks import Attack, Attacks
+from tests.helpers.certificates import CA, OTHER_CA, Lie, anybody_signs, brings, public
 from tests.helpers.hosts import Host
-from tests.helpers.party import Party
+from tests.helpers.lying_client import LIAR, STORIES, flipped, opened
+from tests.helpers.party import Party, unsigned
+from tests.helpers.removed import GUARDED, MODULES, guards, unguard
 
-Attack = Callable[[], bool]
 UNTYPED = (InvalidSignature, InvalidTag, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+attacks = Attacks(*MODULES, *GUARDED, found=guards, remove=unguard, judge=lambda attack: attack())
+breaks = attacks.breaks
 
 
 def dies(attack: Callable[[], Any]) -> Attack:
@@ -82,8 +85,7 @@ def story(name: str) -> Callable[[], None]:
     def tell() -> None:
         party = Party(5, outsiders=1).after(told.round - 1)
         party.collect(but=[LIAR])
-        truth = party.clients[LIAR].receive(party.outbox[LIAR])
-        party.server.receive(LIAR, told.lie(party, truth))
+        party.server.receive(LIAR, told.lie(party, party.answer(LIAR)))
 
     return tell
 
@@ -113,6 +115,7 @@ def one_wrong_share(shares: Callable[[bytes], bytes]) -> Attack:
     return attack
 
 
+@breaks("client.client.Client._advance", "except RemoteProtocolError")
 def a_refusal_is_forgotten() -> bool:
     """A host that restores a client which has refused a roster shows it the next one."""
     party = Party(5)
@@ -129,6 +132,7 @@ def a_refusal_is_forgotten() -> bool:
     return True
 
 
+@breaks("errors.signed_by", "except RemoteProtocolError")
 def the_liar_is_not_named() -> bool:
     try:
         story("a vector too many")()
@@ -179,56 +183,7 @@ def decoder_raises(error: Exception) -> Callable[[], None]:
     return attack
 
 
-signed_by_nobody = brings(LIAR, issue(OTHER_CA, LIAR, public(LIAR)))
-GUARDS: dict[str, Attack] = {
-    "client.client.Client._advance: except RemoteProtocolError": a_refusal_is_forgotten,
-    "client.sealing.open_shares: except InvalidTag": dies(garbage_for_10),
-    "client.sealing.open_shares: except RemoteProtocolError": lambda: breaks_a_client(),
-    "server_sealing.open_at_server: except InvalidTag": dies(
-        story("shares that are sealed to nobody")
-    ),
-    "server.recovery.ShareTable._correct: except RemoteProtocolError": one_wrong_share(
-        lambda shares: bytes([shares[0] ^ 1]) + shares[1:]
-    ),
-    "server.recovery._checked: except RemoteProtocolError": one_wrong_share(
-        lambda shares: b"\xf0\xff" * 17 + shares[34:]
-    ),
-    "curve.check_server_key: except RemoteProtocolError": blames_the_peer(
-        lambda: Party(5, server_key=bytes(32))
-    ),
-    "wire.decode: except msgspec.DecodeError": dies(lambda: wire.decode(b"\2\x05")),
-    "wire.decode: except UnicodeDecodeError": dies(
-        decoder_raises(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no text"))
-    ),
-    "wire.decode: except RecursionError": dies(decoder_raises(RecursionError())),
-    "identity.directory.Pinned.__getitem__: except KeyError": dies(a_stranger),
-    "identity.directory.check_entry: except RemoteProtocolError": blames_the_peer(
-        lambda: secagg.Pinned({10: bytes(32)})
-    ),
-    "identity.authority.Authority.__post_init__: except RemoteProtocolError": blames_the_peer(
-        lambda: secagg.Authority(bytes(32))
-    ),
-    "identity.authority.Authority.identity: except InvalidSignature": dies(
-        server_is_sent(signed_by_nobody, ca=CA)
-    ),
-    "identity.authority.Authority.identity: except LocalProtocolError": blames_the_caller(
-        server_is_sent(anybody_signs, ca=CA)
-    ),
-    "ending.check_end: except InvalidSignature": dies(
-        lambda: Party(5).after(1).clients[10].end(SessionEnd(True, bytes(32)))
-    ),
-    "snapshots.sealed.unseal: except InvalidTag": dies(
-        restored(lambda blob: blob[:-1] + bytes([blob[-1] ^ 1]))
-    ),
-    "errors.signed_by: except RemoteProtocolError": the_liar_is_not_named,
-    "keys.Transcript.verify: except InvalidSignature": dies(
-        server_is_sent(lambda p, m: unsigned(m, signature=bytes(64)))
-    ),
-    "simulation.network.Network.up: except RemoteProtocolError": one_garbled_frame(to_client=False),
-    "simulation.workers.replies: except RemoteProtocolError": one_garbled_frame(to_client=True),
-}
-
-
+@breaks("client.sealing.open_shares", "except RemoteProtocolError")
 def breaks_a_client() -> bool:
     """A digit that is no field element, sealed well: the honest holder must not abort."""
     try:
@@ -237,15 +192,52 @@ def breaks_a_client() -> bool:
         return True
 
 
-def test_every_guard_has_its_attack() -> None:
-    assert {str(guard) for guard in guards()} == GUARDS.keys()
+signed_by_nobody = brings(LIAR, issue(OTHER_CA, LIAR, public(LIAR)))
+breaks("client.sealing.open_shares", "except InvalidTag")(dies(garbage_for_10))
+breaks("server_sealing.open_at_server", "except InvalidTag")(
+    dies(story("shares that are sealed to nobody"))
+)
+breaks("server.recovery.ShareTable._correct", "except RemoteProtocolError")(
+    one_wrong_share(lambda shares: bytes([shares[0] ^ 1]) + shares[1:])
+)
+breaks("server.recovery._checked", "except RemoteProtocolError")(
+    one_wrong_share(lambda shares: b"\xf0\xff" * 17 + shares[34:])
+)
+breaks("curve.check_server_key", "except RemoteProtocolError")(
+    blames_the_peer(lambda: Party(5, server_key=bytes(32)))
+)
+breaks("wire.decode", "except msgspec.DecodeError")(dies(lambda: wire.decode(b"\2\x05")))
+breaks("wire.decode", "except UnicodeDecodeError")(
+    dies(decoder_raises(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no text")))
+)
+breaks("wire.decode", "except RecursionError")(dies(decoder_raises(RecursionError())))
+breaks("identity.directory.Pinned.__getitem__", "except KeyError")(dies(a_stranger))
+breaks("identity.directory.check_entry", "except RemoteProtocolError")(
+    blames_the_peer(lambda: secagg.Pinned({10: bytes(32)}))
+)
+breaks("identity.authority.Authority.__post_init__", "except RemoteProtocolError")(
+    blames_the_peer(lambda: secagg.Authority(bytes(32)))
+)
+breaks("identity.authority.Authority.identity", "except InvalidSignature")(
+    dies(server_is_sent(signed_by_nobody, ca=CA))
+)
+breaks("identity.authority.Authority.identity", "except LocalProtocolError")(
+    blames_the_caller(server_is_sent(anybody_signs, ca=CA))
+)
+breaks("ending.check_end", "except InvalidSignature")(
+    dies(lambda: Party(5).after(1).clients[10].end(SessionEnd(True, bytes(32))))
+)
+breaks("snapshots.sealed.unseal", "except InvalidTag")(
+    dies(restored(lambda blob: blob[:-1] + bytes([blob[-1] ^ 1])))
+)
+breaks("keys.Transcript.verify", "except InvalidSignature")(
+    dies(server_is_sent(lambda p, m: unsigned(m, signature=bytes(64))))
+)
+breaks("simulation.network.Network.up", "except RemoteProtocolError")(
+    one_garbled_frame(to_client=False)
+)
+breaks("simulation.workers.replies", "except RemoteProtocolError")(
+    one_garbled_frame(to_client=True)
+)
 
-
-@pytest.mark.parametrize("guard", guards(), ids=str)
-def test_the_attack_succeeds_if_and_only_if_the_guard_is_gone(
-    guard: Check, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    attack = GUARDS[str(guard)]
-    assert not attack()
-    unguard(monkeypatch, guard)
-    assert attack()
+test_every_guard_has_its_attack, test_an_attack_needs_its_guard_gone = attacks.tests()

@@ -16,7 +16,7 @@ import pytest
 from secagg.graph import Complete, Harary
 from secagg.messages import AdvertiseKeys
 from secagg.roster import CheckedRoster
-from tests.attacks.dishonest import Coalition
+from tests.helpers.dishonest import Coalition
 
 M = 20
 RING = Harary(4)

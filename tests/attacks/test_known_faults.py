@@ -13,8 +13,8 @@ from secagg import masks, wire
 from secagg.errors import TooFewClients
 from secagg.keys import Transcript
 from secagg.messages import MaskedInput
-from tests.attacks.steady import Steady, Stream
 from tests.helpers.party import Party
+from tests.helpers.steady import Steady, Stream
 
 SEED = Stream("seed")(masks.SEED_BYTES)
 

@@ -24,8 +24,8 @@ from secagg import wire
 from secagg.client.states import Checked
 from secagg.errors import SecAggError
 from secagg.messages import Survivors, Unmasking
-from tests.attacks.steady import Steady, Stream
 from tests.helpers.hosts import KEY, Host, restored
+from tests.helpers.steady import Steady, Stream
 
 SETTINGS = settings(
     derandomize=True,

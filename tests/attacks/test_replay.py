@@ -4,7 +4,7 @@ import pytest
 
 from secagg.errors import LocalProtocolError, RemoteProtocolError
 from secagg.messages import Signatures, Survivors
-from tests.attacks.dishonest import Coalition, harm
+from tests.helpers.dishonest import Coalition, harm
 from tests.helpers.party import Party
 
 GHOSTS = (10, 20)

@@ -30,8 +30,10 @@ from secagg.keys import Transcript
 from secagg.messages import ConsistencyCheck, Signatures
 from secagg.params import Params
 from secagg.simulation.checks import RememberedChecks
-from tests.attacks.dishonest import Coalition, Learned
-from tests.attacks.test_ring_cut import (
+from tests.helpers.dishonest import Coalition
+from tests.helpers.held import Learned
+from tests.helpers.party import SPECS
+from tests.helpers.ring import (
     WEAK,
     Flags,
     Ring,
@@ -41,7 +43,6 @@ from tests.attacks.test_ring_cut import (
     random_ring,
     two_views,
 )
-from tests.helpers.party import SPECS
 
 OPENED = {
     (36, 24): [(22, 7)],

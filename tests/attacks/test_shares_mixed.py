@@ -12,7 +12,7 @@ from secagg import wire
 from secagg.errors import DecodeError, RemoteProtocolError
 from secagg.messages import ServerMessage, Signatures, Survivors, Unmasking, records
 from secagg.sharing.shamir import SHARE_BYTES
-from tests.attacks.dishonest import Coalition
+from tests.helpers.dishonest import Coalition
 from tests.helpers.party import Party, shares_in
 
 VICTIM = 10

@@ -31,8 +31,8 @@ from secagg.messages import (
     Unmasking,
 )
 from secagg.roster import CheckedRoster
-from tests.attacks.steady import Stream
 from tests.helpers.party import SERVER_KEY, SERVER_PUBLIC, identity, shares_in
+from tests.helpers.steady import Stream
 
 N, LENGTH, SESSIONS = 5, 24, 60
 DROP = {50: 2, 40: 4}

@@ -4,23 +4,10 @@ import pytest
 
 from secagg.errors import RemoteProtocolError
 from secagg.messages import Roster
-from tests.attacks.dishonest import Coalition, harm, unsigned
+from tests.helpers.dishonest import Coalition, alone, harm
+from tests.helpers.party import unsigned
 
 VICTIM = 10
-
-
-def alone(party: Coalition, victims: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """These honest clients in a roster with every corrupt one, to the end: whose sums it learns."""
-    roster = party.roster(victims)
-    for u in victims:
-        party.show_roster(u, roster)
-    for u in victims:
-        if u in party.seen:
-            party.show_senders(u, {entry.u for entry in roster.entries} - {u})
-    answered = [u for u in party.seen if party.show_U3(u, [entry.u for entry in roster.entries])]
-    for u in answered:
-        party.show_signatures(u)
-    return [learned.clients for learned in party.learned()]
 
 
 def test_ids_that_nobody_enrolled_fill_no_roster() -> None:

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from tests.attacks.dishonest import Coalition, harm
+from tests.helpers.dishonest import Coalition, harm
 
 VICTIM = 10
 

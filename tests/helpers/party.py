@@ -101,13 +101,15 @@ class Party:
     def collect(self, *, but: Collection[int] = ()) -> None:
         """Everybody answers what it was sent, and the server receives it; not those in `but`."""
         self.round += 1
-        self.replies = {
-            u: self.clients[u].start() if self.round == 0 else self.clients[u].receive(message)
-            for u, message in (self.outbox or dict.fromkeys(self.ids)).items()
-            if u not in but
-        }
+        asked = self.outbox or self.ids
+        self.replies = {u: self.answer(u) for u in asked if u not in but}
         for u, reply in self.replies.items():
             self.server.receive(u, reply)
+
+    def answer(self, u: int) -> Any:
+        """What client u truly says to what it was sent, or to begin with."""
+        sent = self.outbox.get(u)
+        return self.clients[u].start() if sent is None else self.clients[u].receive(sent)
 
     def close(self) -> None:
         """The server closes the round; what it sends is in `outbox`."""
@@ -167,3 +169,8 @@ class Party:
         """The digest of the roster that the server has closed."""
         digest: bytes = self.server._round.rostered.roster.digest  # type: ignore[union-attr]
         return digest
+
+
+def unsigned(message: Any, **changes: Any) -> Any:
+    """Some fields changed, the signature as it was."""
+    return msgspec.structs.replace(message, **changes)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.attacks.removed import checks
+from tests.helpers.removed import checks
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "checks.md").read_text()
@@ -51,7 +51,8 @@ def test_the_tests_of_a_row_exist(row: list[str]) -> None:
 
 def test_every_file_of_attacks_is_named() -> None:
     named = {name.partition("::")[0] for name in quoted(TEXT)}
-    files = {file.name for file in (ROOT / "tests" / "attacks").glob("test_*.py")}
+    attacks = ROOT / "tests" / "attacks"
+    files = {str(file.relative_to(attacks)) for file in attacks.rglob("test_*.py")}
     assert files <= named
 
 

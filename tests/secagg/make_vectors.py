@@ -10,7 +10,6 @@ Bytes are in hex, client ids are numbers below 2^63 and need a JSON reader with 
 import json
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,8 +29,7 @@ from secagg.server_sealing import seal_for_server
 from secagg.sharing import shamir
 from tests.helpers import aegis
 from tests.helpers.strategies import CounterRand
-
-FOLDER = Path(__file__).parents[1] / "vectors"
+from tests.helpers.vectors import FOLDER
 
 Json = dict[str, Any]
 

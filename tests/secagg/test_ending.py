@@ -7,6 +7,7 @@ import pytest
 import secagg
 from secagg import LocalProtocolError, RemoteProtocolError, wire
 from secagg.messages import SessionEnd
+from tests.helpers.certificates import CA
 from tests.helpers.hosts import KEY, Host, restored
 from tests.helpers.party import Party
 
@@ -118,8 +119,6 @@ def test_nobody_is_waited_for_once_n_have_begun() -> None:
 
 
 def test_the_clients_of_an_authority_cannot_be_listed() -> None:
-    from tests.attacks.test_certificates import CA
-
     party = Party(5, ca=CA)
     with pytest.raises(LocalProtocolError, match="Authority cannot be listed, expected a deadline"):
         _ = party.server.waiting_for

@@ -2,9 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
-from dataclasses import dataclass
+from collections.abc import Mapping
 from itertools import combinations, product
 
 import numpy as np
@@ -14,7 +12,6 @@ from hypothesis import strategies as st
 
 import secagg
 from secagg import (
-    Complete,
     Harary,
     LocalProtocolError,
     Params,
@@ -22,7 +19,6 @@ from secagg import (
     VectorSpec,
     wire,
 )
-from secagg.graph import Graph
 from secagg.masks.prg import RingVector
 from secagg.messages import (
     AdvertiseKeys,
@@ -35,177 +31,31 @@ from secagg.messages import (
     Survivors,
     Unmasking,
 )
-from secagg.roster import CheckedRoster
 from secagg.server import recovery
 from secagg.server.aggregate import Aggregate
-from secagg.simulation.network import Link
 from tests.helpers.party import SERVER_KEY, SERVER_PUBLIC
+from tests.helpers.sessions import (
+    STAYS,
+    Damaged,
+    Inputs,
+    Recorder,
+    Session,
+    exact_sums,
+    outcomes,
+    play,
+    predicted,
+    random_inputs,
+    sessions,
+)
 from tests.helpers.strategies import (
     MAX_ID,
     CounterRand,
-    client_ids,
-    random_words,
     seeds,
     signing_key,
     signing_keys,
-    vector_specs,
 )
 
-STAYS = 5
-"""The round from which a client that stays is gone: there is none."""
-
 X = VectorSpec("x", 1, 8)
-
-Inputs = dict[int, dict[str, RingVector]]
-
-
-def random_inputs(clients: Sequence[int], specs: Sequence[VectorSpec], seed: int) -> Inputs:
-    """Words of the whole dtype: bits above `bits` are there, and must not count."""
-    rng = np.random.default_rng(seed)
-    return {
-        u: {spec.name: random_words(rng, spec.length, spec.dtype) for spec in specs}
-        for u in clients
-    }
-
-
-def exact_sums(
-    specs: Sequence[VectorSpec], inputs: Inputs, survivors: Sequence[int]
-) -> dict[str, list[int]]:
-    """Column by column, in Python's integers."""
-    return {
-        spec.name: [
-            sum(int(inputs[u][spec.name][i]) for u in survivors) % 2**spec.bits
-            for i in range(spec.length)
-        ]
-        for spec in specs
-    }
-
-
-class Recorder:
-    """A perfect link that remembers every frame."""
-
-    def __init__(self) -> None:
-        self.frames: list[tuple[int | None, int | None, bytes]] = []
-
-    def __call__(self, sender: int | None, receiver: int | None, frame: bytes) -> bytes:
-        self.frames.append((sender, receiver, frame))
-        return frame
-
-    def told(self) -> list[int]:
-        """The server's messages, by the round that they begin."""
-        down = (Roster, Ciphertexts, Survivors, Signatures)
-        messages = (wire.decode(frame) for sender, _, frame in self.frames if sender is None)
-        return [down.index(type(message)) + 1 for message in messages]
-
-    def unanswered(self) -> set[tuple[int | None, int]]:
-        """Who was told something by which it begins a round, and did not: it refused."""
-        down = [receiver for sender, receiver, _ in self.frames if sender is None]
-        told = set(zip(down, self.told(), strict=True))
-        up = [wire.decode(frame) for sender, _, frame in self.frames if sender is not None]
-        return told - {(message.u, message.round) for message in up}  # type: ignore[union-attr]
-
-    def closed_neighbourhoods(self, graph: Graph) -> dict[int, set[int]]:
-        """N(u) ∪ {u} by client id, from the roster that was sent; empty if nobody was there."""
-        messages = (wire.decode(frame) for sender, _, frame in self.frames if sender is None)
-        sent = next((m for m in messages if isinstance(m, Roster)), Roster(()))
-        if not sent.entries:
-            return {}
-        roster = CheckedRoster(sent.entries, ())
-        rows = graph.rows(roster.digest, len(roster.ids)).tolist()
-        return {u: {roster.ids[j] for j in rows[i]} for i, u in enumerate(roster.ids)}
-
-
-def play(
-    params: Params,
-    inputs: Mapping[int, RingVector | Mapping[str, RingVector]],
-    drop: Mapping[int, int],
-    link: Link | None = None,
-    executor: Executor | None = None,
-) -> Aggregate | None:
-    """The result, or None for TooFewClients."""
-    keys = signing_keys(list(inputs))
-    try:
-        return secagg.run(
-            params, inputs, drop=drop, signing_keys=keys, link=link, executor=executor
-        )
-    except TooFewClients:
-        return None
-
-
-def predicted(
-    params: Params, rounds: Mapping[int, int], N: Mapping[int, set[int]]
-) -> tuple[set[int], set[int]] | int:
-    """(U2, U3) by the rules of the protocol, or the round that ends it; N(u) includes u.
-
-    `rounds` says from which round on each client is gone.
-    """
-    t, least = params.t, params.min_survivors
-    U = [{u for u, r in rounds.items() if r > i} for i in range(5)]
-    if len(U[0]) < params.min_roster:
-        return 0
-    U2 = U[1]
-    while lonely := {u for u in U2 if len(N[u] & U2) < t}:
-        U2 = U2 - lonely
-    U3, U4, U5 = (U2 & U[i] for i in (2, 3, 4))
-    owners = U3 | {v for v in U2 - U3 if N[v] & U3}
-    if len(U2) < least:
-        return 1
-    if len(U3) < least or any(len(N[v] & U3) < t for v in owners):
-        return 2
-    if len(U4) < least:
-        return 3
-    if any(len(N[v] & U5) < t for v in owners):
-        return 4
-    return U2, U3
-
-
-@dataclass
-class Session:
-    """What Hypothesis draws."""
-
-    params: Params
-    inputs: Inputs
-    drop: dict[int, int]
-
-    def rounds(self) -> dict[int, int]:
-        return {u: self.drop.get(u, STAYS) for u in self.inputs}
-
-
-@st.composite
-def sessions(draw: st.DrawFn) -> Session:
-    """Sessions around their thresholds: full, or one client short, or anything between."""
-    if draw(st.booleans()):
-        n = draw(st.integers(2, 8))
-        t = draw(st.sampled_from([*[n // 2 + 1] * 3, n]))
-        graph: Graph = Complete()
-        corrupt, least = draw(st.sampled_from([0, 0, max(min(2 * t - n - 1, t - 2), 0)])), t
-    else:
-        n = draw(st.integers(9, 13))
-        k, t = draw(st.sampled_from([(8, 6), (6, 5), (4, 4)]))
-        graph, corrupt, least = Harary(k), 0, k + 1
-    quorum = max((n + corrupt) // 2 + 1, t if graph == Complete() else 1)
-    min_roster = draw(st.sampled_from([*[max(quorum, least)] * 4, n]))
-    min_survivors = draw(st.sampled_from([*[quorum] * 4, min_roster]))
-    specs = draw(vector_specs())
-    params = Params(
-        n,
-        specs,
-        t=t,
-        corrupt=corrupt,
-        min_roster=min_roster,
-        min_survivors=min_survivors,
-        graph=graph,
-        session=b"a session of this test",
-        context=draw(st.binary(max_size=4)),
-    )
-    size = draw(st.sampled_from([n, n, n, n, min_roster, min_roster - 1]))
-    clients = draw(client_ids(size, size))
-    # numpy chooses who drops: Hypothesis repeats itself, and few of its patterns would end in a sum
-    rng = np.random.default_rng(draw(seeds))
-    gone = rng.random(size) < draw(st.sampled_from([0.15, 0.2, 0.3]))
-    drop = {u: int(rng.integers(5)) for u, drops in zip(clients, gone, strict=True) if drops}
-    return Session(params, random_inputs(clients, specs, draw(seeds)), drop)
-
 
 # The property
 
@@ -213,34 +63,8 @@ def sessions(draw: st.DrawFn) -> Session:
 @settings(max_examples=3 * settings().max_examples)
 @given(sessions())
 def test_the_sum_is_exactly_right_or_there_are_too_few_clients(session: Session) -> None:
-    check_result(session)
-
-
-def check_result(session: Session, executor: Executor | None = None) -> None:
-    """The sum, or its absence, is what the rules of the protocol say; in an executor too."""
-    params, rounds, link = session.params, session.rounds(), Recorder()
-    result = play(params, session.inputs, session.drop, link, executor)
-    expected = predicted(params, rounds, link.closed_neighbourhoods(params.graph))
-    assert (
-        link.unanswered() == set()
-    )  # an honest server sends nothing that an honest client refuses
-    if isinstance(expected, int):
-        assert result is None
-        assert max(link.told(), default=0) <= expected
-        return
-    assert result is not None
-    U2, U3 = expected
-    lonely = {u: 2 for u in rounds if rounds[u] > 1 and u not in U2}
-    assert result.survivors == tuple(sorted(U3))
-    assert result.dropped == session.drop | lonely
-    assert list(result.dropped) == sorted(result.dropped)
-    assert result.disputes == ()
-    assert {name: sums.tolist() for name, sums in result.vectors.items()} == exact_sums(
-        params.vectors, session.inputs, result.survivors
-    )
-    for spec in params.vectors:
-        assert result.vectors[spec.name].dtype == spec.dtype
-        assert result.vectors[spec.name].shape == (spec.length,)
+    seen, expected = outcomes(session)
+    assert seen == expected
 
 
 EXHAUSTIVE = [
@@ -534,23 +358,6 @@ def test_what_crosses_the_link() -> None:
     for clients, down, up in told:
         expected += [(None, u, down) for u in clients] + [(u, None, up) for u in clients]
     assert kinds == expected
-
-
-class Damaged:
-    """A link that loses one frame, or flips a bit of it."""
-
-    def __init__(self, place: int, bit: int | None) -> None:
-        self.place, self.bit, self.count = place, bit, -1
-
-    def __call__(self, sender: int | None, receiver: int | None, frame: bytes) -> bytes | None:
-        self.count += 1
-        if self.count != self.place:
-            return frame
-        if self.bit is None:
-            return None
-        damaged = bytearray(frame)
-        damaged[self.bit // 8 % len(frame)] ^= 1 << self.bit % 8
-        return bytes(damaged)
 
 
 @given(st.integers(0, 44), st.none() | st.integers(0, 8 * 1500), seeds)

@@ -6,7 +6,6 @@ function of `secagg` makes a value that it checks.
 
 import hashlib
 import hmac
-import json
 from typing import Any
 
 import msgspec
@@ -24,11 +23,8 @@ from secagg import DecodeError, Params, RemoteProtocolError, VectorSpec, wire
 from secagg.packing import unpack
 from secagg.sharing.shamir import combine, decode_shares
 from tests.helpers.aegis import encrypted
-from tests.secagg.make_vectors import FILES, FOLDER, text
-
-
-def load(name: str) -> Any:
-    return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+from tests.helpers.vectors import FOLDER, load
+from tests.secagg.make_vectors import FILES, text
 
 
 def raw(value: str) -> bytes:

@@ -28,7 +28,7 @@ class Row:
     model_fn: what the process is built with, where that is not `model` with the client's optimizer.
     shape: how data are handed to the process.
     fit, evaluate: whether it is compared with Keras's. not_compared: names of metrics that are not.
-    refused: a message of an `fl.errors.FLError`, raised when the process is built or in the first round.
+    refused: a message of an `fl.errors.FLError`, raised when the process is built or in round 1.
     rtol, atol: of weights against `fit`. server_gain: the most by which the server's optimizer
         multiplies what is wrong in a mean.
     options: of the builder. secure: of the secure sum.

@@ -13,7 +13,7 @@ from secagg.cli import app, params
 from secagg.errors import LocalProtocolError, RemoteProtocolError
 from tests.helpers.command_line import completed, interrupted_at
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("module", ["numpy", "cryptography", "typer", "secagg.cli.params"])

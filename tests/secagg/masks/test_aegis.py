@@ -16,8 +16,8 @@ from secagg.masks.aegis import Aegis128X2
 from secagg.masks.prg import CHUNK_BYTES, RingVector
 from tests.helpers import aegis
 from tests.helpers.strategies import DTYPES
+from tests.helpers.vectors import load
 from tests.secagg import make_vectors
-from tests.secagg.test_vectors import load
 
 SEED = bytes(range(24))
 KEY, NONCE = bytes(range(16)), bytes(range(16, 32))

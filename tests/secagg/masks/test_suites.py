@@ -15,9 +15,9 @@ from secagg.masks.prg import Adder, RingVector
 from secagg.masks.suites import prg_of
 from secagg.messages import Roster
 from tests.helpers import aegis
+from tests.helpers.executors import Elsewhere
 from tests.helpers.hosts import Host
 from tests.helpers.party import Party
-from tests.secagg.server.test_unmasking import Elsewhere
 
 X = [VectorSpec("x", 3, 8)]
 DIRECTORY = bytes(32)

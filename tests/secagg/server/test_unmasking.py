@@ -1,6 +1,5 @@
 """Masks removed by jobs: the sum is the same bit for bit, in whatever process they ran."""
 
-import pickle
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from multiprocessing import get_context
@@ -13,21 +12,8 @@ import secagg
 from secagg import keys
 from secagg.masks import jobs
 from secagg.server.unmasking import Orphaned, Work
+from tests.helpers.executors import Elsewhere
 from tests.helpers.party import Party
-
-
-class Elsewhere(Executor):
-    """Runs each job at once on a pickled copy, as another machine would, the last one first."""
-
-    def __init__(self) -> None:
-        self.jobs: list[bytes] = []
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        self.jobs.append(pickle.dumps((fn, args)))
-        future: Future[Any] = Future()
-        function, arguments = pickle.loads(self.jobs[-1])
-        future.set_result(pickle.loads(pickle.dumps(function(*arguments))))
-        return future
 
 
 @pytest.fixture

@@ -5,16 +5,13 @@
 The coalition holds t shares of some b_u and s_sk_u, and the keys of the corrupt clients.  Whatever
 mask it can derive it subtracts; the masks that are left are unknowns.  A linear combination of the
 y_u in which every unknown cancels is a sum that it has learned, and there are no others: `learned`
-finds a basis of them, and computes them.
+finds a basis of them, and computes them.  What it keeps, it keeps in the types of `held`.
 """
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
-import msgspec
 import numpy as np
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 import secagg
 from secagg import masks
@@ -34,71 +31,19 @@ from secagg.messages import (
 from secagg.packing import unpack
 from secagg.roster import CheckedRoster
 from secagg.sharing.shamir import SHARE_BYTES, combine, decode_shares
-from tests.attacks.steady import Steady, Stream
-from tests.helpers.party import SPECS, shares_in
-
-PRIME = 2**61 - 1
-SPEC = SPECS[0]
-
-
-class Face(NamedTuple):
-    """Keys and seed that a corrupt client advertised; it may have several."""
-
-    c_sk: bytes
-    s_sk: bytes
-    b_u: bytes
-
-
-class Learned(NamedTuple):
-    """A combination of honest inputs that the coalition can compute."""
-
-    factors: dict[int, int]
-    total: list[int]
-
-    @property
-    def clients(self) -> tuple[int, ...]:
-        """Whose inputs are in it."""
-        return tuple(sorted(self.factors))
-
-
-@dataclass
-class Seen:
-    """What the coalition has of one honest client, in the one roster the client took part in."""
-
-    params_digest: bytes
-    roster: CheckedRoster
-    dealt: dict[int, bytes]
-    U2: tuple[int, ...] = ()
-    y: RingVector | None = None
-    unopened: tuple[int, ...] = ()
-    U3: tuple[int, ...] = ()
-    signature: bytes = b""
-    answered: bool = False
-
-    @property
-    def binding(self) -> Transcript:
-        """The derivations of this client; of other clients only if they agree on both digests."""
-        return Transcript(self.params_digest, self.roster.digest)
-
-    def entry(self, u: int) -> AdvertiseKeys:
-        """What u advertised in this roster."""
-        return self.roster.entries[self.roster.index[u]]
-
-
-Sharings = dict[bytes, dict[int, bytes]]
-"""Public key or commitment → x-coordinate → share."""
-
-
-@dataclass
-class Shares:
-    """The shares that the coalition holds, by what they open."""
-
-    b: Sharings = field(default_factory=dict)
-    s_sk: Sharings = field(default_factory=dict)
-
-    def add(self, sharings: Sharings, public: bytes, x: int, share: bytes) -> None:
-        """One more; a second share at the same x changes nothing."""
-        sharings.setdefault(public, {})[x] = share
+from tests.helpers.held import (
+    SPEC,
+    Face,
+    Learned,
+    Seen,
+    Shares,
+    Sharings,
+    exchange,
+    null_space,
+    public_key,
+)
+from tests.helpers.party import shares_in
+from tests.helpers.steady import Steady, Stream
 
 
 class Coalition(Steady):
@@ -256,7 +201,7 @@ class Coalition(Steady):
         seen = self.seen[sender]
         receiver, entry = seen.roster.entries[i], seen.entry(sender)
         binding = seen.binding
-        shared = _exchange(self.faces[receiver.c_pk].c_sk, entry.c_pk)
+        shared = exchange(self.faces[receiver.c_pk].c_sk, entry.c_pk)
         plaintext = binding.aead(shared, sender, receiver.u).decrypt(
             ciphertext[:NONCE_BYTES],
             ciphertext[NONCE_BYTES:],
@@ -318,7 +263,7 @@ class Coalition(Steady):
                 columns.append(unknown)
         return [
             self._compute({clients[i]: factor for i, factor in vector.items()}, known)
-            for vector in _null_space(columns)
+            for vector in null_space(columns)
         ]
 
     def _strip(self, u: int, seen: Seen) -> tuple[dict[Any, int], RingVector]:
@@ -339,7 +284,7 @@ class Coalition(Steady):
                 unknown[pair] = masks.sign(u, v)
                 continue
             secret, public = (s_sk_u, entry.s_pk) if s_sk_u else (s_sk_v, own.s_pk)
-            seed = binding.pairwise_seed(_exchange(secret or b"", public), u, v)
+            seed = binding.pairwise_seed(exchange(secret or b"", public), u, v)
             streams.append((seed, -masks.sign(u, v)))
         if seen.y is None:
             raise RuntimeError(f"client {u} has not sent a masked input")
@@ -371,39 +316,15 @@ def harm(coalition: Coalition) -> str | None:
     return None
 
 
-def _null_space(columns: list[dict[Any, int]]) -> list[dict[int, int]]:
-    """A basis of the λ with Σ λ_i·columns[i] = 0 over GF(2^61−1), by Gauss–Jordan elimination."""
-    symbols = sorted({symbol for column in columns for symbol in column}, key=repr)
-    rows = [[column.get(symbol, 0) % PRIME for column in columns] for symbol in symbols]
-    pivots: dict[int, list[int]] = {}
-    for row in rows:
-        for i, pivot in pivots.items():
-            if row[i]:
-                row = [(a - row[i] * b) % PRIME for a, b in zip(row, pivot, strict=True)]
-        lead = next((i for i, a in enumerate(row) if a), None)
-        if lead is None:
-            continue
-        scale = pow(row[lead], -1, PRIME)
-        row = [a * scale % PRIME for a in row]
-        for i, pivot in pivots.items():
-            pivots[i] = [(a - pivot[lead] * b) % PRIME for a, b in zip(pivot, row, strict=True)]
-        pivots[lead] = row
-    basis = []
-    for free in sorted(set(range(len(columns))) - pivots.keys()):
-        vector = {free: 1} | {i: -pivot[free] % PRIME for i, pivot in pivots.items() if pivot[free]}
-        basis.append({i: a - PRIME if a > PRIME // 2 else a for i, a in sorted(vector.items())})
-    return basis
-
-
-def unsigned(message: Any, **changes: Any) -> Any:
-    """Some fields changed, the signature as it was."""
-    return msgspec.structs.replace(message, **changes)
-
-
-def public_key(secret: bytes) -> bytes:
-    return X25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
-
-
-def _exchange(secret: bytes, public: bytes) -> bytes:
-    key = X25519PrivateKey.from_private_bytes(secret)
-    return key.exchange(X25519PublicKey.from_public_bytes(public))
+def alone(party: Coalition, victims: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """These honest clients in a roster with every corrupt one, to the end: whose sums it learns."""
+    roster = party.roster(victims)
+    for u in victims:
+        party.show_roster(u, roster)
+    for u in victims:
+        if u in party.seen:
+            party.show_senders(u, {entry.u for entry in roster.entries} - {u})
+    answered = [u for u in party.seen if party.show_U3(u, [entry.u for entry in roster.entries])]
+    for u in answered:
+        party.show_signatures(u)
+    return [learned.clients for learned in party.learned()]

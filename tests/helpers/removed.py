@@ -3,7 +3,7 @@
 A check is a statement that refuses: `if condition: raise ...`, or the call of a function that does
 nothing else, alone or as the context in which what follows is believed.  A condition that is an
 `or` (or the `not` of an `and`, or of `a <= b <= c`) is as many checks as it has parts.  `checks`
-finds them by reading the source, so that a new one is not forgotten; `without` builds the function
+finds them by reading the source, so that a new one is not forgotten; `remove` builds the function
 anew, that one part left out.
 """
 
@@ -18,20 +18,67 @@ from typing import Any
 
 import pytest
 
-MODULES = (
-    "client.client", "client.member", "client.rounds", "client.sealing", "server_sealing", "ending",
-    "roster", "server.server", "server.transitions", "server.rounds", "server.opening",
-    "server.session", "server.aggregate", "server.recovery", "packing", "curve",
-    "sharing.shamir", "wire", "params", "graph", "identity.directory", "identity.authority",
-    "client.snapshot", "snapshots.sealed", "server.snapshot",
-)  # fmt: skip
-LOCAL = (
-    "masks.pairwise", "masks.prg", "quantize", "exact", "sharing.reed_solomon", "client.inputs",
-)  # fmt: skip
+ROOMS = {
+    "client": (
+        "client.client",
+        "client.member",
+        "client.rounds",
+        "client.sealing",
+        "client.snapshot",
+    ),
+    "identity": ("identity.directory", "identity.authority", "curve"),
+    "params": ("params", "graph"),
+    "roster": ("roster",),
+    "rounds": ("server.rounds", "server.opening", "server.session", "server.recovery"),
+    "server": (
+        "server.server",
+        "server.transitions",
+        "server.aggregate",
+        "server.snapshot",
+        "server_sealing",
+    ),
+    "snapshots": ("snapshots.sealed",),
+    "wire": ("wire", "packing", "sharing.shamir", "ending"),
+}
+"""What an attack in tests/attacks/checks/test_<room>.py can be on."""
+
+MODULES = tuple(module for modules in ROOMS.values() for module in modules)
+ARGUMENTS = {
+    "masks": ("masks.pairwise", "masks.prg", "client.inputs"),
+    "sharing": ("sharing.reed_solomon",),
+    "words": ("quantize", "exact"),
+}
 """Modules that judge the arguments of our own caller, but where a wrong one would go unnoticed."""
+
+FL_ROOMS = {
+    "aggregators": (
+        "fl.aggregators.contribution",
+        "fl.aggregators.observed",
+        "fl.aggregators.plain",
+        "fl.aggregators.secure",
+        "fl.aggregators.thresholds",
+    ),
+    "data": ("fl.data.masked", "fl.data.reals"),
+    "encoding": ("fl.aggregators.encoding", "fl.aggregators.clipping"),
+    "model": ("fl.model.vector", "fl.model.layout"),
+    "plan": ("fl.plan",),
+    "process": ("fl.process.server_optimizer", "fl.process.federated_process"),
+}
+"""Modules through which numbers pass on their way into a sum and out of it: a file for each in
+tests/fl/refusals."""
 
 GUARDED = ("errors", "keys", "simulation.network", "simulation.workers")
 """Modules with nothing that refuses by itself, but with guards."""
+
+NO_DEFENCE = (
+    "cli",
+    "identity.directory_files",
+    "identity.key_files",
+    "masks.suites",
+    "parameters",
+    "simulation.setup",
+)
+"""Modules that refuse only what their own user gives them, and guard only against that."""
 
 CALLS = {
     "verify", "check_x25519", "check_distinct_keys", "check_holders", "at_least", "decode_shares",
@@ -96,11 +143,11 @@ def remove(monkeypatch: pytest.MonkeyPatch, check: Check) -> None:
     replace(monkeypatch, check.where, _compiled(check.where, function))
 
 
-def guards() -> list[Check]:
-    """Each type of exception that a function of MODULES, or of GUARDED, turns into another."""
+def guards(modules: Iterable[str]) -> list[Check]:
+    """Each type of exception that a function of these modules turns into another."""
     return [
         Check(where, f"except {ast.unparse(kind)}")
-        for where, function in _functions((*MODULES, *GUARDED))
+        for where, function in _functions(modules)
         if where not in OURS_TO_GET_WRONG
         for _, _, kind in _handled(function)
     ]
@@ -144,9 +191,13 @@ def replace(monkeypatch: pytest.MonkeyPatch, where: str, function: Any) -> None:
             monkeypatch.setattr(module, name, function)
 
 
-def _functions(modules: Iterable[str] = MODULES) -> Iterator[tuple[str, ast.FunctionDef]]:
-    """Modules are of `secagg` unless they name their package."""
-    for module in (n if n.startswith(("fl.", "secagg.")) else f"secagg.{n}" for n in modules):
+def full(name: str) -> str:
+    """A name with its package: that is `secagg` where none is named."""
+    return name if name.startswith(("fl.", "secagg.")) else f"secagg.{name}"
+
+
+def _functions(modules: Iterable[str]) -> Iterator[tuple[str, ast.FunctionDef]]:
+    for module in map(full, modules):
         tree = ast.parse(inspect.getsource(importlib.import_module(module)))
         for node in tree.body:
             if isinstance(node, ast.FunctionDef):
