@@ -18,7 +18,8 @@ What it does not do: agree on seeds, or recover from a client that disappears (`
 A seed used for two different vectors reveals their difference: it serves one session.
 
 Rooms: `prg` is the stream cipher, `aegis` another one, `suites` their names in `Params`, `pairwise`
-the signs, `jobs` into how many jobs masks are divided.  May be imported from it: what is in `__all__`.  It uses `keys` and `packing`.
+the signs, `jobs` into how many jobs masks are divided.  May be imported from it: what is in
+`__all__`.  It uses `keys` and `packing`.
 """
 
 from secagg.keys import SEED_BYTES

@@ -4,10 +4,10 @@
     ...     print(executor)
     None
 
-Rooms: `setup` makes the parties of `run`, `network` is what lies between them, `workers` answers for
-the clients, here or in an executor, `checks` remembers what one of them has checked; `pool` makes
-such an executor, `masking_pool`.  It is for simulation: a worker sees everything that its clients
-hide.  It uses `client`, `server` and what they use.
+Rooms: `setup` makes the parties of `run`, `network` is what lies between them, `workers` answers
+for the clients, here or in an executor, `checks` remembers what one of them has checked; `pool`
+makes such an executor, `masking_pool`.  It is for simulation: a worker sees everything that its
+clients hide.  It uses `client`, `server` and what they use.
 """
 
 from secagg.simulation.pool import masking_pool

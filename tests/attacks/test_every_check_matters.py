@@ -885,12 +885,10 @@ ATTACKS: dict[str, Attack] = {
     "graph.Ring.check: k >= min_roster": ring(10, 8),
     "graph.Ring.check: not least <= t": ring(8, 5),
     "graph.Ring.check: not t <= k": ring(8, 9),
-    "graph.Harary.__post_init__: check_bits('privacy_bits', self.privacy_bits, "
-    "LEAST_PRIVACY_BITS)": takes(lambda: Harary(8, privacy_bits=39)),
+    "graph.Ring.__post_init__: check_bits('privacy_bits', self.privacy_bits, "
+    "LEAST_PRIVACY_BITS)": takes(lambda: CuriousOnlyHarary(8, privacy_bits=39)),
     "graph.Harary.__post_init__: check_bits('grinding_bits', self.grinding_bits, "
     "LEAST_GRINDING_BITS)": takes(lambda: Harary(8, grinding_bits=63)),
-    "graph.CuriousOnlyHarary.__post_init__: check_bits('privacy_bits', self.privacy_bits, "
-    "LEAST_PRIVACY_BITS)": takes(lambda: CuriousOnlyHarary(8, privacy_bits=39)),
     "identity.directory.Pinned.__init__: check_entry(u, keys[u])": enrolled(bytes(32)),
     "identity.directory.Pinned.__init__: (v := owners.setdefault(keys[u], u)) != u": enrolled(
         Party(5).directory[50]
