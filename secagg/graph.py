@@ -13,7 +13,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from secagg.keys import GRAPH, framed, sha256
 from secagg.parameters import (
     LEAST_GRINDING_BITS,
     LEAST_PRIVACY_BITS,
+    Adversary,
     Choice,
     check_bits,
     curious_leak,
@@ -115,11 +116,19 @@ class Ring(ABC):
     one, or `CuriousOnlyHarary`.
     """
 
+    adversary: ClassVar[Adversary]
     k: int
+    privacy_bits: int = field(default=LEAST_PRIVACY_BITS, kw_only=True)
 
     def __post_init__(self) -> None:
         if type(self.k) is not int:
             raise LocalProtocolError(f"k={self.k!r} is a {type(self.k).__name__}, expected int")
+        check_bits("privacy_bits", self.privacy_bits, LEAST_PRIVACY_BITS)
+
+    @property
+    @abstractmethod
+    def trials(self) -> int:
+        """log2 of the rosters that the server may try before it shows one."""
 
     def defaults(self, n: int, t: int | None, corrupt: int | None) -> tuple[int, int]:
         """None: a sparse graph's t and corrupt are choices, `Params.choose` makes them."""
@@ -136,13 +145,23 @@ class Ring(ABC):
         if not least <= t <= k:
             raise LocalProtocolError(f"t={t} is not in {least}..k={k} for corrupt={corrupt}")
 
-    @abstractmethod
     def least_threshold(self, *, n: int, corrupt: int, min_roster: int) -> int:
-        """The least t that keeps the inputs private."""
+        """The least t that keeps the inputs private: `parameters.least_ring_threshold`."""
+        return least_ring_threshold(
+            self.k,
+            n=n,
+            corrupt=corrupt,
+            min_roster=min_roster,
+            adversary=self.adversary,
+            privacy_bits=self.privacy_bits,
+            grinding_bits=self.trials,
+        )
 
-    @abstractmethod
     def describe(self) -> bytes:
         """The graph's part of the params digest."""
+        numbers = (self.k, self.privacy_bits, self.trials)
+        encoded = (number.to_bytes(8, "little") for number in numbers)
+        return framed(b"harary", *encoded, self.adversary.encode())
 
     @abstractmethod
     def leak(self, *, n: int, t: int, corrupt: int, min_roster: int) -> float:
@@ -189,30 +208,17 @@ class Harary(Ring):
     900
     """
 
-    privacy_bits: int = field(default=LEAST_PRIVACY_BITS, kw_only=True)
+    adversary = "active"
     grinding_bits: int = field(default=LEAST_GRINDING_BITS, kw_only=True)
 
     def __post_init__(self) -> None:
         Ring.__post_init__(self)
-        check_bits("privacy_bits", self.privacy_bits, LEAST_PRIVACY_BITS)
         check_bits("grinding_bits", self.grinding_bits, LEAST_GRINDING_BITS)
 
-    def least_threshold(self, *, n: int, corrupt: int, min_roster: int) -> int:
-        """k/2+2+h, with h the corrupt among any k/2 in a row."""
-        return least_ring_threshold(
-            self.k,
-            n=n,
-            corrupt=corrupt,
-            min_roster=min_roster,
-            adversary="active",
-            privacy_bits=self.privacy_bits,
-            grinding_bits=self.grinding_bits,
-        )
-
-    def describe(self) -> bytes:
-        """The graph's part of the params digest."""
-        numbers = (self.k, self.privacy_bits, self.grinding_bits)
-        return framed(b"harary", *(number.to_bytes(8, "little") for number in numbers), b"active")
+    @property
+    def trials(self) -> int:
+        """As many as it was made for."""
+        return self.grinding_bits
 
     def leak(self, *, n: int, t: int, corrupt: int, min_roster: int) -> float:
         """Of one ring, times the 2^grinding_bits that the server may try."""
@@ -235,28 +241,12 @@ class CuriousOnlyHarary(Ring):
         LocalProtocolError: for fewer bits, or none that are an int.
     """
 
-    privacy_bits: int = field(default=LEAST_PRIVACY_BITS, kw_only=True)
+    adversary = "curious"
 
-    def __post_init__(self) -> None:
-        Ring.__post_init__(self)
-        check_bits("privacy_bits", self.privacy_bits, LEAST_PRIVACY_BITS)
-
-    def least_threshold(self, *, n: int, corrupt: int, min_roster: int) -> int:
-        """x+1, with x the corrupt among any k."""
-        return least_ring_threshold(
-            self.k,
-            n=n,
-            corrupt=corrupt,
-            min_roster=min_roster,
-            adversary="curious",
-            privacy_bits=self.privacy_bits,
-            grinding_bits=0,
-        )
-
-    def describe(self) -> bytes:
-        """The graph's part of the params digest."""
-        numbers = (self.k, self.privacy_bits, 0)
-        return framed(b"harary", *(number.to_bytes(8, "little") for number in numbers), b"curious")
+    @property
+    def trials(self) -> int:
+        """One roster, log2: this server does not choose."""
+        return 0
 
     def leak(self, *, n: int, t: int, corrupt: int, min_roster: int) -> float:
         """That some client's secret can be opened; that dropouts cut the ring comes on top."""

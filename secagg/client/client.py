@@ -226,7 +226,9 @@ class Client:
         if (again := self._again(request)) is not None:
             return again
         if isinstance(self._state, Created | Done | Ended | Aborted):
-            raise LocalProtocolError(f"no message can be received by a client that is {self.state}")
+            raise LocalProtocolError(
+                f"a message for a client that is {self.state}, expected one whose session goes on"
+            )
         if isinstance(self._state, Shared) and self._state.vectors is None:
             raise LocalProtocolError("round 2 without an input, expected provide_input() before")
         return self._advance(message, request)

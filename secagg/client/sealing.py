@@ -32,8 +32,10 @@ def open_shares(
         plaintext = transcript.aead(channel, u, v).decrypt(
             nonce, sealed, transcript.associated_data(u, v)
         )
+        # Fig. 4, round 4: the ids inside are u ‖ v.
         if plaintext[:16] != id_bytes(u) + id_bytes(v):
             return None
+        # Not in Fig. 4: shares that are no field elements would spoil v's own last message.
         decode_shares(plaintext[16:])
     except (InvalidTag, RemoteProtocolError):
         return None

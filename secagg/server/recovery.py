@@ -144,6 +144,7 @@ def recover_self_seeds(
 ) -> dict[int, bytes]:
     """b_u of each owner, by roster index, as its commitment confirms."""
 
+    # Not in Fig. 4: what the shares lead to is what was committed to in round 0.
     def opens(owner: int, b_u: bytes) -> bool:
         entry = roster.entries[owner]
         return transcript.commitment(entry.u, b_u) == entry.commitment
@@ -156,6 +157,7 @@ def recover_mask_keys(
 ) -> dict[int, bytes]:
     """s_sk of each owner, by roster index, as its advertised public key confirms."""
 
+    # Not in Fig. 4: what the shares lead to is the key that was advertised in round 0.
     def fits(owner: int, s_sk: bytes) -> bool:
         public = X25519PrivateKey.from_private_bytes(s_sk).public_key()
         return public.public_bytes_raw() == roster.entries[owner].s_pk
