@@ -90,11 +90,12 @@ def _answering(
     """The clients here, or in the executor's workers if their masks are work enough for it."""
     # Each client masks with t others at the least, itself included.
     jobs = jobs_for(len(inputs) * params.t)
-    named = {u: checked(params.vectors, vectors) for u, vectors in inputs.items()}
+    # One at a time, and once: a mapping may make each input only when it is asked for.
+    named = ((u, checked(params.vectors, vectors)) for u, vectors in inputs.items())
     if executor is None or jobs < 2:
-        clients = {u: client(u, vectors) for u, vectors in named.items()}
+        clients = {u: client(u, vectors) for u, vectors in named}
         return lambda round, sent: replies(clients, sent)
-    return Batches({u: client(u, None) for u in inputs}, named, jobs, executor).replies
+    return Batches({u: client(u, None) for u in inputs}, dict(named), jobs, executor).replies
 
 
 def _check_clients(
