@@ -1,9 +1,9 @@
 """docs/simulating.md from measurements: `python -m benchmarks.simulating`, half an hour and more.
 
 Secure sums of an update of 10 000 numbers by `fl.SecureSum` in one process, with no worker besides
-and with the two of `secagg.simulation.masking_pool`; then the rounds of `benchmarks.secure_plain`. Short sums
-are played three times, of which the median by wall time is kept. Nothing else should run meanwhile:
-the page says how busy the machine was.
+and with the two of `secagg.simulation.masking_pool`; then the rounds of `benchmarks.secure_plain`.
+Short sums are played three times, of which the median by wall time is kept. Nothing else should run
+meanwhile: the page says how busy the machine was.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ class AggregationError(FLError, ValueError):
 class ImplausibleSum(AggregationError):
     """A sum that no set of honest clients gives: somebody lied, and nothing is learned from it.
 
-    >>> issubclass(fl.errors.ImplausibleSum, fl.errors.AggregationError)  # it takes a client that lies
+    >>> issubclass(fl.errors.ImplausibleSum, fl.errors.AggregationError)
     True
     """
 
