@@ -22,7 +22,7 @@ It keeps TensorFlow's start-up messages off the terminal; TF_CPP_MIN_LOG_LEVEL=0
 
 import sys
 
-from fl.cli.quiet import quieten
+from fl.cli.quiet_tensorflow import quieten
 
 __all__: list[str]
 

@@ -9,6 +9,7 @@ something cannot be written, the run ends with one line and goes on from the las
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -20,6 +21,15 @@ from typing import Any
 from fl.errors import CheckpointError
 from fl.experiment.checkpoint import PART, Checkpoints, Found, explained, write_atomically
 from fl.experiment.events import Events, keep_rounds
+from fl.experiment.settings import Settings
+
+
+def default_run_dir(settings: Settings) -> Path:
+    """A directory of its own for every choice of settings."""
+    text = json.dumps(settings.as_json(), sort_keys=True).encode()
+    model = Path(settings.model).stem
+    digest = hashlib.sha256(text).hexdigest()[:8]
+    return Path("runs") / f"{settings.dataset}-{model}-{settings.algorithm}-{digest}"
 
 
 class RunDir:

@@ -65,7 +65,7 @@ class Uniform:
 
     def sample(self, clients: Sequence[str], rng: np.random.Generator) -> list[str]:
         # The rounding takes back what binary fractions add: 1.1 times 10 is 11, not 12.
-        asked = math.ceil(round(self.over * self.count, 9))
+        asked = math.ceil(min(round(self.over * self.count, 9), len(clients)))
         chosen = rng.permutation(len(clients))[:asked]
         return [clients[i] for i in chosen]
 

@@ -19,6 +19,7 @@ import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from secagg import identity
+from secagg.cli import group
 from secagg.errors import LocalProtocolError
 from secagg.identity import authority, directory_files
 from secagg.identity.authority import Authority
@@ -32,8 +33,7 @@ def register(app: typer.Typer) -> None:
     app.command()(keygen)
     # An id below 0 is an id that is wrong, no option that there is not.
     app.command(context_settings={"ignore_unknown_options": True})(enroll)
-    directory = typer.Typer(no_args_is_help=True, help="Look at directories of identity keys.")
-    directory.callback()(_group)
+    directory = group.subgroup("Look at directories of identity keys.")
     directory.command()(check)
     directory.command()(server)
     app.add_typer(directory, name="directory")
@@ -104,10 +104,6 @@ def server(
         new = Authority(old.ca_public_key, raw)
     new.save(path)
     typer.echo(f"{path}: {_summary(new)}")
-
-
-def _group() -> None:
-    """A group with one command stays a group only if it has a callback."""
 
 
 def _load(path: Path) -> Pinned | Authority:

@@ -13,7 +13,7 @@ from secagg.cli import app, params
 from secagg.errors import LocalProtocolError, RemoteProtocolError
 from tests.helpers.command_line import completed, interrupted_at
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("module", ["numpy", "cryptography", "typer", "secagg.cli.params"])
@@ -35,7 +35,7 @@ def test_ctrl_c_while_a_passphrase_is_read_is_one_line(
 
 def test_a_process_that_ignores_ctrl_c_goes_on() -> None:
     code = (
-        "import os, signal; from secagg import command\n"
+        "import os, signal; from secagg.cli import command\n"
         "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
         "command.ENDING.begin('secagg')\n"
         "os.kill(os.getpid(), signal.SIGINT)\n"
@@ -47,14 +47,21 @@ def test_a_process_that_ignores_ctrl_c_goes_on() -> None:
     assert done.stdout == "on\n"
 
 
-@pytest.mark.parametrize("words", [(), ("directory",), ("--help",)])
-def test_a_bare_command_shows_its_help(
-    words: tuple[str, ...], capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("width", ["60", "100"])
+@pytest.mark.parametrize("words", [(), ("directory",)])
+def test_a_bare_command_shows_what_help_shows(
+    words: tuple[str, ...],
+    width: str,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("COLUMNS", width)
     assert app.run(words) == 0
-    out, err = capfd.readouterr()
-    assert "Usage: secagg" in out
-    assert err == ""
+    bare = capfd.readouterr()
+    assert app.run([*words, "--help"]) == 0
+    assert bare == capfd.readouterr()
+    assert bare.out.lstrip().startswith("Usage: secagg")
+    assert bare.err == ""
 
 
 CODES = {

@@ -43,10 +43,8 @@ class Said:
         (line,) = err.splitlines()
         return line.removeprefix("secagg: ")
 
-    def run(self, words: tuple[str, ...]) -> tuple[object, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            app.main(words)
-        return ended.value.code, *self.capsys.readouterr()
+    def run(self, words: tuple[str, ...]) -> tuple[int, str, str]:
+        return app.run(words), *self.capsys.readouterr()
 
 
 def test_a_ring_its_bounds_and_its_costs(said: Said) -> None:

@@ -14,11 +14,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from fl.cli.columns import Columns, folded
+from fl.cli.number_columns import Columns, folded
 
 if TYPE_CHECKING:
-    from fl.cli.demo import Comparison, Row
     from fl.cli.demo_settings import Settings
+    from fl.cli.demo_side_by_side import Comparison, Row
 
 BINS = 15
 BAR_WIDTH = 18
