@@ -22,13 +22,8 @@ def secagg() -> None:
     _end_on_interrupt("secagg")
     from secagg.cli import app, command
 
-    # Not `command.ENDING`: what reads a passphrase has to show again what is typed.
-    command.on_interrupt(signal.default_int_handler)
-    try:
-        code = app.run(sys.argv[1:])
-    except KeyboardInterrupt:
-        code = command.interrupted("secagg")
-    sys.exit(code)
+    command.ENDING.begin("secagg")
+    sys.exit(app.run(sys.argv[1:]))
 
 
 def fl() -> None:

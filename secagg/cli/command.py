@@ -15,7 +15,7 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from shutil import get_terminal_size
@@ -158,6 +158,17 @@ def _of_os(error: OSError) -> str:
 def _write(descriptor: int, what: bytes) -> None:
     with contextlib.suppress(OSError):  # nobody reads it any more, and the process ends
         os.write(descriptor, what)
+
+
+@contextlib.contextmanager
+def interrupt_raises() -> Iterator[None]:
+    """Within, Ctrl-C is a KeyboardInterrupt: a prompt shows again what is typed before it ends."""
+    before = signal.getsignal(signal.SIGINT)
+    on_interrupt(signal.default_int_handler)
+    try:
+        yield
+    finally:
+        on_interrupt(before)
 
 
 def on_interrupt(handler: Any) -> None:

@@ -19,7 +19,7 @@ import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from secagg import identity
-from secagg.cli import group
+from secagg.cli import command, group
 from secagg.errors import LocalProtocolError
 from secagg.identity import authority, directory_files
 from secagg.identity.authority import Authority
@@ -137,8 +137,9 @@ def _summary(directory: Pinned | Authority) -> str:
 
 def _passphrase(*, confirm: bool = False) -> bytes:
     if (passphrase := os.environ.get(PASSPHRASE_VARIABLE)) is None:
-        # On stderr, so that standard output stays the public key alone.
-        passphrase = typer.prompt(
-            "Passphrase", hide_input=True, confirmation_prompt=confirm, err=True
-        )
+        with command.interrupt_raises():
+            # On stderr, so that standard output stays the public key alone.
+            passphrase = typer.prompt(
+                "Passphrase", hide_input=True, confirmation_prompt=confirm, err=True
+            )
     return os.fsencode(passphrase)

@@ -1,8 +1,13 @@
 """How the `secagg` command begins and ends: Ctrl-C, errors, exit codes, completion."""
 
 import errno
+import os
+import pty
+import signal
 import subprocess
 import sys
+import termios
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +16,7 @@ pytest.importorskip("typer")
 
 from secagg.cli import app, params
 from secagg.errors import LocalProtocolError, RemoteProtocolError
-from tests.helpers.command_line import completed, interrupted_at
+from tests.helpers.command_line import command, completed, environment, interrupted_at
 
 ROOT = Path(__file__).parents[3]
 
@@ -31,6 +36,28 @@ def test_ctrl_c_while_a_passphrase_is_read_is_one_line(
     monkeypatch.delenv("SECAGG_PASSPHRASE", raising=False)
     assert app.run(["keygen", "none.pem", "--passphrase"]) == 130
     assert capfd.readouterr().err.splitlines()[-1] == "secagg: interrupted"
+
+
+def test_ctrl_c_at_a_prompt_shows_again_what_is_typed(tmp_path: Path) -> None:
+    outer, terminal = pty.openpty()
+    begun = subprocess.Popen(
+        command("secagg", "keygen", str(tmp_path / "17.pem"), "--passphrase"),
+        stdin=terminal,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+        start_new_session=True,
+    )
+    while termios.tcgetattr(terminal)[3] & termios.ECHO:
+        assert begun.poll() is None
+        time.sleep(0.01)
+    begun.send_signal(signal.SIGINT)
+    _, said = begun.communicate()
+    assert begun.returncode == 130
+    assert said.splitlines()[-1] == b"secagg: interrupted"
+    assert termios.tcgetattr(terminal)[3] & termios.ECHO
+    os.close(outer)
+    os.close(terminal)
 
 
 def test_a_process_that_ignores_ctrl_c_goes_on() -> None:
