@@ -28,7 +28,7 @@ __all__: list[str]
 
 
 def __getattr__(name: str) -> object:
-    # Only here: the command listens to Ctrl-C before anything more is imported (`cli.starting`).
+    # Not at the top: a command sees to Ctrl-C before anything more is imported (`cli.starting`).
     import importlib
 
     if name == "__version__":
@@ -50,7 +50,7 @@ def __dir__() -> list[str]:
 
 
 def require_tensorflow() -> None:
-    """Raise ImportError, in one line, where TensorFlow or Keras on TensorFlow is not to be had."""
+    """Raise ImportError, in one line, where TensorFlow, or Keras on TensorFlow, is missing."""
     from importlib.util import find_spec
 
     if find_spec("tensorflow") is None:

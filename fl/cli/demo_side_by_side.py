@@ -7,16 +7,16 @@ the same seeds and the same survivors. It computes; what it looks like is in `re
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from fl import seeds
-from fl.aggregators.contribution import Aggregated, Contribution, Session
+from fl.aggregators.contribution import Aggregated, Aggregator, Contribution, Session
 from fl.aggregators.observed import masked_update
 from fl.aggregators.plain import PlainSum
 from fl.aggregators.secure import Progress, SecureSum
@@ -24,7 +24,8 @@ from fl.algorithms.fedavg import FedAvg, build_weighted_fed_avg
 from fl.cli.demo_settings import Settings
 from fl.data import digits, partition
 from fl.evaluation.fed_eval import FedEval, build_fed_eval
-from fl.population.cohorts import Cohort, OnClient
+from fl.experiment.metrics import RunLine, SumReport
+from fl.population.watched_data import OnClient, WatchedData
 from fl.process.server_optimizer import ServerState
 
 SERVER_LEARNING_RATE = 1.0
@@ -34,7 +35,7 @@ SERVER_LEARNING_RATE = 1.0
 class Row:
     """One round: the secure side's metrics, and the test accuracy of both sides."""
 
-    metrics: dict[str, Any]
+    metrics: RunLine
     secure_accuracy: float
     plain_accuracy: float
 
@@ -62,7 +63,7 @@ class Comparison:
     )
     masked: NDArray[Any] = field(default_factory=lambda: np.zeros(0, np.uint32))
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """The promised machine-readable result."""
         accuracy = {"secure": self.secure_accuracy, "plain": self.plain_accuracy}
         difference = {"round_1": self.first_difference, "final": self.final_difference}
@@ -83,7 +84,7 @@ class ObservedSum:
         self.masked: NDArray[Any] | None = None
         self.secure = SecureSum(observer=self._keep_frame, progress=progress)
 
-    def aggregate(self, contributions: list[Contribution], session: Session) -> Aggregated:
+    def aggregate(self, contributions: Sequence[Contribution], session: Session) -> Aggregated:
         """As `SecureSum.aggregate`."""
         if self.true_update is None:
             self.true_update = contributions[self.client].delta
@@ -97,7 +98,7 @@ class ObservedSum:
 class Demo:
     """Iterate over it for the rounds; `comparison` is complete after the last.
 
-    on_client, progress: as in `Cohort` and `SecureSum`, for both sides and for the secure one.
+    on_client, progress: as in `WatchedData` and `SecureSum`, for both sides and for the secure one.
     """
 
     def __init__(
@@ -122,15 +123,15 @@ class Demo:
     def __iter__(self) -> Iterator[Row]:
         secure = plain = start = self._secure.initialize()
         for dropouts in self._drops:
-            secure, metrics = self._secure.next(secure, self._cohort(), dropouts=dropouts)
-            plain = self._plain.next(plain, self._cohort(), dropouts=dropouts).state
-            row = Row(metrics, self._accuracy(secure), self._accuracy(plain))
+            secure, metrics = self._secure.next(secure, self._data(), dropouts=dropouts)
+            plain = self._plain.next(plain, self._data(), dropouts=dropouts).state
+            row = Row(cast(RunLine, metrics), self._accuracy(secure), self._accuracy(plain))
             self._compare(start, secure, plain, row)
             yield row
 
-    def _cohort(self) -> Cohort:
+    def _data(self) -> WatchedData[int, digits.Split]:
         clients = range(len(self._clients))
-        return Cohort(self._clients.__getitem__, clients, self._on_client)
+        return WatchedData(self._clients.__getitem__, clients, self._on_client)
 
     def _accuracy(self, state: ServerState) -> float:
         metrics = self._evaluate(state.weights, [self._test])
@@ -160,17 +161,15 @@ def largest_difference(one: ServerState, other: ServerState) -> float:
     return float(np.abs(_exact(one) - _exact(other)).max())
 
 
-def first_round_bound(
-    start: ServerState, plain: ServerState, aggregator: dict[str, Any]
-) -> float | None:
+def first_round_bound(start: ServerState, plain: ServerState, report: SumReport) -> float | None:
     """How far a weight of the secure side can be from the plain one after one round.
 
     The means differ by at most `error_bound`. Each side then rounds its mean to float32, and again
     the new weight: half a unit in the last place each, so one unit for both sides together.
     """
-    if aggregator["clipped"]:
+    if report["clipped"]:
         return None
-    quantisation = SERVER_LEARNING_RATE * aggregator["error_bound"]
+    quantisation = SERVER_LEARNING_RATE * report["error_bound"]
     largest_mean = np.abs(_exact(plain) - _exact(start)).max() + quantisation
     largest_weight = np.abs(_exact(plain)).max() + quantisation
     rounding = np.spacing(np.float32(largest_mean)) + np.spacing(np.float32(largest_weight))
@@ -195,7 +194,7 @@ def _dropouts(settings: Settings) -> Iterator[dict[int, int]]:
         yield {int(client): int(rng.integers(5)) for client in sorted(gone)}
 
 
-def _process(seed: int, aggregator: Any) -> FedAvg:
+def _process(seed: int, aggregator: Aggregator) -> FedAvg:
     return build_weighted_fed_avg(
         lambda: _network(seed),
         client_optimizer_fn=lambda: keras.optimizers.SGD(0.2),

@@ -6,7 +6,7 @@
     >>> checkpoints.latest(process.initialize()).state
     ServerState(round=0, ...)
 
-Modules: `settings` is what a training is told, each field an option of the command (`options`), and
+Modules: `settings` are those of a training, each field an option of the command (`options`), and
 `registry`, `model_zoo` and `names` what they may name; `assembly` makes objects of the settings,
 `training` runs; `run_directory`, `checkpoint` and `events` are what a run leaves, `metrics` the
 types of what it reports.  May be imported from it: what is in `__all__`, and the rest by the

@@ -12,6 +12,14 @@ SumReport = dict[str, Any]
 """What a round says of its sum under "aggregator"."""
 
 
+class DroppedClient(TypedDict):
+    """A client that is not in the sum, or missed its end: from which protocol round, and why."""
+
+    client: int
+    round: int
+    reason: str
+
+
 class ClientWork(TypedDict, total=False):
     """What the clients measured; of a training, or of an evaluation."""
 

@@ -1,4 +1,4 @@
-"""What a training and an evaluation are told: frozen records, whose fields are the options of `fl`.
+"""The settings of a training and of an evaluation: frozen records, whose fields are options.
 
     Settings      what the weights of a training follow from; a run directory remembers it
     RunOptions    how the training is run, on which no weight depends

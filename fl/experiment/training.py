@@ -1,4 +1,4 @@
-"""A whole training from its settings: data, model, algorithm, cohorts, rounds, checkpoints.
+"""A whole training from its settings: data, model, algorithm, who takes part, rounds, checkpoints.
 
     for metrics in Training(settings, options): ...        one dict a round
 
@@ -32,9 +32,9 @@ from fl.experiment.metrics import Evaluated, MetricValues, RunLine, Selected
 from fl.experiment.run_directory import RunDir, default_run_dir
 from fl.experiment.settings import Evaluation, RunOptions, Settings
 from fl.model.vector import ModelWeights
-from fl.population.cohorts import Cohort, OnClient
 from fl.population.devices import Fleet, Selection, select
 from fl.population.sampling import Dropout, Uniform, round_rng
+from fl.population.watched_data import OnClient, WatchedData
 from fl.process.federated_process import RoundResult
 from fl.process.server_optimizer import ServerState
 
@@ -135,8 +135,8 @@ class Training:
         if len(clients) < 2:
             raise TooFewClients("one client alone: its update would be the sum")
         rng = round_rng(self.settings.seed, self.state.round, "dropout")
-        cohort = Cohort(self._data.train.arrays, clients, self._on_client)
-        return self._process.next(self.state, cohort, dropouts=self._dropout.draw(clients, rng))
+        watched = WatchedData(self._data.train.arrays, clients, self._on_client)
+        return self._process.next(self.state, watched, dropouts=self._dropout.draw(clients, rng))
 
 
 def write_model(model: keras.Model, path: Path) -> None:
@@ -158,5 +158,5 @@ def evaluate_model(
     summed = assembly.sum_of(Settings(aggregator=evaluation.aggregator), simulation)
     model = model_zoo.from_file(evaluation.model)
     evaluate = build_fed_eval(lambda: model, aggregator=summed)
-    cohort = Cohort(data.test.arrays, data.test.client_ids, on_client)
-    return cast(Evaluated, evaluate(ModelWeights.from_model(model), cohort))
+    watched = WatchedData(data.test.arrays, data.test.client_ids, on_client)
+    return cast(Evaluated, evaluate(ModelWeights.from_model(model), watched))

@@ -20,7 +20,13 @@ from importlib import import_module
 from importlib.util import find_spec
 from shutil import get_terminal_size
 from threading import Thread
-from typing import Any, Literal
+from types import FrameType
+from typing import TYPE_CHECKING, Literal, cast
+
+if TYPE_CHECKING:
+    import typer
+
+Handler = Callable[[int, FrameType | None], object] | int | signal.Handlers | None
 
 DONE = 0
 FAILED = 1
@@ -85,7 +91,7 @@ ENDING = Ending()
 
 def run(
     program: str,
-    app: Any,
+    app: typer.Typer,
     words: Sequence[str],
     refusals: tuple[type[Exception], ...],
     failed: Callable[[Exception], bool],
@@ -119,13 +125,13 @@ def missing_package() -> str | None:
     return next((name for name in ("typer", "rich") if find_spec(name) is None), None)
 
 
-def _errors_of_typer() -> Any:
+def _errors_of_typer() -> type[typer.TyperException]:
     """What typer raises for words that it does not take: until 0.25 it was click that did."""
     import typer
 
     if hasattr(typer, "TyperException"):
         return typer.TyperException
-    return import_module("click").ClickException
+    return cast("type[typer.TyperException]", import_module("click").ClickException)
 
 
 def refuse(program: str, what: str, code: int = WRONG) -> int:
@@ -171,7 +177,7 @@ def interrupt_raises() -> Iterator[None]:
         on_interrupt(before)
 
 
-def on_interrupt(handler: Any) -> None:
-    """Set the handler of SIGINT; a process that was told to ignore it goes on so."""
+def on_interrupt(handler: Handler) -> None:
+    """Set the handler of SIGINT; a process that ignores it goes on ignoring it."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, handler)

@@ -118,7 +118,9 @@ def _load(path: Path) -> Pinned | Authority:
 def _pin(path: Path, client: int, key: bytes) -> Pinned:
     pinned = Pinned.load(path) if path.exists() else Pinned({})
     if pinned.get(client, key) != key:
-        raise LocalProtocolError(f"{path}: client {client} has another key already")
+        raise LocalProtocolError(
+            f"{path}: client {client} has another key already: expected the same"
+        )
     return Pinned({**pinned, client: key}, pinned.server_key)
 
 

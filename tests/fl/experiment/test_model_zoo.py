@@ -39,7 +39,7 @@ def test_models_have_their_published_sizes_and_follow_their_seed(name, example, 
 
 
 def test_a_picture_that_is_not_square_is_refused():
-    with pytest.raises(fl.errors.ModelError, match=r"square pictures: x has shape \(30,\)"):
+    with pytest.raises(fl.errors.ModelError, match=r"x of shape \(30,\): square pictures"):
         model_zoo.model_fn("cnn", (np.zeros((1, 30), np.float32), np.zeros(1)), 10, 0)()
 
 

@@ -95,6 +95,11 @@ CODES = {
     "the user": (LocalProtocolError("n=1"), 2, "n=1"),
     "a peer": (RemoteProtocolError("a tally"), 1, "a tally"),
     "no file": (FileNotFoundError(errno.ENOENT, "No such file", "x.toml"), 2, "x.toml: No such"),
+    "no file but a socket": (
+        OSError(errno.ENXIO, "No such device or address", "x"),
+        2,
+        "x: No such",
+    ),
     "no right": (PermissionError(errno.EACCES, "Permission denied", "x"), 2, "x: Permission"),
     "a full disk": (OSError(errno.ENOSPC, "No space left on device"), 1, "No space left"),
 }
