@@ -147,7 +147,9 @@ class ClientData:
     def train_test_split(self, test_clients: int, seed: int = 0) -> tuple[ClientData, ClientData]:
         """Two disjoint groups of clients, the second of `test_clients`. Raises DataError."""
         if not 1 <= test_clients < len(self):
-            raise DataError(f"{test_clients} test clients: 1 to {len(self) - 1} expected")
+            raise DataError(
+                f"{test_clients} test clients of {len(self)}: fewer, and at least 1, expected"
+            )
         order = self._order("split", seed)
         test, train = np.split(order, [test_clients])
         ids = [[self.client_ids[i] for i in np.sort(part)] for part in (train, test)]

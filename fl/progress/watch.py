@@ -24,7 +24,7 @@ from rich.console import Console
 from fl.progress.bars import Bars
 
 SECONDS = 2.0
-"""What takes no longer is over before anybody wonders."""
+"""Work that takes no longer shows no bars."""
 
 _allowed = True
 _screen = threading.Lock()

@@ -62,7 +62,7 @@ class Ending:
         self._stderr = _STDERR
 
     def begin(self, program: str) -> None:
-        """From now on."""
+        """From now on Ctrl-C ends the process; what it says begins with the program's name."""
         self._program = program
         self._stderr = os.dup(_STDERR)  # the command may lead stderr elsewhere
         on_interrupt(self._end)

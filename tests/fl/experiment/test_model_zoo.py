@@ -140,7 +140,7 @@ def test_a_set_with_clients_keeps_them(tmp_path):
     assert (data.train.client_ids, data.test.client_ids) == (["a", "b", "c"], ["b", "c"])
     assert [data.train.count(c) for c in "abc"] == [2, 3, 4]
     for wrong, message in (
-        (Division("iid"), "clients of its own: no partition 'iid'"),
+        (Division("iid"), "partition 'iid' of emnist, which has clients of its own"),
         (Division(clients=4), "4 clients: 1 to the 3 that there are"),
     ):
         with pytest.raises(fl.errors.DataError, match=message):
