@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LISTING = re.compile(r"(<!-- printed by: (.+?) -->\n+```\n)(.*?)(```\n)", re.DOTALL)
-MODULES = {"fl": "fl.__main__", "secagg": "secagg.cli.app"}  # as in pyproject.toml
+PROGRAMS = ("fl", "secagg")  # entry points of `fl.cli.starting`, as in pyproject.toml
 
 
 def main() -> None:
@@ -57,7 +57,7 @@ def output(command: str, folder: Path) -> str:
     name, *arguments = shlex.split(command)
     environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "80", "NO_COLOR": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", f"from {MODULES[name]} import main; main()", *arguments],
+        [sys.executable, "-c", f"from fl.cli import starting; starting.{name}()", *arguments],
         cwd=folder,
         env=environment,
         capture_output=True,

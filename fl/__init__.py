@@ -25,13 +25,13 @@ It keeps TensorFlow's start-up messages off the terminal; TF_CPP_MIN_LOG_LEVEL=0
 
 import sys
 
-from fl.cli.quiet import quieten
+from fl.cli.quiet_tensorflow import quieten
 
 __all__: list[str]
 
 
 def __getattr__(name: str) -> object:
-    # Only here: the command listens to Ctrl-C before anything more is imported (`cli.starting`).
+    # Not at the top: a command sees to Ctrl-C before anything more is imported (`cli.starting`).
     import importlib
 
     if name == "__version__":
@@ -53,7 +53,7 @@ def __dir__() -> list[str]:
 
 
 def require_tensorflow() -> None:
-    """Raise ImportError, in one line, where TensorFlow or Keras on TensorFlow is not to be had."""
+    """Raise ImportError, in one line, where TensorFlow, or Keras on TensorFlow, is missing."""
     from importlib.util import find_spec
 
     if find_spec("tensorflow") is None:

@@ -1,8 +1,10 @@
 """The `fl` command.
 
-Modules: `app` is the command, `train` and `demo` what it does, `demo_settings` what can be
-changed of the demonstration, `render`, `rows`, `columns` and `screen` how that is shown,
-`starting` where both commands begin, `quiet` what keeps TensorFlow silent and `noise` which lines
-that are.  May be imported from it: `quiet` by `fl` itself, `starting` and `app` by `fl.__main__`.
-It may use everything; no other room uses it.
+Modules: `app` is the command, and `train`, `evaluate` and `demo` its subcommands.  `output` is
+where they print, `training_rows` and `number_columns` how the rounds of a training are shown.  Of
+the demonstration, `demo_settings` are its options, `demo_side_by_side` computes it and
+`demo_render` shows it.  `starting` is where both commands begin; `quiet_tensorflow` keeps
+TensorFlow's start-up messages back, `tensorflow_noise` says which these are, and
+`tensorflow_start` imports it for a command.  May be imported from it: `quiet_tensorflow` by `fl`
+itself, `starting` by `fl.__main__`.  It may use everything; no other room uses it.
 """

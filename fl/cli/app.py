@@ -5,20 +5,17 @@
     fl evaluate --model RUN/model.keras --dataset mnist --data-dir DIR
 
 TensorFlow is imported only when training starts, so help is quick, and a wrong name is refused at
-once. What an error is told as, and the exit codes, are in `secagg.cli.command`.
+once. How errors are said, and the exit codes, are in `secagg.cli.command`.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Annotated
 
-import typer
-
-from fl.cli import render, train
-from fl.cli.demo_settings import Settings
-from fl.cli.screen import screen
+from fl.cli.demo import demo
+from fl.cli.evaluate import evaluate
+from fl.cli.train import train
 from fl.errors import (
     CheckpointError,
     FLError,
@@ -28,55 +25,15 @@ from fl.errors import (
     SecAggError,
 )
 from fl.progress.watch import unwatched
-from secagg.cli import command, version
+from secagg.cli import command, group
+from secagg.cli.options import from_fields
 
 # The protocol's warnings are in the rows and in the errors.
 logging.getLogger("secagg").addHandler(logging.NullHandler())
 
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=command.markup(),
-)
-version.register(app, "fl", "Federated averaging of Keras models over secure aggregation.")
-
-
-@app.command()
-def demo(
-    seed: Annotated[
-        int,
-        typer.Option(min=0, help="The seed of the split, the weights, the drops, the shuffling."),
-    ] = 0,
-    rounds: Annotated[int, typer.Option(min=1, help="How many rounds are trained.")] = 20,
-    clients: Annotated[
-        int, typer.Option(min=2, help="How many clients there are; their data are unlike.")
-    ] = 10,
-    dropouts: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            help="How many clients are lost in each round, in a random round of the protocol.",
-        ),
-    ] = 2,
-    as_json: train.AsJson = False,
-) -> None:
-    """Train on handwritten digits, secure and plain side by side, with clients that drop out."""
-    settings = Settings(seed, rounds, clients, dropouts)
-    with screen(as_json=as_json) as shown:
-        with shown.starting():
-            from fl.cli.demo import Demo
-
-        with shown.bars() as bars:
-            demonstration = Demo(settings, bars.trained, bars.summed)
-            shown.say(render.head(settings, shown.room))
-            for row in demonstration:
-                shown.say(render.line(row, shown.room))
-        shown.show(render.comparison(demonstration.comparison))
-        shown.result = demonstration.comparison.as_json()
-
-
-app.command()(train.train)
-app.command()(train.evaluate)
+app = group.application("fl", "Federated averaging of Keras models over secure aggregation.")
+for function in (demo, train, evaluate):
+    app.command()(from_fields(function))
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+import typer
 
 from fl.aggregators.thresholds import resolve_threshold
 from fl.errors import AggregationError
+from fl.experiment.options import seed_of_keras
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be changed. Raises AggregationError where too few clients would be left."""
+    """Its fields are the options of `fl demo`.
 
-    seed: int = 0
-    rounds: int = 20
-    clients: int = 10
-    dropouts: int = 2
+    Raises AggregationError where too few clients would be left.
+    """
+
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            callback=seed_of_keras,
+            help="The seed of the split, the weights, the drops, the shuffling.",
+        ),
+    ] = 0
+    rounds: Annotated[int, typer.Option(min=1, help="How many rounds are trained.")] = 20
+    clients: Annotated[
+        int, typer.Option(min=2, help="How many clients there are; their data are unlike.")
+    ] = 10
+    dropouts: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="How many clients are lost in each round, in a random round of the protocol.",
+        ),
+    ] = 2
 
     def __post_init__(self) -> None:
         left, threshold = self.clients - self.dropouts, resolve_threshold(None, self.clients)

@@ -1,10 +1,10 @@
-"""Where the commands `secagg` and `fl` begin: Ctrl-C is one line from here on.
+"""Where the commands `secagg` and `fl` begin: from here on Ctrl-C ends them in one line.
 
 Importing numpy, `cryptography` and TensorFlow takes from a third of a second to several, and a
 KeyboardInterrupt in the middle of it is a traceback, or is swallowed.  So this module, and the
-package that it is in, import only what Python has loaded already, and the handler that is set here
-stands until `secagg.cli.command` sets its own.  While Python itself starts, and reads the front page of
-`fl`, Ctrl-C is Python's.
+packages that it is in, import only what Python has loaded already, and the handler that is set here
+stands until `secagg.cli.command`, which imports numpy, sets its own.  While Python itself starts,
+and reads the front page of `fl`, Ctrl-C is Python's.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 
-INTERRUPTED = 130
+INTERRUPTED = 130  # as in `secagg.cli.command`, which cannot be imported before the handler is set
 _STDERR = 2
 
 
@@ -22,23 +22,22 @@ def secagg() -> None:
     _end_on_interrupt("secagg")
     from secagg.cli import app, command
 
-    # Not `command.ENDING`: what reads a passphrase has to show again what is typed.
-    command.on_interrupt(signal.default_int_handler)
-    try:
-        code = app.run(sys.argv[1:])
-    except KeyboardInterrupt:
-        code = command.interrupted("secagg")
-    sys.exit(code)
+    command.ENDING.begin("secagg")
+    sys.exit(app.run(sys.argv[1:]))
 
 
 def fl() -> None:
     """The entry point of the `fl` command."""
     _end_on_interrupt("fl")
-    from fl import __main__
     from secagg.cli import command
 
     command.ENDING.begin("fl")
-    sys.exit(__main__.run())
+    if missing := command.missing_package():
+        what = f"{missing} is not installed: pip install 'secagg[fl]'"
+        sys.exit(command.refuse("fl", what))
+    from fl.cli import app
+
+    sys.exit(app.run(sys.argv[1:]))
 
 
 def _end_on_interrupt(program: str) -> None:

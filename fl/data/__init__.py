@@ -18,7 +18,7 @@ and `masked` and `reals` by whoever takes a client's numbers.  It uses `errors`,
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fl.data import digits, emnist, images, leaf, partition, shakespeare
@@ -40,12 +40,13 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name in _MODULES:
         return importlib.import_module(f"fl.data.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'fl.data' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOME[name]), name)
+    value: object = getattr(importlib.import_module(_HOME[name]), name)
+    return value
 
 
 def __dir__() -> list[str]:

@@ -13,9 +13,9 @@ import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fl.data.clients import ClientData
 from fl.data.images import Split
@@ -48,7 +48,7 @@ def load(name: str, data_dir: str | Path | None = None) -> DataSet:
     if known not in _LOADERS:
         return _from_tensorflow_datasets(name, data_dir)
     module, _, function = _LOADERS[known].partition(":")
-    loader: Callable[[Any], DataSet] = getattr(
+    loader: Callable[[str | Path | None], DataSet] = getattr(
         importlib.import_module(f"fl.data.{module}"), function
     )
     return loader(data_dir)
@@ -82,7 +82,7 @@ def _from_tensorflow_datasets(name: str, data_dir: str | Path | None) -> tuple[S
     return _split(train), _split(test)
 
 
-def _split(pair: Any) -> Split:
+def _split(pair: tuple[ArrayLike, ArrayLike]) -> Split:
     x, y = (np.asarray(part) for part in pair)
     scale = np.float32(255 if x.dtype == np.uint8 else 1)
     return x.astype(np.float32) / scale, y.astype(np.int64)

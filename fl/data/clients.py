@@ -90,7 +90,7 @@ class ClientData:
     def features(self, client_id: str) -> Features:
         """The stored features of one client. Raises DataError for an unknown client."""
         if client_id not in self._known:
-            raise DataError(f"no client {client_id!r} among {len(self)} clients")
+            raise DataError(f"no client {client_id!r}: one of {len(self)} client_ids expected")
         return self._read(client_id)
 
     def arrays(self, client_id: str) -> Arrays:
@@ -129,7 +129,9 @@ class ClientData:
             first = first.concatenate(dataset)
         return first
 
-    def datasets(self, limit_count: int | None = None, seed: int | None = None) -> Iterator[Any]:
+    def datasets(
+        self, limit_count: int | None = None, seed: int | None = None
+    ) -> Iterator[tf.data.Dataset]:
         """The clients' data sets in an order drawn from `seed`, at most `limit_count` of them."""
         order = self._order("data sets", seed)
         for index in order[:limit_count]:
@@ -139,13 +141,15 @@ class ClientData:
         """The same data with these clients only. Raises DataError for an unknown one."""
         unknown = [client for client in client_ids if client not in self._known]
         if unknown:
-            raise DataError(f"no client {unknown[0]!r} among {len(self)} clients")
+            raise DataError(f"no client {unknown[0]!r}: one of {len(self)} client_ids expected")
         return ClientData(client_ids, self._read, self._to_arrays, self._count)
 
     def train_test_split(self, test_clients: int, seed: int = 0) -> tuple[ClientData, ClientData]:
         """Two disjoint groups of clients, the second of `test_clients`. Raises DataError."""
         if not 1 <= test_clients < len(self):
-            raise DataError(f"{test_clients} test clients of {len(self)}: fewer, but one expected")
+            raise DataError(
+                f"{test_clients} test clients of {len(self)}: fewer, and at least 1, expected"
+            )
         order = self._order("split", seed)
         test, train = np.split(order, [test_clients])
         ids = [[self.client_ids[i] for i in np.sort(part)] for part in (train, test)]

@@ -6,13 +6,16 @@ It downloads nothing.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fl import seeds
 from fl.errors import DataError
+
+if TYPE_CHECKING:
+    from sklearn.utils import Bunch
 
 Split = tuple[NDArray[np.float32], NDArray[np.int64]]
 
@@ -37,7 +40,7 @@ def bundled(data_dir: str | Path | None = None) -> tuple[Split, Split]:
     return load()
 
 
-def _bundled() -> Any:
+def _bundled() -> Bunch:
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:

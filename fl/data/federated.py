@@ -68,7 +68,7 @@ def federated(name: str, data_dir: str | Path | None, division: Division) -> Fed
         clients = _divided(name, train, division, data_dir)
         parts = partition.sequential(len(test[1]), min(len(clients), len(test[1])))
         return Federated(clients, ClientData.from_partition(test, parts))
-    raise DataError(f"{name} has clients in one half only")
+    raise DataError(f"{name} has clients in one half only: in both, or in none, expected")
 
 
 def _digest(clients: ClientData) -> str:
@@ -84,7 +84,9 @@ def _digest(clients: ClientData) -> str:
 
 def _own_clients(name: str, train: ClientData, division: Division) -> ClientData:
     if division.rule is not None:
-        raise DataError(f"{name} has clients of its own: no partition {division.rule!r} is made")
+        raise DataError(
+            f"partition {division.rule!r} of {name}, which has clients of its own: none expected"
+        )
     return _some(train, division)
 
 

@@ -7,14 +7,13 @@ data.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from fl.errors import DataError
 
 
-def refuse_masked(value: Any) -> None:
+def refuse_masked(value: object) -> None:
     """Raise DataError for an array, or arrays in a list, tuple or dict, with something masked."""
     if _masked(value):
         raise DataError(
@@ -23,7 +22,7 @@ def refuse_masked(value: Any) -> None:
         )
 
 
-def _masked(value: Any) -> bool:
+def _masked(value: object) -> bool:
     if isinstance(value, Mapping):
         return any(map(_masked, value.values()))
     if isinstance(value, list | tuple):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +10,7 @@ from fl.errors import DataError
 _ALL_WHOLE = 2.0**53  # from here on float64 lacks some integers
 
 
-def real_numbers(given: Any) -> NDArray[np.float64]:
+def real_numbers(given: object) -> NDArray[np.float64]:
     """An array as float64 of the same numbers.
 
     Raises DataError for what is no array of booleans, integers or floats of up to 64 bits, and for

@@ -6,9 +6,11 @@
     >>> checkpoints.latest(process.initialize()).state
     ServerState(round=0, ...)
 
-Modules: `settings` and `training` are the run, `registry`, `model_zoo` and `names` what settings
-may name, `run_directory`, `checkpoint` and `events` what it leaves.  May be imported from it:
-what is in `__all__`, and the rest by the command.  It may use everything but `cli`.
+Modules: `settings` are those of a training, each field an option of the command (`options`), and
+`registry`, `model_zoo` and `names` what they may name; `assembly` makes objects of the settings,
+`training` runs; `run_directory`, `checkpoint` and `events` are what a run leaves, `metrics` the
+types of what it reports.  May be imported from it: what is in `__all__`, and the rest by the
+command.  It may use everything but `cli`.
 """
 
 from fl.experiment.checkpoint import Checkpoints

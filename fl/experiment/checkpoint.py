@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, Generic, NamedTuple, TypeVar, cast
 from zipfile import BadZipFile
 
 import numpy as np
@@ -32,16 +32,18 @@ from numpy.typing import NDArray
 from fl.errors import CheckpointError, DamagedCheckpoints
 
 Arrays = Mapping[str, NDArray[Any]]
+State = TypeVar("State")
+Json = dict[str, Any] | int | float | str | None
 
 PART = ".part-"  # files that were being written when the process was killed
 _LABEL = b"fl/checkpoint/v1"
 _UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile, zlib.error)
 
 
-class Found(NamedTuple):
+class Found(NamedTuple, Generic[State]):
     """A checkpoint that was read, and the newer ones that were damaged."""
 
-    state: Any
+    state: State
     round: int
     damaged: tuple[str, ...]
 
@@ -58,7 +60,7 @@ class Checkpoints:
     def __repr__(self) -> str:
         return f"Checkpoints({str(self._folder)!r}, keep={self._keep})"
 
-    def save(self, state: Any, round_number: int) -> Path:
+    def save(self, state: object, round_number: int) -> Path:
         """Write the state after a round, then remove what is older than the last `keep`.
 
         state: dataclasses, tuples, lists, dicts, arrays, numbers, strings, None in any nesting.
@@ -78,7 +80,7 @@ class Checkpoints:
                 old.unlink()
         return path
 
-    def latest(self, template: Any) -> Found | None:
+    def latest(self, template: State) -> Found[State] | None:
         """The newest checkpoint that is whole, as a state with the types of `template`.
 
         None where there is none at all. Raises DamagedCheckpoints where all are damaged,
@@ -91,7 +93,7 @@ class Checkpoints:
             except _UNREADABLE:
                 damaged.append(path.name)
                 continue
-            state = _decode(structure, template, arrays)
+            state = cast(State, _decode(structure, template, arrays))
             return Found(state, int(path.stem.partition("-")[2]), tuple(damaged))
         if damaged:
             raise DamagedCheckpoints(
@@ -106,7 +108,7 @@ class Checkpoints:
 
 @contextmanager
 def explained(what: str, path: Path) -> Iterator[None]:
-    """CheckpointError in place of an OSError: what a run reads and writes is not to be had."""
+    """CheckpointError in place of the OSError that reading or writing this raises."""
     try:
         yield
     except OSError as error:
@@ -142,7 +144,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _read(path: Path) -> tuple[Any, Arrays]:
+def _read(path: Path) -> tuple[object, Arrays]:
     with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
         content = {name: file[name] for name in file.files}
     if content.pop("digest").tobytes() != _digest(content):
@@ -159,7 +161,7 @@ def _digest(content: Arrays) -> bytes:
     return digest.digest()
 
 
-def _encode(value: Any, arrays: dict[str, NDArray[Any]]) -> Any:
+def _encode(value: object, arrays: dict[str, NDArray[Any]]) -> Json:
     """The structure as JSON; arrays go into `arrays`, and their names into the structure."""
     if is_dataclass(value) and not isinstance(value, type):
         return {"fields": {f.name: _encode(getattr(value, f.name), arrays) for f in fields(value)}}
@@ -176,10 +178,13 @@ def _encode(value: Any, arrays: dict[str, NDArray[Any]]) -> Any:
         return {"array": name, "dtype": array.dtype.name}
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    raise CheckpointError(f"a state with a {type(value).__name__} in it cannot be written")
+    raise CheckpointError(
+        f"a state with a {type(value).__name__} in it: dataclasses, tuples, lists, dicts, arrays, "
+        "numbers, strings and None expected"
+    )
 
 
-def _decode(structure: Any, like: Any, arrays: Arrays) -> Any:
+def _decode(structure: object, like: object, arrays: Arrays) -> object:
     """The value of a structure; `like` gives the types that JSON does not know."""
     match structure:
         case {"fields": parts}:
@@ -188,7 +193,9 @@ def _decode(structure: Any, like: Any, arrays: Arrays) -> Any:
                 or isinstance(like, type)
                 or set(parts) != {f.name for f in fields(like)}
             ):
-                raise CheckpointError(f"a checkpoint of {sorted(parts)}, not of this algorithm")
+                raise CheckpointError(
+                    f"a checkpoint of {sorted(parts)}: one of this algorithm expected"
+                )
             made = {name: _decode(parts[name], getattr(like, name), arrays) for name in parts}
             return type(like)(**made)
         case {"items": items}:
@@ -198,14 +205,15 @@ def _decode(structure: Any, like: Any, arrays: Arrays) -> Any:
             return {key: _decode(e, known.get(key), arrays) for key, e in entries.items()}
         case {"array": name, "dtype": dtype}:
             array = arrays[name]
-            return array.view(like.dtype) if array.dtype.name != dtype else array
+            return array.view(np.asarray(like).dtype) if array.dtype.name != dtype else array
     return structure
 
 
-def _sequence(items: list[Any], like: Any, arrays: Arrays) -> Any:
+def _sequence(items: list[object], like: object, arrays: Arrays) -> object:
     known = list(like) if isinstance(like, tuple | list) else []
     known += [None] * (len(items) - len(known))
     values = [_decode(item, known[i], arrays) for i, item in enumerate(items)]
     if isinstance(like, tuple) and hasattr(like, "_fields"):
-        return type(like)(*values)
+        named: Callable[..., object] = type(like)
+        return named(*values)
     return values if isinstance(like, list) else tuple(values)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
+
+from fl.experiment.metrics import RunLine
 
 _NAME = "events.out.tfevents."
 _FRAME = 16  # bytes of a record besides the event: its length and two checksums
@@ -36,7 +37,7 @@ class Events:
         started = tf.compat.v1.SessionLog(status=tf.compat.v1.SessionLog.START)
         self._write(session_log=started, step=first)  # TensorBoard drops this round and later ones
 
-    def write(self, metrics: Mapping[str, Any]) -> None:
+    def write(self, metrics: RunLine) -> None:
         """One round's metrics, at step `metrics["round"]`."""
         values = [_value(name, number) for name, number in scalars(metrics)]
         self._write(summary=tf.compat.v1.Summary(value=values), step=metrics["round"])
@@ -45,7 +46,7 @@ class Events:
         """Close the file."""
         self._writer.close()
 
-    def _write(self, **fields: Any) -> None:
+    def _write(self, **fields: object) -> None:
         event = tf.compat.v1.Event(wall_time=time.time(), **fields)
         with _as_os_error():
             self._writer.write(event.SerializeToString())
@@ -74,27 +75,30 @@ def _end(path: Path, rounds: int) -> int:
     return end
 
 
-def scalars(metrics: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+def scalars(metrics: RunLine) -> Iterator[tuple[str, float]]:
     """What is worth a curve: (name, value)."""
-    parts = {**metrics.get("client_work", {}), "eval": metrics.get("eval", {})}
+    train = metrics.get("client_work", {}).get("train", {})
+    parts = {"train": train, "eval": metrics.get("eval", {})}
     for part, values in parts.items():
         yield from ((f"{part}/{k}", v) for k, v in values.items() if isinstance(v, int | float))
     if "aggregator" in metrics:
-        seen = metrics["aggregator"]
-        yield from ((f"aggregator/{k}", v) for k, v in seen.items() if isinstance(v, int | float))
-        yield "aggregator/survivors", len(seen["survivors"])
-        yield "aggregator/dropped", len(seen["dropped"])
-        yield from ((f"aggregator/non_finite/{k}", v) for k, v in seen["non_finite"].items())
-    for part in ("finalizer", "seconds"):
-        yield from ((f"{part}/{name}", value) for name, value in metrics.get(part, {}).items())
+        summed = metrics["aggregator"]
+        numbers = {k: v for k, v in summed.items() if isinstance(v, int | float)}
+        yield from ((f"aggregator/{name}", number) for name, number in numbers.items())
+        yield "aggregator/survivors", len(summed["survivors"])
+        yield "aggregator/dropped", len(summed["dropped"])
+        yield from ((f"aggregator/non_finite/{k}", v) for k, v in summed["non_finite"].items())
+    others = {"finalizer": metrics.get("finalizer", {}), "seconds": metrics.get("seconds", {})}
+    for part, named in others.items():
+        yield from ((f"{part}/{name}", value) for name, value in named.items())
 
 
-def _value(name: str, number: float) -> Any:
+def _value(name: str, number: float) -> tf.compat.v1.Summary.Value:
     tensor = tf.make_tensor_proto(number, tf.float32)
     return tf.compat.v1.Summary.Value(tag=name, metadata=_SCALAR, tensor=tensor)
 
 
-def _scalar_metadata() -> Any:
+def _scalar_metadata() -> tf.compat.v1.SummaryMetadata:
     metadata = tf.compat.v1.SummaryMetadata()
     metadata.plugin_data.plugin_name = "scalars"
     return metadata

@@ -16,7 +16,6 @@ import math
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -26,14 +25,14 @@ from fl.data.clients import Arrays
 from fl.errors import ModelError
 from fl.experiment.names import NAMES, TEXT, check_model
 
-Layers = list[Any]
+Layers = list[keras.Layer]
 
 INITIAL = ("random", "zeros")
 
 
 def model_fn(
     name: str, example: Arrays, classes: int, seed: int, initial: str = "random"
-) -> Callable[[], Any]:
+) -> Callable[[], keras.Model]:
     """A function that returns a new model for examples like this one, compiled.
 
     name: one of NAMES, or a .keras file. example: (x, y) or (x, y, weights) of any client.
@@ -59,7 +58,7 @@ def model_fn(
     return lambda: _build(name, example[0].shape[1:], classes, seed, initial)
 
 
-def from_file(path: Path) -> Any:
+def from_file(path: Path) -> keras.Model:
     """A model that was saved by Keras, compiled as it was; for classification where it was not.
 
     One that was compiled without an optimizer has plain SGD, and its own loss and metrics.
@@ -83,20 +82,20 @@ def from_file(path: Path) -> Any:
 _UNREADABLE = (OSError, ValueError, TypeError, KeyError, AttributeError)
 
 
-def _load(path: Path) -> Any:
+def _load(path: Path) -> keras.Model:
     try:
         return keras.saving.load_model(path)
     except AttributeError:  # Keras cannot load what was compiled without an optimizer
         model = keras.saving.load_model(path, compile=False)
         with zipfile.ZipFile(path) as file:
-            told = json.loads(file.read("config.json")).get("compile_config")
-        if told:
-            told["optimizer"] = keras.optimizers.serialize(keras.optimizers.SGD())
-            model.compile_from_config(told)
+            config = json.loads(file.read("config.json")).get("compile_config")
+        if config:
+            config["optimizer"] = keras.optimizers.serialize(keras.optimizers.SGD())
+            model.compile_from_config(config)
         return model
 
 
-def _build(name: str, shape: tuple[int, ...], classes: int, seed: int, initial: str) -> Any:
+def _build(name: str, shape: tuple[int, ...], classes: int, seed: int, initial: str) -> keras.Model:
     keras.utils.set_random_seed(seed)  # every call gives the same initial weights
     if name == TEXT:
         layers = _lstm(classes)
@@ -112,7 +111,7 @@ def _build(name: str, shape: tuple[int, ...], classes: int, seed: int, initial: 
     return model
 
 
-def _compile(model: Any, *, from_logits: bool, text: bool) -> None:
+def _compile(model: keras.Model, *, from_logits: bool, text: bool) -> None:
     # Where sequences are padded, what is padding counts neither for the loss nor for the accuracy.
     metrics = {"weighted_metrics" if text else "metrics": ["accuracy"]}
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
@@ -125,7 +124,7 @@ def _pictures(shape: tuple[int, ...]) -> Layers:
         return []
     side = math.isqrt(int(np.prod(shape)))
     if side * side != np.prod(shape):
-        raise ModelError(f"model 'cnn' takes square pictures: x has shape {shape}")
+        raise ModelError(f"model 'cnn' with x of shape {shape}: square pictures expected")
     return [keras.layers.Reshape((side, side, 1))]
 
 

@@ -1,4 +1,4 @@
-"""The names of models (what they are: `zoo`) and of sums that the command line takes.
+"""The names of models (what they are: `model_zoo`) and of sums that the command line takes.
 
 It imports no TensorFlow, so that a wrong name is refused at once. Those of data sets, partitions,
 algorithms and conditions stand where these are, in modules that import none either.

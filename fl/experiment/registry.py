@@ -10,11 +10,14 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from fl.errors import ModelError
 
 if TYPE_CHECKING:
+    import keras
+
+    from fl.aggregators.contribution import Aggregator
     from fl.algorithms.fedavg import FedAvg
 
 
@@ -70,28 +73,38 @@ ALGORITHMS: dict[str, Algorithm] = {
 }
 
 
+class Options(TypedDict):
+    """Arguments of every builder; clients that make no steps of their own do without `_LOCAL`."""
+
+    aggregator: Aggregator
+    batch_size: int
+    epochs: int
+    shuffle: bool
+    seed: int
+
+
 def build(
     name: str,
-    model_fn: Callable[[], Any],
+    model_fn: Callable[[], keras.Model],
     *,
     client_rate: float,
     server_rate: float | None,
-    extra: Mapping[str, Any],
-    **options: Any,
+    extra: Mapping[str, float],
+    **options: Unpack[Options],
 ) -> FedAvg:
     """A process of the algorithm. extra: arguments that some algorithms take. Raises ModelError."""
     algorithm = _algorithm(name)
     rate = algorithm.server_rate if server_rate is None else server_rate
     given: dict[str, Any] = {key: extra[key] for key in algorithm.takes}
+    given |= options
     if algorithm.local:
         given["client_optimizer_fn"] = lambda: _named("keras.optimizers:SGD")(client_rate)
     else:
-        options = {key: value for key, value in options.items() if key not in _LOCAL}
+        given = {key: value for key, value in given.items() if key not in _LOCAL}
     process: FedAvg = _named(algorithm.builder)(
         model_fn,
         server_optimizer_fn=lambda: _named(algorithm.server)(rate, **algorithm.server_options),
         **given,
-        **options,
     )
     return process
 

@@ -1,4 +1,4 @@
-"""The directory of a run: what it was told, what came of each round, and where to go on.
+"""The directory of a run: its settings, what came of each round, and where to go on.
 
     settings.json    metrics.jsonl    checkpoints/    events/    model.keras
 
@@ -9,17 +9,30 @@ something cannot be written, the run ends with one line and goes on from the las
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from fl.errors import CheckpointError
 from fl.experiment.checkpoint import PART, Checkpoints, Found, explained, write_atomically
 from fl.experiment.events import Events, keep_rounds
+from fl.experiment.metrics import RunLine
+from fl.experiment.settings import Setting, Settings
+
+State = TypeVar("State")
+
+
+def default_run_dir(settings: Settings) -> Path:
+    """A directory of its own for every choice of settings."""
+    text = json.dumps(settings.as_json(), sort_keys=True).encode()
+    model = Path(settings.model).stem
+    digest = hashlib.sha256(text).hexdigest()[:8]
+    return Path("runs") / f"{settings.dataset}-{model}-{settings.algorithm}-{digest}"
 
 
 class RunDir:
@@ -31,7 +44,7 @@ class RunDir:
     All methods raise CheckpointError where something cannot be read or written.
     """
 
-    def __init__(self, path: str | Path, settings: Mapping[str, Any], keep: int = 3) -> None:
+    def __init__(self, path: str | Path, settings: Mapping[str, Setting], keep: int = 3) -> None:
         self.path = Path(path)
         self._settings = dict(settings)
         self._checkpoints = Checkpoints(self.path / "checkpoints", keep)
@@ -46,7 +59,7 @@ class RunDir:
         """Where the model is saved."""
         return self.path / "model.keras"
 
-    def resume(self, template: Any, loaded: Mapping[str, Any]) -> Found | None:
+    def resume(self, template: State, loaded: Mapping[str, Setting]) -> Found[State] | None:
         """Begin the run, or find the last state that is whole: None for a new run.
 
         template: a state of its kind.
@@ -63,7 +76,7 @@ class RunDir:
             self._keep_rounds(found.round if found else 0)
         return found
 
-    def record(self, metrics: Mapping[str, Any]) -> None:
+    def record(self, metrics: RunLine) -> None:
         """Add one round's metrics to the lines and to the events."""
         with self._explained():
             with open(self._metrics, "a", encoding="utf-8") as file:
@@ -74,7 +87,7 @@ class RunDir:
                 self._events = Events(self.path / "events", metrics["round"])
             self._events.write(metrics)
 
-    def save(self, state: Any, round_number: int) -> None:
+    def save(self, state: object, round_number: int) -> None:
         """Write a checkpoint."""
         self._checkpoints.save(state, round_number)
 
@@ -101,7 +114,7 @@ class RunDir:
             shutil.rmtree(unfinished)
 
     def _begun(self) -> bool:
-        """Whether a round of a run was recorded here: until then, its settings bind nobody."""
+        """Whether a round of a run was recorded here: until then its settings may change."""
         recorded = self._metrics.exists() or any(self.path.glob("checkpoints/*.npz"))
         return recorded and (self.path / "settings.json").exists()
 
@@ -109,7 +122,7 @@ class RunDir:
         text = json.dumps(self._settings, indent=1, sort_keys=True) + "\n"
         write_atomically(self.path / "settings.json", lambda file: file.write(text.encode()))
 
-    def _before(self) -> dict[str, Any]:
+    def _before(self) -> dict[str, Setting]:
         """The settings of the run that is here."""
         path = self.path / "settings.json"
         try:
@@ -121,10 +134,10 @@ class RunDir:
         before, settings = self._before(), self._settings
         changed = [k for k in names if before.get(k) != settings.get(k)]
         if changed:
-            told = ", ".join(f"{k}={before.get(k)!r} there" for k in sorted(changed))
+            there = ", ".join(f"{k}={before.get(k)!r} there" for k in sorted(changed))
             raise CheckpointError(
-                f"{self.path} is the directory of a run with other settings ({told}): "
-                "use the same, or another --run-dir"
+                f"{self.path} is the directory of a run with other settings ({there}): "
+                "the same, or another --run-dir, expected"
             )
 
     def _keep_rounds(self, rounds: int) -> None:
@@ -143,19 +156,19 @@ def _round(line: bytes) -> float:
         return float("inf")
 
 
-def _failure(metrics: Mapping[str, Any]) -> str | None:
+def _failure(metrics: RunLine) -> str | None:
     """Why a round gave no new weights; None where it did."""
     if "failed" in metrics:
         return str(metrics["failed"])
-    seen = metrics["aggregator"]
-    all_of_them = len(seen["survivors"])
+    summed = metrics["aggregator"]
+    survivors = len(summed["survivors"])
     reasons = {
-        "updates that are not finite": seen["non_finite"]["update"],
-        "more examples than max_weight": seen["bad_weights"],
-        "no examples": seen["without_examples"],
-        "malformed data": seen["malformed"],
+        "updates that are not finite": summed["non_finite"]["update"],
+        "more examples than max_weight": summed["bad_weights"],
+        "no examples": summed["without_examples"],
+        "malformed data": summed["malformed"],
     }
-    if sum(reasons.values()) < all_of_them:
+    if sum(reasons.values()) < survivors:
         return None
-    told = ", ".join(f"{count} with {reason}" for reason, count in reasons.items() if count)
-    return f"none of {all_of_them} clients counts: {told}"
+    counts = ", ".join(f"{count} with {reason}" for reason, count in reasons.items() if count)
+    return f"none of {survivors} clients counts: {counts}"

@@ -1,175 +1,228 @@
-"""What a training is told, in one frozen record, and the objects that follow from it.
+"""The settings of a training and of an evaluation: frozen records, whose fields are options.
 
-The record is what a run directory remembers: the same settings give the same weights.
+    Settings      what the weights of a training follow from; a run directory remembers it
+    RunOptions    how the training is run, on which no weight depends
+    Evaluation    what an evaluation follows from
+
+Each setting stands here once: `secagg.cli.options` turns the fields into options of the commands.
+It imports no TensorFlow, so that a wrong name is refused at once; what is made of the settings is
+in `assembly`.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated
 
-import numpy as np
+from fl.data.federated import DEFAULT_RULE, PARTITIONS, check_rule
+from fl.experiment import names, registry
+from fl.experiment.options import (
+    DATA,
+    HOW_MANY_CLIENTS,
+    ROUND,
+    RUN,
+    DataDir,
+    DataSet,
+    Seed,
+    Sum,
+    above_zero,
+    option,
+)
+from fl.population.devices import CONDITIONS, check_conditions
 
-from fl.aggregators.clipping import AdaptiveNorm, ByNorm
-from fl.aggregators.contribution import Aggregator
-from fl.aggregators.plain import PlainSum
-from fl.aggregators.secure import Progress, SecureSum
-from fl.algorithms.fedavg import FedAvg
-from fl.data.clients import ClientData
-from fl.data.federated import Division, Federated
-from fl.data.shakespeare import SYMBOLS
-from fl.errors import AggregationError, SecAggError
-from fl.experiment import model_zoo, names, registry
-from fl.population.devices import CONDITIONS, Condition, at_least, check_conditions
+Setting = str | int | float | bool | list[str] | None
+"""One setting, as JSON has it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the result follows from. The command line says what each of them means."""
+    """What the weights follow from. Raises FLError for a partition or a condition that is not."""
 
-    dataset: str = "digits"
-    data_dir: str | None = None
-    partition: str | None = None
-    clients: int | None = None
-    alpha: float = 0.5
-    shards: int = 2
-    model: str = "mlp"
-    algorithm: str = "fedavg"
-    clients_per_round: int = 10
-    over_selection: float = 1.0
-    conditions: tuple[str, ...] = ()
-    min_examples: int = 0
-    dropout: float = 0.0
-    client_lr: float = 0.1
-    server_lr: float | None = None
-    proximal_strength: float = 0.01
-    batch_size: int = 20
-    epochs: int = 1
-    shuffle: bool = True
-    initial: str = "random"
-    aggregator: str = "secure"
-    clip: float | None = None
-    max_weight: int = 16384
-    clip_norm: float | None = None
-    clip_quantile: float | None = None
-    threshold: float | None = None
-    seed: int = 0
+    dataset: DataSet = "digits"
+    data_dir: DataDir = None
+    partition: Annotated[
+        str | None,
+        option(
+            DATA,
+            "How the examples are divided: iid, sequential, dirichlet, shards, or writer (mnist "
+            "alone); by default the data set's own clients, or iid.",
+            choices=PARTITIONS,
+        ),
+    ] = None
+    clients: Annotated[int | None, option(DATA, HOW_MANY_CLIENTS, min=2)] = None
+    alpha: Annotated[
+        float,
+        option(
+            DATA,
+            "With dirichlet: the smaller it is, the more unlike are the clients.",
+            check=above_zero,
+        ),
+    ] = 0.5
+    shards: Annotated[
+        int, option(DATA, "With shards: how many of them each client has.", min=1)
+    ] = 2
+    model: Annotated[
+        str,
+        option(
+            DATA,
+            "The model: softmax, mlp, cnn, lstm (shakespeare alone), or a .keras file.",
+            choices=names.NAMES,
+            check=names.check_model,
+        ),
+    ] = "mlp"
+    algorithm: Annotated[
+        str,
+        option(
+            ROUND,
+            f"The algorithm: {', '.join(registry.ALGORITHMS)}.",
+            choices=tuple(registry.ALGORITHMS),
+            check=registry.check_name,
+        ),
+    ] = "fedavg"
+    clients_per_round: Annotated[
+        int, option(ROUND, "How many clients are summed in a round.", min=2)
+    ] = 10
+    over_selection: Annotated[
+        float,
+        option(
+            ROUND,
+            "How many clients are asked, for each that is summed: 1.3 asks 130 % and takes the "
+            "first to be ready.",
+            min=1,
+        ),
+    ] = 1.0
+    conditions: Annotated[
+        list[str],
+        option(
+            ROUND,
+            "What a client's device must be: charging, unmetered or idle; may be repeated.",
+            "--require",
+            choices=tuple(CONDITIONS),
+        ),
+    ] = field(default_factory=list)
+    min_examples: Annotated[
+        int, option(ROUND, "How many examples a client must have to take part.", min=0)
+    ] = 0
+    dropout: Annotated[
+        float,
+        option(ROUND, "The probability with which a client is lost in the protocol.", min=0, max=1),
+    ] = 0.0
+    client_lr: Annotated[
+        float, option(ROUND, "The learning rate of the clients.", check=above_zero)
+    ] = 0.1
+    server_lr: Annotated[
+        float | None,
+        option(
+            ROUND,
+            "The learning rate of the server; by default that of the algorithm.",
+            check=above_zero,
+        ),
+    ] = None
+    proximal_strength: Annotated[
+        float,
+        option(ROUND, "With fedprox: how strongly clients are drawn back, its µ.", min=0),
+    ] = 0.01
+    batch_size: Annotated[int, option(ROUND, "How many examples a client's step takes.", min=1)] = (
+        20
+    )
+    epochs: Annotated[
+        int, option(ROUND, "How many times a client goes through its examples.", min=1)
+    ] = 1
+    shuffle: Annotated[
+        bool, option(ROUND, "Whether clients shuffle their examples in every pass.")
+    ] = True
+    initial: Annotated[
+        str, option(ROUND, "The first weights: random, or zeros (softmax only).")
+    ] = "random"
+    aggregator: Sum = "secure"
+    clip: Annotated[
+        float | None,
+        option(
+            ROUND,
+            "The largest coordinate of an update in a secure sum; by default 4, and with fedsgd "
+            "any.",
+            check=above_zero,
+        ),
+    ] = None
+    max_weight: Annotated[
+        int,
+        option(
+            ROUND,
+            "The most examples that a client may have in a secure sum; one with more counts for "
+            "nothing.",
+            min=1,
+        ),
+    ] = 16384
+    clip_norm: Annotated[
+        float | None,
+        option(ROUND, "The largest norm of an update; by default any.", check=above_zero),
+    ] = None
+    clip_quantile: Annotated[
+        float | None,
+        option(
+            ROUND, "Let the largest norm follow this quantile of the clients' norms.", min=0, max=1
+        ),
+    ] = None
+    threshold: Annotated[
+        float | None,
+        option(
+            ROUND,
+            "The fraction of the clients that must finish; by default more than two thirds.",
+            min=0,
+            max=1,
+        ),
+    ] = None
+    rounds: Annotated[
+        int, option(RUN, "How many rounds the run has in all, those before included.", min=1)
+    ] = 20
+    seed: Seed = 0
 
-    def as_json(self) -> dict[str, Any]:
-        """What a run directory remembers, besides `digests`: all but where the data are."""
+    def __post_init__(self) -> None:
+        check_rule(self.partition or DEFAULT_RULE, self.dataset)
+        check_conditions(self.conditions)
+
+    def as_json(self) -> dict[str, Setting]:
+        """What a run directory remembers, besides digests of the data.
+
+        Not where the data are, for they may be moved, nor how many rounds there are, for the run
+        may go on with more.
+        """
         settings = asdict(self)
-        del settings["data_dir"]
-        return {**settings, "conditions": list(self.conditions)}
+        del settings["data_dir"], settings["rounds"]
+        return settings
 
 
-@dataclass(frozen=True)
-class Simulation:
-    """How the secure sum is simulated, on which no result depends; as for `SecureSum`."""
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """How a training is run: no weight depends on it."""
 
-    executor: Executor | None = None
-    progress: Progress | None = None
-
-
-HERE = Simulation()
-"""In this process, unwatched."""
-
-
-def digests(settings: Settings, data: Federated) -> dict[str, str]:
-    """What the result follows from besides: of the examples, and of the file of a model."""
-    if not settings.model.endswith(".keras"):
-        return data.digests()
-    with open(settings.model, "rb") as file:
-        model = hashlib.file_digest(file, "sha256").hexdigest()[:32]
-    return {**data.digests(), "model_file": model}
-
-
-def division(settings: Settings) -> Division:
-    """How the data set is divided."""
-    return Division(
-        rule=settings.partition,
-        clients=settings.clients,
-        alpha=settings.alpha,
-        per_client=settings.shards,
-        seed=settings.seed,
-    )
+    run_dir: Annotated[
+        Path | None,
+        option(RUN, "The directory for the results; by default one under runs/ per settings."),
+    ] = None
+    workers: Annotated[
+        int, option(RUN, "How many clients are trained, and then masked, at a time.", min=1)
+    ] = 1
+    checkpoint_every: Annotated[
+        int, option(RUN, "How many rounds are from one checkpoint to the next.", min=1)
+    ] = 1
+    keep: Annotated[int, option(RUN, "How many checkpoints are kept.", min=1)] = 3
+    evaluate_every: Annotated[
+        int, option(RUN, "How many rounds are from one evaluation to the next.", min=1)
+    ] = 1
 
 
-def sizes(clients: ClientData) -> dict[str, int]:
-    """How many examples each client has."""
-    return {client: clients.count(client) for client in clients.client_ids}
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What an evaluation of a saved model follows from."""
 
-
-def conditions(settings: Settings) -> list[Condition]:
-    """What a client's status must be. Raises AggregationError for an unknown condition."""
-    check_conditions(settings.conditions)
-    named = [CONDITIONS[name] for name in settings.conditions]
-    return [*named, at_least(settings.min_examples)]
-
-
-def model_of(settings: Settings, data: Federated) -> Callable[[], Any]:
-    """The function that makes the model, with an output for each label of the test examples."""
-    example = data.train.arrays(data.train.client_ids[0])
-    text = settings.model == names.TEXT
-    classes = SYMBOLS if text else int(np.max(data.test.pooled()[1])) + 1
-    return model_zoo.model_fn(settings.model, example, classes, settings.seed, settings.initial)
-
-
-def process_of(
-    settings: Settings,
-    model_fn: Callable[[], Any],
-    simulation: Simulation,
-) -> FedAvg:
-    """The algorithm's process. Raises FLError."""
-    return registry.build(
-        settings.algorithm,
-        model_fn,
-        client_rate=settings.client_lr,
-        server_rate=settings.server_lr,
-        extra={"proximal_strength": settings.proximal_strength},
-        aggregator=aggregator(settings, simulation),
-        batch_size=settings.batch_size,
-        epochs=settings.epochs,
-        shuffle=settings.shuffle,
-        seed=settings.seed,
-    )
-
-
-def aggregator(settings: Settings, simulation: Simulation) -> Aggregator:
-    """The sum. Raises AggregationError."""
-    summed = _sum(settings, simulation)
-    if settings.clip_quantile is not None:
-        initial = AdaptiveNorm.initial if settings.clip_norm is None else settings.clip_norm
-        return AdaptiveNorm(summed, initial=initial, quantile=settings.clip_quantile)
-    return summed if settings.clip_norm is None else ByNorm(summed, settings.clip_norm)
-
-
-def check_sum(settings: Settings, examples: Mapping[str, int]) -> None:
-    """Raise AggregationError where not even a full round could be summed, or no client counts."""
-    n = min(settings.clients_per_round, len(examples))
-    if n < 2:
-        raise AggregationError(f"{n} client: at least 2 expected, or its update would be the sum")
-    try:
-        _sum(settings, HERE).check(n)
-    except (AggregationError, SecAggError) as error:
-        given = "" if settings.threshold is None else f"--threshold {settings.threshold}: "
-        raise AggregationError(f"{given}{error}") from error
-    if settings.aggregator == "secure" and min(examples.values()) > settings.max_weight:
-        raise AggregationError(
-            f"no client has at most --max-weight {settings.max_weight} examples: some expected"
-        )
-
-
-def _sum(settings: Settings, simulation: Simulation) -> PlainSum | SecureSum:
-    if settings.aggregator == "plain":
-        return PlainSum(threshold=settings.threshold)
-    names.check_sum(settings.aggregator)
-    return SecureSum(
-        threshold=settings.threshold,
-        clip=settings.clip or registry.clip_of(settings.algorithm),
-        max_weight=settings.max_weight,
-        executor=simulation.executor,
-        progress=simulation.progress,
-    )
+    model: Annotated[
+        Path,
+        option(DATA, "The model: a .keras file, such as RUN/model.keras.", check=names.check_file),
+    ]
+    dataset: DataSet = Settings.dataset
+    data_dir: DataDir = None
+    clients: Annotated[int | None, option(DATA, HOW_MANY_CLIENTS, min=1)] = None
+    aggregator: Sum = Settings.aggregator
+    seed: Seed = Settings.seed

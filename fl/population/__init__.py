@@ -4,8 +4,8 @@
     >>> len(sampler.sample(["a", "b", "c"], fl.population.round_rng(1, 7, "sample")))
     2
 
-Modules: `sampling` draws clients, `devices` says which are there, `cohorts` reads their data one
-by one.  May be imported from it: what is in `__all__`.  It uses `errors` and `seeds`.
+Modules: `sampling` draws clients, `devices` says which are there, `watched_data` reads their data
+one by one.  May be imported from it: what is in `__all__`.  It uses `errors` and `seeds`.
 """
 
 from fl.population.devices import (

@@ -3,7 +3,7 @@
     asked  = sampler(eligible clients)         cohort = the first `goal` of them to be ready
 
 Every choice follows from (seed, round) and nothing else, so a resumed run chooses as it would have.
-This module decides; what a client's status is, it is told (`devices`).
+Which clients are eligible is decided before, by their status (`devices`).
 
 >>> sampler = fl.population.Uniform(2)
 >>> len(sampler.sample(["a", "b", "c"], fl.population.round_rng(1, 7, "sample")))
@@ -65,7 +65,7 @@ class Uniform:
 
     def sample(self, clients: Sequence[str], rng: np.random.Generator) -> list[str]:
         # The rounding takes back what binary fractions add: 1.1 times 10 is 11, not 12.
-        asked = math.ceil(round(self.over * self.count, 9))
+        asked = math.ceil(min(round(self.over * self.count, 9), len(clients)))
         chosen = rng.permutation(len(clients))[:asked]
         return [clients[i] for i in chosen]
 

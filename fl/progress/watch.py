@@ -24,7 +24,7 @@ from rich.console import Console
 from fl.progress.bars import Bars
 
 SECONDS = 2.0
-"""What takes no longer is over before anybody wonders."""
+"""Work that takes no longer shows no bars."""
 
 _allowed = True
 _screen = threading.Lock()
@@ -32,7 +32,7 @@ _screen = threading.Lock()
 
 
 def show_progress(on: bool) -> None:
-    """Whether rounds, evaluations and sums show bars; they do unless told otherwise.
+    """Whether rounds, evaluations and sums show bars; they do by default.
 
     >>> fl.show_progress(False)
     >>> fl.show_progress(True)
@@ -42,7 +42,7 @@ def show_progress(on: bool) -> None:
 
 
 class Watch(Protocol):
-    """Who is told how far the work is."""
+    """Whatever shows how far the work is: it is called as the work goes on."""
 
     def trained(self, begun: int, total: int) -> None:
         """So many clients have begun to train."""

@@ -15,10 +15,18 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from shutil import get_terminal_size
 from threading import Thread
-from typing import Any, Literal
+from types import FrameType
+from typing import TYPE_CHECKING, Literal, cast
+
+if TYPE_CHECKING:
+    import typer
+
+Handler = Callable[[int, FrameType | None], object] | int | signal.Handlers | None
 
 DONE = 0
 FAILED = 1
@@ -30,7 +38,7 @@ _ROOM_FOR_PANELS = 80
 _CLEAN = b"\r\x1b[2K\x1b[?25h"  # a spinner's line away, the cursor back
 _OF_A_PATH = {
     *(errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
-    *(errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENXIO, errno.ENODEV, errno.EINVAL),
 }
 
 
@@ -54,7 +62,7 @@ class Ending:
         self._stderr = _STDERR
 
     def begin(self, program: str) -> None:
-        """From now on."""
+        """From now on Ctrl-C ends the process; what it says begins with the program's name."""
         self._program = program
         self._stderr = os.dup(_STDERR)  # the command may lead stderr elsewhere
         on_interrupt(self._end)
@@ -83,7 +91,7 @@ ENDING = Ending()
 
 def run(
     program: str,
-    app: Any,
+    app: typer.Typer,
     words: Sequence[str],
     refusals: tuple[type[Exception], ...],
     failed: Callable[[Exception], bool],
@@ -94,8 +102,7 @@ def run(
     """
     import typer
 
-    # typer exports BadParameter only; its base is what any wrong word on the command line raises.
-    usage: Any = typer.BadParameter.__mro__[1]
+    wrong_words = _errors_of_typer()
     ENDING.where = ""
     ENDING.tidy.clear()
     try:
@@ -104,19 +111,31 @@ def run(
         if isinstance(error.__context__, KeyboardInterrupt):
             return interrupted(program)
         return refuse(program, "the input ended: an answer expected")
-    except usage as error:
+    except wrong_words as error:
         return refuse(program, error.format_message())
     except OSError as error:
-        return refuse(program, _told(error), WRONG if is_of_a_path(error) else FAILED)
+        return refuse(program, _of_os(error), WRONG if is_of_a_path(error) else FAILED)
     except refusals as error:
         return refuse(program, str(error), FAILED if failed(error) else WRONG)
     return interrupted(program) if code == INTERRUPTED else code
 
 
+def missing_package() -> str | None:
+    """The first of the packages that a command needs which is not installed."""
+    return next((name for name in ("typer", "rich") if find_spec(name) is None), None)
+
+
+def _errors_of_typer() -> type[typer.TyperException]:
+    """What typer raises for words that it does not take: until 0.25 it was click that did."""
+    import typer
+
+    if hasattr(typer, "TyperException"):
+        return typer.TyperException
+    return cast("type[typer.TyperException]", import_module("click").ClickException)
+
+
 def refuse(program: str, what: str, code: int = WRONG) -> int:
-    """Say in one line what is wrong; the exit code. Nothing to say is help that was the answer."""
-    if not what:
-        return DONE
+    """Say in one line what is wrong; the exit code."""
     print(f"{program}: {' '.join(what.split())}", file=sys.stderr, flush=True)
     return code
 
@@ -136,7 +155,8 @@ def markup() -> Literal["rich"] | None:
     return "rich" if get_terminal_size().columns >= _ROOM_FOR_PANELS else None
 
 
-def _told(error: OSError) -> str:
+def _of_os(error: OSError) -> str:
+    """Which file, and what is the matter with it."""
     seen = error.strerror or str(error)
     return seen if error.filename is None else f"{os.fsdecode(error.filename)}: {seen}"
 
@@ -146,7 +166,18 @@ def _write(descriptor: int, what: bytes) -> None:
         os.write(descriptor, what)
 
 
-def on_interrupt(handler: Any) -> None:
-    """Set the handler of SIGINT; a process that was told to ignore it goes on so."""
+@contextlib.contextmanager
+def interrupt_raises() -> Iterator[None]:
+    """Within, Ctrl-C is a KeyboardInterrupt: a prompt shows again what is typed before it ends."""
+    before = signal.getsignal(signal.SIGINT)
+    on_interrupt(signal.default_int_handler)
+    try:
+        yield
+    finally:
+        on_interrupt(before)
+
+
+def on_interrupt(handler: Handler) -> None:
+    """Set the handler of SIGINT; a process that ignores it goes on ignoring it."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, handler)

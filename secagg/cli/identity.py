@@ -19,6 +19,7 @@ import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from secagg import identity
+from secagg.cli import command, group
 from secagg.errors import LocalProtocolError
 from secagg.identity import authority, directory_files
 from secagg.identity.authority import Authority
@@ -32,8 +33,7 @@ def register(app: typer.Typer) -> None:
     app.command()(keygen)
     # An id below 0 is an id that is wrong, no option that there is not.
     app.command(context_settings={"ignore_unknown_options": True})(enroll)
-    directory = typer.Typer(no_args_is_help=True, help="Look at directories of identity keys.")
-    directory.callback()(_group)
+    directory = group.subgroup("Look at directories of identity keys.")
     directory.command()(check)
     directory.command()(server)
     app.add_typer(directory, name="directory")
@@ -106,10 +106,6 @@ def server(
     typer.echo(f"{path}: {_summary(new)}")
 
 
-def _group() -> None:
-    """A group with one command stays a group only if it has a callback."""
-
-
 def _load(path: Path) -> Pinned | Authority:
     try:
         return authority.load(path)
@@ -122,7 +118,9 @@ def _load(path: Path) -> Pinned | Authority:
 def _pin(path: Path, client: int, key: bytes) -> Pinned:
     pinned = Pinned.load(path) if path.exists() else Pinned({})
     if pinned.get(client, key) != key:
-        raise LocalProtocolError(f"{path}: client {client} has another key already")
+        raise LocalProtocolError(
+            f"{path}: client {client} has another key already: expected the same"
+        )
     return Pinned({**pinned, client: key}, pinned.server_key)
 
 
@@ -141,8 +139,9 @@ def _summary(directory: Pinned | Authority) -> str:
 
 def _passphrase(*, confirm: bool = False) -> bytes:
     if (passphrase := os.environ.get(PASSPHRASE_VARIABLE)) is None:
-        # On stderr, so that standard output stays the public key alone.
-        passphrase = typer.prompt(
-            "Passphrase", hide_input=True, confirmation_prompt=confirm, err=True
-        )
+        with command.interrupt_raises():
+            # On stderr, so that standard output stays the public key alone.
+            passphrase = typer.prompt(
+                "Passphrase", hide_input=True, confirmation_prompt=confirm, err=True
+            )
     return os.fsencode(passphrase)

@@ -9,7 +9,8 @@
 import json
 import math
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, get_args
+from functools import partial
+from typing import Annotated, cast, get_args
 
 import typer
 
@@ -93,20 +94,18 @@ def params(
     ] = False,
 ) -> None:
     """Choose the graph, k and t for n clients; print what they meet and what a session costs."""
-    wish: dict[str, Any] = {
-        "corrupt": _number(corrupt),
-        "dropout": dropout,
-        "privacy_bits": privacy_bits,
-        "correctness_bits": correctness_bits,
-        "min_roster": min_roster,
-        "graph": graph,
-    }
-    if curious_only:
-        choice = choose_curious_only(n, **wish)
-    else:
-        choice = choose(n, **wish, grinding_bits=grinding_bits)
-    vector = VectorSpec("vector", length, bits)
-    report = Report.of(choice, vector, suite)  # type: ignore[arg-type]
+    search = choose_curious_only if curious_only else partial(choose, grinding_bits=grinding_bits)
+    choice = search(
+        n,
+        corrupt=_number(corrupt),
+        dropout=dropout,
+        privacy_bits=privacy_bits,
+        correctness_bits=correctness_bits,
+        min_roster=min_roster,
+        graph=cast(GraphChoice, graph),  # `choose` refuses others
+    )
+    # What makes the masks refuses another suite.
+    report = Report.of(choice, VectorSpec("vector", length, bits), cast(Suite, suite))
     if as_json:
         typer.echo(json.dumps(_as_json(report)))
     else:
@@ -117,10 +116,10 @@ def _number(text: str) -> int | float:
     try:
         return int(text) if text.lstrip("-").isdigit() else float(text)
     except ValueError:
-        raise LocalProtocolError(f"--corrupt {text!r} is not a number") from None
+        raise LocalProtocolError(f"--corrupt {text!r}: expected a number") from None
 
 
-def _as_json(report: Report) -> dict[str, Any]:
+def _as_json(report: Report) -> dict[str, object]:
     choice = asdict(report.choice) | {
         "holds": report.choice.label,
         "leak_log2": _or_none(report.choice.leak),

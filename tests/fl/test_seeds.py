@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fl import seeds
-from fl.experiment.run_directory import RunDir
-from fl.experiment.settings import Settings
+from fl.experiment.settings import RunOptions, Settings
 from fl.experiment.training import Training
 
 words = st.tuples(
@@ -44,9 +43,9 @@ def test_in_a_whole_training_no_two_streams_coincide(tmp_path, monkeypatch):
     original = seeds.sequence
     monkeypatch.setattr(seeds, "sequence", sequence)
     settings = Settings(
-        clients=4, clients_per_round=3, model="softmax", over_selection=1.3, dropout=0.1
+        clients=4, clients_per_round=3, model="softmax", over_selection=1.3, dropout=0.1, rounds=2
     )
-    list(Training(settings, RunDir(tmp_path, settings.as_json()), rounds=2))
+    list(Training(settings, RunOptions(run_dir=tmp_path)))
     assert all(len(told) == 1 for told in begun.values())
     purposes = {purpose for told in begun.values() for purpose, *_ in told}
     assert purposes == {

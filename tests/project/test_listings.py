@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("typer")
-from benchmarks.listings import LISTING, MODULES, PAGES, rewritten
+from benchmarks.listings import LISTING, PAGES, PROGRAMS, rewritten
 
 
 def test_a_listing_is_replaced_and_the_rest_stays(tmp_path: Path) -> None:
@@ -32,6 +32,6 @@ def test_a_listing_that_needs_data_stays_without_them(
 def test_every_listing_of_the_pages_is_of_a_command_of_ours() -> None:
     commands = [found[2] for page in PAGES for found in LISTING.finditer(page.read_text("utf-8"))]
     assert len(commands) >= 5
-    assert {shlex.split(command)[0] for command in commands} <= set(MODULES)
+    assert {shlex.split(command)[0] for command in commands} <= set(PROGRAMS)
     marks = sum(page.read_text("utf-8").count("<!-- printed by:") for page in PAGES)
     assert marks == len(commands)

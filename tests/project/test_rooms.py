@@ -73,11 +73,8 @@ ARROWS = {
 """For each rule an import that breaks it: where it stands, what the failure names."""
 
 KNOWN_CIRCLES = {
-    # They go when the pool no longer rebuilds a process, and the command starts in one module only.
+    # It goes when the pool no longer rebuilds a process.
     ("fl.algorithms.fedavg", "fl.client.trainer_pool", "fl.process.federated_process"),
-    ("fl.__main__", "fl.cli.starting"),
-    # Within a function: `fl` silences TensorFlow, and who imports TensorFlow first asks `fl`.
-    ("fl", "fl.cli.quiet"),
 }
 
 

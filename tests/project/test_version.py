@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import secagg
-from secagg.cli.app import main
+from secagg.cli.app import run
 
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
 
@@ -20,6 +20,5 @@ def test_the_package_is_built_with_the_version_that_it_names() -> None:
 
 
 def test_the_command_says_it(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["--version"])
-    assert (ended.value.code, capsys.readouterr().out) == (0, f"secagg {secagg.__version__}\n")
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"secagg {secagg.__version__}\n"

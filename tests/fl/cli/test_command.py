@@ -12,22 +12,27 @@ import pytest
 import typer
 
 import secagg
-from fl import __main__ as command
-from fl.cli import app, demo, screen
+from fl.cli import app, demo, demo_side_by_side, output, starting
 from fl.errors import AggregationError, CheckpointError, ImplausibleSum, RunFailed, TooFewClients
 from fl.experiment import training
+from secagg.cli import command
 from tests.helpers.command_line import command as process
 from tests.helpers.command_line import completed, environment, interrupted_at
 
 
 def test_without_the_extra(monkeypatch, capsys):
     monkeypatch.setattr(command, "find_spec", lambda name: None)
-    assert command.run() == 2
+    monkeypatch.setattr(command.ENDING, "begin", lambda program: None)
+    monkeypatch.setattr(starting, "_end_on_interrupt", lambda program: None)
+    with pytest.raises(SystemExit, match="2"):
+        starting.fl()
     assert capsys.readouterr().err == "fl: typer is not installed: pip install 'secagg[fl]'\n"
 
 
 def as_command(*arguments):
-    code = f"import sys; sys.argv = ['fl', *{arguments}]; from fl.__main__ import main; main()"
+    code = (
+        f"import sys; sys.argv = ['fl', *{arguments}]; from fl.cli import starting; starting.fl()"
+    )
     environment = {**os.environ, "KERAS_BACKEND": "jax"}
     return subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
@@ -146,7 +151,7 @@ def noisy(function):
 
 def test_json_is_one_line_whatever_libraries_print(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(training, "federated", noisy(training.federated))
-    monkeypatch.setattr("fl.cli.demo.Demo", noisy(demo.Demo))
+    monkeypatch.setattr("fl.cli.demo_side_by_side.Demo", noisy(demo_side_by_side.Demo))
     run = ["--run-dir", str(tmp_path), "--rounds", "1", "--clients", "4"]
     model = str(tmp_path / "model.keras")
     told = []
@@ -170,7 +175,7 @@ def test_json_is_one_line_whatever_libraries_print(tmp_path, monkeypatch, capfd)
 
 def test_json_has_null_for_what_is_not_finite():
     told = {"loss": float("nan"), "all": [1.5, float("inf")], "round": 3}
-    assert screen.finite(told) == {"loss": None, "all": [1.5, None], "round": 3}
+    assert output.finite(told) == {"loss": None, "all": [1.5, None], "round": 3}
 
 
 def test_quiet_is_quiet(tmp_path, capfd):
@@ -202,22 +207,35 @@ CODES = {
 
 @pytest.mark.parametrize(("error", "code"), CODES.values(), ids=CODES)
 def test_one_rule_of_exit_codes(error, code, monkeypatch, capfd):
-    def failing(*_):
+    def failing(**_):
         raise error
 
-    monkeypatch.setattr(app, "Settings", failing)
+    monkeypatch.setattr(demo, "output", failing)
     assert app.run(["demo"]) == code
     said = capfd.readouterr().err
     assert said.startswith("fl: ")
     assert said.count("\n") == 1
 
 
-@pytest.mark.parametrize("words", [[], ["--help"]])
-def test_a_bare_command_shows_its_help(words, capfd):
-    assert app.run(words) == 0
-    out, err = capfd.readouterr()
-    assert "Usage: fl" in out
-    assert err == ""
+@pytest.mark.parametrize("width", ["60", "100"])
+def test_a_bare_command_shows_what_help_shows(width):
+    shown = [
+        subprocess.run(
+            process("fl", *words),
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment(COLUMNS=width),
+        )
+        for words in ((), ("--help",))
+    ]
+    assert shown[0].stdout == shown[1].stdout
+    assert shown[0].stdout.lstrip().startswith("Usage: fl")
+    assert shown[0].stderr == ""
+
+
+def test_both_ends_of_ctrl_c_have_one_exit_code():
+    assert starting.INTERRUPTED == command.INTERRUPTED
 
 
 def test_every_help_is_a_whole_phrase():

@@ -11,8 +11,10 @@ import pytest
 from rich.console import Console
 
 import fl
-from fl.cli import app, render
-from fl.cli.demo import Demo, Settings
+from fl.cli import app
+from fl.cli import demo_render as render
+from fl.cli.demo_settings import Settings
+from fl.cli.demo_side_by_side import Demo
 
 
 def fresh_interpreter(code, **environment):
@@ -140,7 +142,7 @@ def test_ctrl_c_ends_with_130_and_keeps_the_rounds_done(monkeypatch, capfd, play
             yield rows[0]
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("fl.cli.demo.Demo", Interrupted)
+    monkeypatch.setattr("fl.cli.demo_side_by_side.Demo", Interrupted)
     assert app.run(["demo"]) == 130
     out, err = capfd.readouterr()
     assert render.dropped(rows[0].metrics["aggregator"]["dropped"]) in out

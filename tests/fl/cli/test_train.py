@@ -18,11 +18,11 @@ import tensorflow as tf
 
 import fl
 from fl.aggregators.encoding import Encoding
-from fl.cli import app, rows
+from fl.cli import app, training_rows
 from fl.experiment.checkpoint import Checkpoints
 from fl.experiment.registry import ALGORITHMS
 from fl.experiment.run_directory import RunDir
-from fl.experiment.settings import Settings
+from fl.experiment.settings import RunOptions, Settings
 from fl.experiment.training import Training
 from tests.helpers.layouts import idx, write_hdf5, write_mnist
 
@@ -30,8 +30,8 @@ TINY = {"clients": 4, "clients_per_round": 3, "model": "softmax", "batch_size": 
 
 
 def training(folder, rounds=2, workers=1, **changes):
-    settings = Settings(**{**TINY, **changes})
-    return Training(settings, RunDir(folder, settings.as_json()), rounds=rounds, workers=workers)
+    settings = Settings(**{**TINY, **changes}, rounds=rounds)
+    return Training(settings, RunOptions(run_dir=folder, workers=workers))
 
 
 def finished(folder, **options):
@@ -193,7 +193,7 @@ def test_what_is_clipped_or_left_out_shows_in_the_row(tmp_path, capfd):
     with open(tmp_path / "metrics.jsonl") as file:
         (metrics,) = map(json.loads, file)
     metrics["aggregator"]["non_finite"]["mape"] = 3
-    assert rows.line(metrics).endswith("  8 above max_weight  3 without mape")
+    assert training_rows.line(metrics).endswith("  8 above max_weight  3 without mape")
 
 
 def test_where_no_client_can_count_there_is_no_first_round(tmp_path, capfd):
@@ -291,6 +291,7 @@ MISTAKES = {
     "algorithm": (["--algorithm", "fedmagic"], "unknown algorithm 'fedmagic': fedavg, "),
     "aggregator": (["--aggregator", "open"], "aggregator 'open': secure or plain expected"),
     "condition": (["--require", "sunny"], "unknown condition 'sunny': charging, unmetered, idle"),
+    "seed": (["--seed", str(2**32)], "'--seed': 4294967296 is not below 2^32"),
     "one client": (["--clients", "1"], "Invalid value for '--clients'"),
     "learning rate": (["--client-lr", "0"], "'--client-lr': 0.0 is not a finite number above 0"),
     "infinite rate": (["--client-lr", "inf"], "'--client-lr': inf is not a finite number above 0"),

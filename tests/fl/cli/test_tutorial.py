@@ -12,8 +12,7 @@ import fl
 from fl.cli import app
 from fl.data.federated import Division, federated
 from fl.experiment import model_zoo
-from fl.experiment.run_directory import RunDir
-from fl.experiment.settings import Settings
+from fl.experiment.settings import RunOptions, Settings
 from fl.experiment.training import Training
 
 RATE, BATCH, EPOCHS, CLIENTS, ROUNDS = 0.02, 20, 2, 4, 3
@@ -52,8 +51,9 @@ def test_a_training_from_zeros_in_order_is_the_formula(tmp_path):
         epochs=EPOCHS,
         clients=CLIENTS,
         clients_per_round=CLIENTS,
+        rounds=ROUNDS,
     )
-    training = Training(settings, RunDir(tmp_path / "run", settings.as_json()), rounds=ROUNDS)
+    training = Training(settings, RunOptions(run_dir=tmp_path / "run"))
     assert not training.state.weights.to_vector().any()
     for _ in training:
         pass

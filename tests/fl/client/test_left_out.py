@@ -13,8 +13,7 @@ import tensorflow as tf
 import fl
 from fl.data import ClientData
 from fl.data.federated import Federated
-from fl.experiment.run_directory import RunDir
-from fl.experiment.settings import Settings
+from fl.experiment.settings import RunOptions, Settings
 from fl.experiment.training import Training
 from tests.helpers.small import arrays, linear
 
@@ -256,8 +255,8 @@ def test_a_run_goes_on_over_clients_without_examples(tmp_path, monkeypatch, size
         ClientData(names, read), ClientData.from_partition((pixels, labels), [np.arange(9)])
     )
     monkeypatch.setattr("fl.experiment.training.federated", lambda *_: data)
-    settings = Settings(clients_per_round=4, model="softmax")
-    run = Training(settings, RunDir(tmp_path, settings.as_json()), rounds=2)
+    settings = Settings(clients_per_round=4, model="softmax", rounds=2)
+    run = Training(settings, RunOptions(run_dir=tmp_path))
     rounds = list(run)
     assert [metrics["round"] for metrics in rounds] == [1, 2]
     for metrics in rounds:

@@ -105,7 +105,7 @@ def test_values_swapped_between_two_whole_files_are_noticed(tmp_path):
 
 def test_a_checkpoint_of_another_algorithm_is_refused(tmp_path):
     Checkpoints(tmp_path).save(state(1), 1)
-    with pytest.raises(fl.errors.CheckpointError, match="not of this algorithm"):
+    with pytest.raises(fl.errors.CheckpointError, match="one of this algorithm expected"):
         Checkpoints(tmp_path).latest(fl.ModelWeights((), ()))
 
 

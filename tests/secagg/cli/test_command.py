@@ -1,8 +1,13 @@
 """How the `secagg` command begins and ends: Ctrl-C, errors, exit codes, completion."""
 
 import errno
+import os
+import pty
+import signal
 import subprocess
 import sys
+import termios
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +16,7 @@ pytest.importorskip("typer")
 
 from secagg.cli import app, params
 from secagg.errors import LocalProtocolError, RemoteProtocolError
-from tests.helpers.command_line import completed, interrupted_at
+from tests.helpers.command_line import command, completed, environment, interrupted_at
 
 ROOT = Path(__file__).parents[3]
 
@@ -33,9 +38,31 @@ def test_ctrl_c_while_a_passphrase_is_read_is_one_line(
     assert capfd.readouterr().err.splitlines()[-1] == "secagg: interrupted"
 
 
+def test_ctrl_c_at_a_prompt_shows_again_what_is_typed(tmp_path: Path) -> None:
+    outer, terminal = pty.openpty()
+    begun = subprocess.Popen(
+        command("secagg", "keygen", str(tmp_path / "17.pem"), "--passphrase"),
+        stdin=terminal,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+        start_new_session=True,
+    )
+    while termios.tcgetattr(terminal)[3] & termios.ECHO:
+        assert begun.poll() is None
+        time.sleep(0.01)
+    begun.send_signal(signal.SIGINT)
+    _, said = begun.communicate()
+    assert begun.returncode == 130
+    assert said.splitlines()[-1] == b"secagg: interrupted"
+    assert termios.tcgetattr(terminal)[3] & termios.ECHO
+    os.close(outer)
+    os.close(terminal)
+
+
 def test_a_process_that_ignores_ctrl_c_goes_on() -> None:
     code = (
-        "import os, signal; from secagg import command\n"
+        "import os, signal; from secagg.cli import command\n"
         "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
         "command.ENDING.begin('secagg')\n"
         "os.kill(os.getpid(), signal.SIGINT)\n"
@@ -47,20 +74,32 @@ def test_a_process_that_ignores_ctrl_c_goes_on() -> None:
     assert done.stdout == "on\n"
 
 
-@pytest.mark.parametrize("words", [(), ("directory",), ("--help",)])
-def test_a_bare_command_shows_its_help(
-    words: tuple[str, ...], capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("width", ["60", "100"])
+@pytest.mark.parametrize("words", [(), ("directory",)])
+def test_a_bare_command_shows_what_help_shows(
+    words: tuple[str, ...],
+    width: str,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("COLUMNS", width)
     assert app.run(words) == 0
-    out, err = capfd.readouterr()
-    assert "Usage: secagg" in out
-    assert err == ""
+    bare = capfd.readouterr()
+    assert app.run([*words, "--help"]) == 0
+    assert bare == capfd.readouterr()
+    assert bare.out.lstrip().startswith("Usage: secagg")
+    assert bare.err == ""
 
 
 CODES = {
     "the user": (LocalProtocolError("n=1"), 2, "n=1"),
     "a peer": (RemoteProtocolError("a tally"), 1, "a tally"),
     "no file": (FileNotFoundError(errno.ENOENT, "No such file", "x.toml"), 2, "x.toml: No such"),
+    "no file but a socket": (
+        OSError(errno.ENXIO, "No such device or address", "x"),
+        2,
+        "x: No such",
+    ),
     "no right": (PermissionError(errno.EACCES, "Permission denied", "x"), 2, "x: Permission"),
     "a full disk": (OSError(errno.ENOSPC, "No space left on device"), 1, "No space left"),
 }

@@ -5,10 +5,10 @@ It knows the metrics of a round and widths of columns; it prints nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from fl.cli.columns import Columns, folded
+from fl.cli.number_columns import Columns, folded
+from fl.experiment.metrics import RunLine, SumReport
 
 _COLUMNS = Columns(
     (
@@ -23,7 +23,7 @@ def head(room: int | None = None) -> str:
     return _COLUMNS.head(room)
 
 
-def line(metrics: dict[str, Any], room: int | None = None) -> str:
+def line(metrics: RunLine, room: int | None = None) -> str:
     """One round in one line, where there is room."""
     if "failed" in metrics:
         return folded(f"{metrics['round']:5}  failed: {metrics['failed']}", room)
@@ -42,7 +42,7 @@ def line(metrics: dict[str, Any], room: int | None = None) -> str:
     return _COLUMNS.row(cells, "  ".join(_left_out(seen)), room)
 
 
-def _left_out(seen: Mapping[str, Any]) -> Iterator[str]:
+def _left_out(seen: SumReport) -> Iterator[str]:
     """What is not in the sum: clients whose update or weight cannot be, metrics by their name."""
     update, *metrics = seen["non_finite"].items()
     counts = {
@@ -55,6 +55,6 @@ def _left_out(seen: Mapping[str, Any]) -> Iterator[str]:
     return (f"{count} {what}" for what, count in counts.items() if count)
 
 
-def number(value: Any) -> str:
+def number(value: object) -> str:
     """Four places of a float; anything else as it is."""
     return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fl.cli.columns import Columns, folded
+from fl.cli.number_columns import Columns, folded
 
 THREE = Columns((("round", 5), ("test\nloss", 8), ("kB up", 6)), "dropped")
 

@@ -1,9 +1,9 @@
 """Where the commands print: lines or one line of JSON to stdout, progress to a terminal.
 
-    with screen(as_json=as_json) as shown:
-        with shown.starting(): from fl.cli.demo import Demo       TensorFlow is imported
-        shown.say(line)                                       nowhere with --json, or --quiet
-        shown.result = {...}                                  printed in the end, with --json
+    with output(as_json=as_json) as out:
+        with out.starting(): from fl.experiment.training import Training    imports TensorFlow
+        out.say(line)                                     nowhere with --json, or --quiet
+        out.result = {...}                                printed in the end, with --json
 
 It imports no TensorFlow before `starting`.
 """
@@ -14,20 +14,27 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from typing import Any
+from typing import Annotated, TypeAlias
 
+import typer
 from rich.console import Console, RenderableType
 
-from fl.cli import quiet
+from fl.cli.tensorflow_start import import_tensorflow
 from fl.progress.bars import Bars
 from secagg.cli.command import ENDING
 
 _STDOUT, _STDERR = 1, 2
 
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="Print the result as one line of JSON, and nothing else."),
+]
+Json: TypeAlias = "Mapping[str, object] | Sequence[object] | str | float | None"
 
-class Screen:
+
+class Output:
     """What one command prints.
 
     progress: the console for bars and spinners: the terminal that the lines go to, for JSON that of
@@ -36,7 +43,7 @@ class Screen:
     """
 
     def __init__(self, *, as_json: bool, silent: bool) -> None:
-        self.result: Any = None
+        self.result: Json = None
         self._lines = Console(quiet=as_json or silent)
         beside = Console(stderr=True) if as_json else self._lines
         shown = beside.is_terminal and not silent
@@ -67,26 +74,29 @@ class Screen:
             yield bars
 
     @contextmanager
-    def starting(self) -> Iterator[None]:
-        """TensorFlow is imported, and in the block what imports it."""
+    def starting(self, workers: int | None = None) -> Iterator[None]:
+        """A spinner while TensorFlow is imported, and in the block what imports it.
+
+        workers: as for `import_tensorflow`.
+        """
         with self.progress.status("starting TensorFlow"):
-            quiet.import_tensorflow()
+            import_tensorflow(workers)
             yield
 
 
 @contextmanager
-def screen(*, as_json: bool = False, silent: bool = False) -> Iterator[Screen]:
-    """The screen of one command; with as_json, stdout gets one line at the end and nothing else."""
-    shown = Screen(as_json=as_json, silent=silent)
+def output(*, as_json: bool = False, silent: bool = False) -> Iterator[Output]:
+    """What one command prints; with as_json, one line on stdout at the end and nothing else."""
+    out = Output(as_json=as_json, silent=silent)
     if not as_json:
-        yield shown
+        yield out
         return
     with _stdout_to_stderr():
-        yield shown
-    print(json.dumps(finite(shown.result)), flush=True)
+        yield out
+    print(json.dumps(finite(out.result)), flush=True)
 
 
-def finite(value: Any) -> Any:
+def finite(value: object) -> object:
     """The value as JSON can have it: null for what is not finite."""
     match value:
         case dict():

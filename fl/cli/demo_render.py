@@ -5,6 +5,7 @@ It computes nothing but the bins of a histogram, and imports no TensorFlow.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,11 +15,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from fl.cli.columns import Columns, folded
+from fl.cli.number_columns import Columns, folded
 
 if TYPE_CHECKING:
-    from fl.cli.demo import Comparison, Row
     from fl.cli.demo_settings import Settings
+    from fl.cli.demo_side_by_side import Comparison, Row
+    from fl.experiment.metrics import DroppedClient
 
 BINS = 15
 BAR_WIDTH = 18
@@ -57,7 +59,7 @@ def line(row: Row, room: int | None = None) -> str:
     return _ROUNDS.row(cells, dropped(aggregator["dropped"]), room)
 
 
-def dropped(entries: list[dict[str, Any]]) -> str:
+def dropped(entries: Sequence[DroppedClient]) -> str:
     """Who was gone from which protocol round on; the sign says whose input is still in the sum."""
     parts = [f"{e['client']}@{e['round']}{'+' if e['round'] > 2 else ''}" for e in entries]
     return ", ".join(parts) or "nobody"

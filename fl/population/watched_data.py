@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Generic, TypeVar
 
 OnClient = Callable[[int, int], None]
 """Called with (how many clients of the round have begun, how many there are)."""
 
+Client = TypeVar("Client")
+Data = TypeVar("Data")
 
-class Cohort(Sequence[Any]):
-    """The data of a round's clients, each read when its turn comes."""
+
+class WatchedData(Sequence[Data], Generic[Client, Data]):
+    """The data of some clients, each read when its turn comes; then `on_client` is called."""
 
     def __init__(
-        self, read: Callable[[Any], Any], clients: Sequence[Any], on_client: OnClient
+        self, read: Callable[[Client], Data], clients: Sequence[Client], on_client: OnClient
     ) -> None:
         self._read = read
         self._clients = clients
@@ -23,7 +26,7 @@ class Cohort(Sequence[Any]):
     def __len__(self) -> int:
         return len(self._clients)
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: int) -> Data:  # type: ignore[override] # no slices: one by one
         data = self._read(self._clients[index])
         self._begun += 1
         self._on_client(self._begun, len(self))

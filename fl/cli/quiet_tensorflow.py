@@ -2,11 +2,11 @@
 
 They come from C++ and go to the file descriptor, some before any logging setting is read. So while
 TensorFlow is imported, whatever goes to stderr is collected, and afterwards written there without
-the lines that are known to be such messages (`noise`): of severities "information" and "warning",
-and those that say of a library that it is registered twice. Errors stay, and so does whatever else
-was said.
+the lines that are known to be such messages (`tensorflow_noise`): of severities "information" and
+"warning", and those that say of a library that it is registered twice. Errors stay, and so does
+whatever else was said.
 
-Who sets TF_CPP_MIN_LOG_LEVEL to 0 or 1 is shown everything. `import fl` reads this module: it
+TF_CPP_MIN_LOG_LEVEL=0 or 1 in the environment shows everything. `import fl` reads this module: it
 imports nothing that Python has not loaded.
 """
 
@@ -34,24 +34,6 @@ def quieten() -> None:
         sys.meta_path.insert(0, _Finder())
 
 
-def import_tensorflow() -> None:
-    """Import TensorFlow and Keras; for the command line, where no error of C++ is shown either.
-
-    ImportError, in one line, where TensorFlow or Keras on TensorFlow is not to be had.
-    """
-    import importlib
-    import logging
-
-    from fl import require_tensorflow
-
-    require_tensorflow()
-    if os.environ.get(LEVEL) == "2":
-        os.environ[LEVEL] = "3"
-    importlib.import_module("tensorflow")
-    importlib.import_module("keras")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-
-
 class _Finder:
     """Finds what the other finders find; `tensorflow` is then executed `without_noise`."""
 
@@ -67,7 +49,7 @@ class _Finder:
             execute = spec.loader.exec_module
 
             def quietly(module: ModuleType) -> None:
-                from fl.cli.noise import without_noise
+                from fl.cli.tensorflow_noise import without_noise
 
                 with without_noise():
                     execute(module)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from fl.cli import noise, quiet
+from fl.cli import quiet_tensorflow, tensorflow_noise
 
 NOISE = (
     "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR",
@@ -31,7 +31,7 @@ def test_errors_and_what_others_say_stay_in_their_order(capfd, fails):
     lines = [line for pair in zip(NOISE[: len(TOLD)], TOLD, strict=True) for line in pair]
 
     def talk():
-        with noise.without_noise():
+        with tensorflow_noise.without_noise():
             os.write(2, "\n".join([*lines, *NOISE, "the end"]).encode())
             if fails:
                 raise ImportError
@@ -45,7 +45,7 @@ def test_errors_and_what_others_say_stay_in_their_order(capfd, fails):
 
 
 def script(code, **environment):
-    told = {name: value for name, value in os.environ.items() if name != quiet.LEVEL}
+    told = {name: value for name, value in os.environ.items() if name != quiet_tensorflow.LEVEL}
     return subprocess.run(
         [sys.executable, "-c", code],
         env={**told, **environment},
@@ -55,18 +55,20 @@ def script(code, **environment):
     )
 
 
-LOOK = f"import fl, os, sys; print(os.environ['{quiet.LEVEL}'], sys.meta_path[0])"
+LOOK = f"import fl, os, sys; print(os.environ['{quiet_tensorflow.LEVEL}'], sys.meta_path[0])"
 
 
 def test_a_script_says_only_what_it_says_itself():
     seen = script(f"{LOOK}; import keras; print('trained'); print('careful', file=sys.stderr)")
-    assert seen.stdout.splitlines()[0].startswith("2 <fl.cli.quiet._Finder")
+    assert seen.stdout.splitlines()[0].startswith("2 <fl.cli.quiet_tensorflow._Finder")
     assert seen.stdout.splitlines()[1:] == ["trained"]
     assert "careful" in seen.stderr
-    assert not any(noise._NOISE.match(line.encode()) for line in seen.stderr.splitlines())
+    assert not any(
+        tensorflow_noise._NOISE.match(line.encode()) for line in seen.stderr.splitlines()
+    )
 
 
 def test_who_asks_for_all_messages_has_them():
     seen = script(LOOK, TF_CPP_MIN_LOG_LEVEL="0")
     assert seen.stdout.startswith("0 ")
-    assert "fl.cli.quiet" not in seen.stdout
+    assert "fl.cli.quiet_tensorflow" not in seen.stdout

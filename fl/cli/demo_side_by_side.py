@@ -1,0 +1,228 @@
+"""The demonstration: secure and plain federated averaging of digits, side by side.
+
+Ten clients with unlike data (Dirichlet 0.5), a network of 64-64-10, and every round some clients
+that are gone from a random round of the protocol. The plain side starts from the same state, has
+the same seeds and the same survivors. It computes; what it looks like is in `render`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from fl import seeds
+from fl.aggregators.contribution import Aggregated, Aggregator, Contribution, Session
+from fl.aggregators.observed import masked_update
+from fl.aggregators.plain import PlainSum
+from fl.aggregators.secure import Progress, SecureSum
+from fl.algorithms.fedavg import FedAvg, build_weighted_fed_avg
+from fl.cli.demo_settings import Settings
+from fl.data import digits, partition
+from fl.evaluation.fed_eval import FedEval, build_fed_eval
+from fl.experiment.metrics import RunLine, SumReport
+from fl.population.watched_data import OnClient, WatchedData
+from fl.process.server_optimizer import ServerState
+
+SERVER_LEARNING_RATE = 1.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One round: the secure side's metrics, and the test accuracy of both sides."""
+
+    metrics: RunLine
+    secure_accuracy: float
+    plain_accuracy: float
+
+
+@dataclass
+class Comparison:
+    """What the two sides come to; filled in as the rounds go by.
+
+    bound: the most by which a weight can differ after round 1: the error bound of the mean times
+        the server's learning rate, plus the float32 rounding of both sides; None if any
+        coordinate was clipped. true_update, masked: one client's update in round 1 and the vector
+        it sent, as ring words of `bits` bits.
+    """
+
+    rounds: int = 0
+    secure_accuracy: float = 0.0
+    plain_accuracy: float = 0.0
+    first_difference: float = 0.0
+    final_difference: float = 0.0
+    bound: float | None = None
+    client: int = 0
+    bits: int = 0
+    true_update: NDArray[np.float32] = field(
+        default_factory=lambda: np.zeros(0, np.float32), repr=False
+    )
+    masked: NDArray[Any] = field(default_factory=lambda: np.zeros(0, np.uint32))
+
+    def as_json(self) -> dict[str, object]:
+        """The promised machine-readable result."""
+        accuracy = {"secure": self.secure_accuracy, "plain": self.plain_accuracy}
+        difference = {"round_1": self.first_difference, "final": self.final_difference}
+        return {
+            "test_accuracy": accuracy,
+            "max_weight_difference": difference,
+            "bound": self.bound,
+            "rounds": self.rounds,
+        }
+
+
+class ObservedSum:
+    """The secure sum; in the first session it keeps what one client has, and what it sends."""
+
+    def __init__(self, client: int, progress: Progress | None) -> None:
+        self.client = client
+        self.true_update: NDArray[np.float32] | None = None
+        self.masked: NDArray[Any] | None = None
+        self.secure = SecureSum(observer=self._keep_frame, progress=progress)
+
+    def aggregate(self, contributions: Sequence[Contribution], session: Session) -> Aggregated:
+        """As `SecureSum.aggregate`."""
+        if self.true_update is None:
+            self.true_update = contributions[self.client].delta
+        return self.secure.aggregate(contributions, session)
+
+    def _keep_frame(self, sender: int | None, receiver: int | None, frame: bytes) -> None:
+        if sender == self.client and self.masked is None and self.true_update is not None:
+            self.masked = masked_update(frame, self.true_update.size, self.secure.bits)
+
+
+class Demo:
+    """Iterate over it for the rounds; `comparison` is complete after the last.
+
+    on_client, progress: as in `WatchedData` and `SecureSum`, for both sides and for the secure one.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        on_client: OnClient = lambda done, total: None,
+        progress: Progress | None = None,
+    ) -> None:
+        self._settings = settings
+        self._on_client = on_client
+        self.comparison = Comparison()
+        train, self._test = digits.load(settings.seed)
+        self._clients = _split(train, settings)
+        self._drops = list(_dropouts(settings))
+        observed = next(u for u in range(settings.clients) if self._drops[0].get(u, 5) > 2)
+        self._observed = ObservedSum(observed, progress)
+        self._secure, self._plain = (
+            _process(settings.seed, aggregator) for aggregator in (self._observed, PlainSum())
+        )
+        self._evaluate = _evaluation(settings.seed)
+
+    def __iter__(self) -> Iterator[Row]:
+        secure = plain = start = self._secure.initialize()
+        for dropouts in self._drops:
+            secure, metrics = self._secure.next(secure, self._data(), dropouts=dropouts)
+            plain = self._plain.next(plain, self._data(), dropouts=dropouts).state
+            row = Row(cast(RunLine, metrics), self._accuracy(secure), self._accuracy(plain))
+            self._compare(start, secure, plain, row)
+            yield row
+
+    def _data(self) -> WatchedData[int, digits.Split]:
+        clients = range(len(self._clients))
+        return WatchedData(self._clients.__getitem__, clients, self._on_client)
+
+    def _accuracy(self, state: ServerState) -> float:
+        metrics = self._evaluate(state.weights, [self._test])
+        return float(metrics["client_work"]["eval"]["accuracy"])
+
+    def _compare(
+        self, start: ServerState, secure: ServerState, plain: ServerState, row: Row
+    ) -> None:
+        seen = self.comparison
+        seen.rounds = secure.round
+        seen.secure_accuracy, seen.plain_accuracy = row.secure_accuracy, row.plain_accuracy
+        seen.final_difference = largest_difference(secure, plain)
+        if secure.round == 1:
+            seen.first_difference = seen.final_difference
+            seen.bound = first_round_bound(start, plain, row.metrics["aggregator"])
+            self._keep_vectors()
+
+    def _keep_vectors(self) -> None:
+        observed, seen = self._observed, self.comparison
+        if observed.true_update is not None and observed.masked is not None:
+            seen.true_update, seen.masked = observed.true_update, observed.masked
+            seen.client, seen.bits = observed.client, observed.secure.bits
+
+
+def largest_difference(one: ServerState, other: ServerState) -> float:
+    """The largest absolute difference of two states' weights."""
+    return float(np.abs(_exact(one) - _exact(other)).max())
+
+
+def first_round_bound(start: ServerState, plain: ServerState, report: SumReport) -> float | None:
+    """How far a weight of the secure side can be from the plain one after one round.
+
+    The means differ by at most `error_bound`. Each side then rounds its mean to float32, and again
+    the new weight: half a unit in the last place each, so one unit for both sides together.
+    """
+    if report["clipped"]:
+        return None
+    quantisation = SERVER_LEARNING_RATE * report["error_bound"]
+    largest_mean = np.abs(_exact(plain) - _exact(start)).max() + quantisation
+    largest_weight = np.abs(_exact(plain)).max() + quantisation
+    rounding = np.spacing(np.float32(largest_mean)) + np.spacing(np.float32(largest_weight))
+    return float(quantisation + rounding)
+
+
+def _exact(state: ServerState) -> NDArray[np.float64]:
+    return state.weights.to_vector().astype(np.float64)
+
+
+def _split(train: digits.Split, settings: Settings) -> list[digits.Split]:
+    x, y = train
+    parts = partition.dirichlet(y, settings.clients, alpha=0.5, seed=settings.seed)
+    return [(x[part], y[part]) for part in parts]
+
+
+def _dropouts(settings: Settings) -> Iterator[dict[int, int]]:
+    """For each round, who is gone from which protocol round on."""
+    rng = seeds.generator("demo/dropouts", settings.seed)
+    for _ in range(settings.rounds):
+        gone = rng.choice(settings.clients, settings.dropouts, replace=False)
+        yield {int(client): int(rng.integers(5)) for client in sorted(gone)}
+
+
+def _process(seed: int, aggregator: Aggregator) -> FedAvg:
+    return build_weighted_fed_avg(
+        lambda: _network(seed),
+        client_optimizer_fn=lambda: keras.optimizers.SGD(0.2),
+        server_optimizer_fn=lambda: keras.optimizers.SGD(SERVER_LEARNING_RATE),
+        aggregator=aggregator,
+        batch_size=16,
+        epochs=5,
+        seed=seed,
+    )
+
+
+def _evaluation(seed: int) -> FedEval:
+    # The test set is one party's own: there is nobody to hide it from.
+    return build_fed_eval(lambda: _network(seed), aggregator=PlainSum())
+
+
+def _network(seed: int) -> keras.Model:
+    glorot = keras.initializers.GlorotUniform
+    model = keras.Sequential(
+        [
+            keras.Input((64,)),
+            keras.layers.Dense(64, activation="relu", kernel_initializer=glorot(2 * seed)),
+            keras.layers.Dense(10, kernel_initializer=glorot(2 * seed + 1)),
+        ]
+    )
+    model.compile(
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        jit_compile=False,
+    )
+    return model
