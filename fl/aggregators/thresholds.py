@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
+from fl.aggregators.totals import DroppedClient
 from fl.errors import AggregationError
 
 
@@ -20,7 +20,8 @@ def resolve_threshold(threshold: int | float | None, n: int) -> int:
     return t
 
 
-def check_threshold(threshold: Any) -> None:
+def check_threshold(threshold: object) -> None:
+    """Raise AggregationError for what is neither a number of clients nor a fraction of them."""
     if threshold is None or (isinstance(threshold, int) and threshold >= 1):
         return
     if not (isinstance(threshold, float) and 0 < threshold <= 1):
@@ -30,9 +31,9 @@ def check_threshold(threshold: Any) -> None:
         )
 
 
-def dropped(gone: Mapping[int, int], planned: Mapping[int, int]) -> list[dict[str, Any]]:
+def dropped(gone: Mapping[int, int], planned: Mapping[int, int]) -> list[DroppedClient]:
     """For a report: who is not in the sum, from which protocol round, and why."""
     return [
-        {"client": u, "round": gone[u], "reason": "dropout" if u in planned else "refused"}
+        DroppedClient(client=u, round=gone[u], reason="dropout" if u in planned else "refused")
         for u in sorted(gone)
     ]

@@ -17,9 +17,10 @@ from typing import Any, Unpack
 import keras
 
 from fl import tff
-from fl.algorithms.fedavg import FedAvg, Options, build_process, server_sgd
+from fl.algorithms.building import ADD_THE_MEAN, Options, build_process
 from fl.errors import ModelError
 from fl.model.keras_models import ModelFn, OptimizerFn
+from fl.process.federated_process import FederatedProcess
 
 
 @tff.refuses_tff_arguments
@@ -27,9 +28,9 @@ def build_weighted_fed_prox(
     model_fn: ModelFn,
     proximal_strength: float,
     client_optimizer_fn: OptimizerFn | None = None,
-    server_optimizer_fn: OptimizerFn = server_sgd,
+    server_optimizer_fn: OptimizerFn = ADD_THE_MEAN,
     **options: Unpack[Options],
-) -> FedAvg:
+) -> FederatedProcess:
     """FedProx in which a client counts by its number of examples.
 
     proximal_strength: μ, a finite number of at least 0. The other arguments and errors are those
@@ -51,9 +52,9 @@ def build_unweighted_fed_prox(
     model_fn: ModelFn,
     proximal_strength: float,
     client_optimizer_fn: OptimizerFn | None = None,
-    server_optimizer_fn: OptimizerFn = server_sgd,
+    server_optimizer_fn: OptimizerFn = ADD_THE_MEAN,
     **options: Unpack[Options],
-) -> FedAvg:
+) -> FederatedProcess:
     """FedProx in which every client counts the same: as `build_weighted_fed_prox` otherwise.
 
     >>> process = fl.build_unweighted_fed_prox(model_fn, proximal_strength=0.1)

@@ -12,6 +12,7 @@ refused otherwise. Batch normalization sees batches, not examples: with it their
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -19,34 +20,34 @@ import numpy as np
 import tensorflow as tf
 
 from fl import tff
-from fl.aggregators.contribution import Aggregator
+from fl.aggregators.interface import Aggregator
 from fl.aggregators.secure import SecureSum, chosen_sum
-from fl.algorithms.fedavg import FedAvg, build_process
+from fl.algorithms.building import build_process
 from fl.algorithms.mean_loss import check_loss, check_loss_on
 from fl.client.compiled_loop import BatchLoop
 from fl.client.examples import Examples
-from fl.model.keras_models import ModelFn, OptimizerFn
+from fl.model.keras_models import InputSpec, ModelFn, OptimizerFn
 from fl.model.layout import NonTrainable
 from fl.model.optimizers import wrapped
 from fl.model.vector import Vector
+from fl.process.federated_process import FederatedProcess
 
-
-def server_sgd() -> keras.optimizers.Optimizer:
-    """The default server optimizer."""
-    return keras.optimizers.SGD(0.1)
+ONE_STEP: OptimizerFn = partial(keras.optimizers.SGD, 0.1)
+"""The default server optimizer: one step of gradient descent."""
 
 
 @tff.refuses_tff_arguments
 def build_fed_sgd(
     model_fn: ModelFn,
-    server_optimizer_fn: OptimizerFn = server_sgd,
+    server_optimizer_fn: OptimizerFn = ONE_STEP,
     *,
     aggregator: Aggregator | None = None,
     batch_size: int = 512,
     seed: int = 0,
-    input_spec: Any = None,
+    input_spec: InputSpec = None,
     non_trainable: NonTrainable = "average",
-) -> FedAvg:
+    workers: int = 1,
+) -> FederatedProcess:
     """Federated SGD; a client counts by its number of examples.
 
     model_fn: returns a built, compiled `keras.Model` whose loss is a mean over the examples of a
@@ -79,6 +80,7 @@ def build_fed_sgd(
         seed=seed,
         input_spec=input_spec,
         non_trainable=non_trainable,
+        workers=workers,
     )
 
 

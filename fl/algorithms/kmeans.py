@@ -13,37 +13,30 @@ is that point.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fl import seeds, tff
-from fl.aggregators.contribution import (
-    LARGEST,
-    Aggregated,
-    Aggregator,
-    Contribution,
-    Metric,
-    Session,
-    State,
-    check_dropouts,
-)
+from fl.aggregators.contribution import LARGEST, Contribution, Metric, State
+from fl.aggregators.interface import Aggregator, Announced
 from fl.aggregators.secure import chosen_sum
+from fl.aggregators.totals import Aggregated, SumReport
 from fl.client.examples import count_clients, read_examples
 from fl.data.reals import real_numbers
-from fl.errors import DataError, ImplausibleSum, ModelError
+from fl.errors import DataError, FLError, ImplausibleSum, ModelError
 from fl.model.vector import read_only
-from fl.process.federated_process import for_each_client, summary
-from fl.progress.watch import watching
+from fl.process.client_half import ClientHalf
+from fl.process.reports import ClientWork, Seconds, summary
+from fl.process.server_half import ServerHalf
+from fl.process.simulation import play
+from fl.round_message import Received, RoundMessage
 
-_LABEL = b"secagg/v1/fl-kmeans-round"
+KIND = "k-means"
 
 Points = NDArray[np.float64]
 
@@ -77,11 +70,30 @@ class KMeansState:
         return _nearest(_flat(np.asarray(points, np.float64)), _flat(self.centers))[0]
 
 
+class Clusters(TypedDict):
+    """How many points each cluster has, how far a center moved at most, and of how many clients
+    the points were not finite."""
+
+    cluster_sizes: list[int]
+    largest_move: float
+    update_non_finite: int
+
+
+class KMeansMetrics(TypedDict):
+    """The metrics of a round."""
+
+    round: int
+    client_work: ClientWork
+    aggregator: SumReport
+    finalizer: Clusters
+    seconds: Seconds
+
+
 class KMeansResult(NamedTuple):
     """What a round gives: the next state, and its metrics as a plain dict."""
 
     state: KMeansState
-    metrics: dict[str, Any]
+    metrics: KMeansMetrics
 
     def __repr__(self) -> str:
         return f"KMeansResult({summary(self.metrics)}, state={self.state!r})"
@@ -131,6 +143,16 @@ class FedKMeans:
         self._memory = memory
         self._seed = seed
 
+    @property
+    def client_half(self) -> ClientHalf:
+        """What a client does of a round, on whatever machine it is."""
+        return ClientHalf(Assignment(self._shape), self._aggregator)
+
+    @property
+    def server_half(self) -> ServerHalf[KMeansState, KMeansResult]:
+        """What the server does of a round."""
+        return ServerHalf(CenterSteps(self._shape, self._memory, self._seed), self._aggregator)
+
     def __repr__(self) -> str:
         k, *shape = self._shape
         return (
@@ -150,11 +172,10 @@ class FedKMeans:
         self._check(state)
         return state
 
-    @watching()
     def next(
         self,
         state: KMeansState,
-        client_data: Sequence[Any],
+        client_data: Sequence[object],
         *,
         dropouts: Mapping[int, int] | None = None,
     ) -> KMeansResult:
@@ -169,37 +190,8 @@ class FedKMeans:
         training does.
         """
         self._check(state)
-        gone = check_dropouts(dropouts or {}, count_clients(client_data))
-        started = time.perf_counter()
-        message = _write(state)
-        # Each client reads and hashes the bytes that it was sent; here all are sent the same.
-        contributions = for_each_client(
-            client_data, lambda client, data: _contribution(_read(message), data)
-        )
-        worked = time.perf_counter()
-        contexts = [hashlib.sha256(_LABEL + message).digest()] * len(client_data)
-        session = Session(
-            state.round,
-            self._seed,
-            contexts,
-            gone,
-            weighted=False,
-            state=state.aggregator,
-            metrics=(Metric("points", 1 + self._shape[0], math.inf), Metric("mean_square", 2)),
-        )
-        total = self._aggregator.aggregate(contributions, session)
-        _check_counts(total)
-        after = self._move(state, total)
-        return KMeansResult(after, _report(state, after, total, worked - started))
-
-    def _move(self, state: KMeansState, total: Aggregated) -> KMeansState:
-        counts = total.metrics[1:-2]
-        kept = self._memory * state.weights
-        weights, before = kept + counts, _flat(state.centers)
-        sums = kept[:, None] * before + total.total.reshape(before.shape)
-        # Where nothing was counted there is nothing to divide, and nothing moves.
-        centers = np.divide(sums, weights[:, None], where=counts[:, None] > 0, out=before.copy())
-        return KMeansState(centers.reshape(self._shape), weights, state.round + 1, total.state)
+        count_clients(client_data)
+        return play(self.client_half, self.server_half, state, client_data, dropouts)
 
     def _check(self, state: KMeansState) -> None:
         if not isinstance(state, KMeansState):
@@ -211,18 +203,68 @@ class FedKMeans:
             )
 
 
-def _write(state: KMeansState) -> bytes:
-    header = json.dumps({"round": state.round, "shape": state.centers.shape}, sort_keys=True)
-    return header.encode() + b"\n" + state.centers.astype("<f8").tobytes()
+class Assignment:
+    """A client's half: assigns its points to the centers in the message."""
+
+    kind = KIND
+    workers = 1
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._shape = shape
+        self.metrics = (Metric("points", 1 + shape[0], math.inf), Metric("mean_square", 2))
+
+    def contribution(self, received: Received, client: int, data: object) -> Contribution | None:
+        """The sums and counts of a client's points. Raises FLError for a message without centers,
+        DataError."""
+        if len(received.body) != 8 * math.prod(self._shape):
+            raise FLError(
+                f"centers of {len(received.body)} bytes: float64 of shape {self._shape} expected"
+            )
+        return _contribution(np.frombuffer(received.body, "<f8").reshape(self._shape), data)
 
 
-def _read(message: bytes) -> Points:
-    """The centers, as a client is told them."""
-    head, _, body = message.partition(b"\n")
-    return np.frombuffer(body, "<f8").reshape(json.loads(head)["shape"])
+class CenterSteps:
+    """The server's half: sends the centers, and moves them to the means of their points."""
+
+    def __init__(self, shape: tuple[int, ...], memory: float, seed: int) -> None:
+        self._shape = shape
+        self._memory = memory
+        self._seed = seed
+
+    def message(self, state: KMeansState, announced: Announced) -> bytes:
+        """The centers of a state."""
+        return RoundMessage(
+            kind=KIND,
+            round=state.round,
+            seed=self._seed,
+            weighted=False,
+            task={},
+            body=state.centers.astype("<f8").tobytes(),
+            announced=announced,
+        ).write()
+
+    def carried(self, state: KMeansState) -> State:
+        """What the aggregator carries from round to round."""
+        return state.aggregator
+
+    def finish(self, state: KMeansState, total: Aggregated, worked: float) -> KMeansResult:
+        """The next centers, and the metrics. Raises ImplausibleSum where the clusters have other
+        points than there are."""
+        _check_counts(total)
+        after = self._move(state, total)
+        return KMeansResult(after, _report(state, after, total, worked))
+
+    def _move(self, state: KMeansState, total: Aggregated) -> KMeansState:
+        counts = total.metrics[1:-2]
+        kept = self._memory * state.weights
+        weights, before = kept + counts, _flat(state.centers)
+        sums = kept[:, None] * before + total.total.reshape(before.shape)
+        # Where nothing was counted there is nothing to divide, and nothing moves.
+        centers = np.divide(sums, weights[:, None], where=counts[:, None] > 0, out=before.copy())
+        return KMeansState(centers.reshape(self._shape), weights, state.round + 1, total.state)
 
 
-def _contribution(centers: Points, data: Any) -> Contribution | None:
+def _contribution(centers: Points, data: object) -> Contribution | None:
     """A client's sums of points nearest to each center, how many, and the sum of squares.
 
     Where the points are not finite in float32, nothing of the client counts; where only the squares
@@ -249,7 +291,7 @@ def _check_counts(total: Aggregated) -> None:
         raise ImplausibleSum(f"clusters of {sum(counts):.0f} points in all: {points:.0f} expected")
 
 
-def _points(data: Any, shape: tuple[int, ...]) -> Points | None:
+def _points(data: object, shape: tuple[int, ...]) -> Points | None:
     """None for a client without points."""
     examples = read_examples(data)
     if not examples.count:
@@ -280,19 +322,20 @@ def _nearest(points: Points, centers: Points) -> tuple[NDArray[np.int64], Points
 
 
 def _report(
-    before: KMeansState, after: KMeansState, total: Aggregated, work: float
-) -> dict[str, Any]:
+    before: KMeansState, after: KMeansState, total: Aggregated, worked: float
+) -> KMeansMetrics:
     points, *counts, examples, squares = total.metrics.tolist()
     moves = np.linalg.norm(_flat(after.centers - before.centers), axis=1)
     mean_square = squares / examples if examples else float("nan")
-    return {
-        "round": after.round,
-        "client_work": {"train": {"mean_square": mean_square, "num_examples": round(points)}},
-        "aggregator": total.report(),
-        "finalizer": {
-            "cluster_sizes": [round(count) for count in counts],
-            "largest_move": float(moves.max()),
-            "update_non_finite": total.non_finite,
-        },
-        "seconds": {"train": work, "protocol": total.seconds},
-    }
+    measured = {"mean_square": mean_square, "num_examples": round(points)}
+    return KMeansMetrics(
+        round=after.round,
+        client_work=ClientWork(train=measured),
+        aggregator=total.report(),
+        finalizer=Clusters(
+            cluster_sizes=[round(count) for count in counts],
+            largest_move=float(moves.max()),
+            update_non_finite=total.non_finite,
+        ),
+        seconds=Seconds(train=worked, protocol=total.seconds),
+    )

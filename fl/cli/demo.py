@@ -16,15 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fl import seeds
-from fl.aggregators.contribution import Aggregated, Contribution, Session
+from fl.aggregators.contribution import Contribution
+from fl.aggregators.interface import Session
 from fl.aggregators.observed import masked_update
 from fl.aggregators.plain import PlainSum
 from fl.aggregators.secure import Progress, SecureSum
-from fl.algorithms.fedavg import FedAvg, build_weighted_fed_avg
+from fl.aggregators.totals import Aggregated, SumReport
+from fl.algorithms.fedavg import build_weighted_fed_avg
 from fl.cli.demo_settings import Settings
 from fl.data import digits, partition
 from fl.evaluation.fed_eval import FedEval, build_fed_eval
 from fl.population.cohorts import Cohort, OnClient
+from fl.process.federated_process import FederatedProcess
+from fl.process.reports import RoundMetrics
 from fl.process.server_optimizer import ServerState
 
 SERVER_LEARNING_RATE = 1.0
@@ -34,7 +38,7 @@ SERVER_LEARNING_RATE = 1.0
 class Row:
     """One round: the secure side's metrics, and the test accuracy of both sides."""
 
-    metrics: dict[str, Any]
+    metrics: RoundMetrics
     secure_accuracy: float
     plain_accuracy: float
 
@@ -161,16 +165,17 @@ def largest_difference(one: ServerState, other: ServerState) -> float:
 
 
 def first_round_bound(
-    start: ServerState, plain: ServerState, aggregator: dict[str, Any]
+    start: ServerState, plain: ServerState, aggregator: SumReport
 ) -> float | None:
     """How far a weight of the secure side can be from the plain one after one round.
 
     The means differ by at most `error_bound`. Each side then rounds its mean to float32, and again
     the new weight: half a unit in the last place each, so one unit for both sides together.
     """
-    if aggregator["clipped"]:
+    error_bound = aggregator["error_bound"]
+    if error_bound is None:  # a coordinate was clipped
         return None
-    quantisation = SERVER_LEARNING_RATE * aggregator["error_bound"]
+    quantisation = SERVER_LEARNING_RATE * error_bound
     largest_mean = np.abs(_exact(plain) - _exact(start)).max() + quantisation
     largest_weight = np.abs(_exact(plain)).max() + quantisation
     rounding = np.spacing(np.float32(largest_mean)) + np.spacing(np.float32(largest_weight))
@@ -195,7 +200,7 @@ def _dropouts(settings: Settings) -> Iterator[dict[int, int]]:
         yield {int(client): int(rng.integers(5)) for client in sorted(gone)}
 
 
-def _process(seed: int, aggregator: Any) -> FedAvg:
+def _process(seed: int, aggregator: Any) -> FederatedProcess:
     return build_weighted_fed_avg(
         lambda: _network(seed),
         client_optimizer_fn=lambda: keras.optimizers.SGD(0.2),

@@ -17,6 +17,7 @@ from rich.text import Text
 from fl.cli.columns import Columns, folded
 
 if TYPE_CHECKING:
+    from fl.aggregators.totals import DroppedClient
     from fl.cli.demo import Comparison, Row
     from fl.cli.demo_settings import Settings
 
@@ -57,7 +58,7 @@ def line(row: Row, room: int | None = None) -> str:
     return _ROUNDS.row(cells, dropped(aggregator["dropped"]), room)
 
 
-def dropped(entries: list[dict[str, Any]]) -> str:
+def dropped(entries: list[DroppedClient]) -> str:
     """Who was gone from which protocol round on; the sign says whose input is still in the sum."""
     parts = [f"{e['client']}@{e['round']}{'+' if e['round'] > 2 else ''}" for e in entries]
     return ", ".join(parts) or "nobody"

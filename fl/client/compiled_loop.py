@@ -13,7 +13,7 @@ model's steps taken one by one. A loop holds a stateful model: use one from one 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
@@ -48,6 +48,7 @@ _UNSUITABLE = (
     tf.errors.InvalidArgumentError,
     tf.errors.UnimplementedError,
 )
+T = TypeVar("T")
 Step = Callable[[Any], Any]
 Seeds = np.random.SeedSequence
 
@@ -107,6 +108,13 @@ class BatchLoop:
         """All variables that the step uses; known after a pass."""
         return self._touched
 
+    def trace(self, examples: Examples) -> None:
+        """Know layout and metrics without a pass, from examples of the form that clients have."""
+        self._check(examples)
+        if self._metrics is None:
+            with lent([*self._weights, *self._local]):
+                self._suited(lambda: self._look(examples, np.arange(examples.count)))
+
     def run(
         self, weights: Vector, seeds: Seeds, examples: Examples, order: Indices, bounds: Indices
     ) -> tuple[Vector, Numbers]:
@@ -116,34 +124,41 @@ class BatchLoop:
         does not add up, ModelError for a step whose state cannot be put back. Afterwards, whatever
         happened, the model has the weights that it had.
         """
+        self._check(examples)
+        with lent([*self._weights, *self._local]):
+            update, state = self._suited(lambda: self._run(weights, seeds, examples, order, bounds))
+        counts = [examples.count, len(bounds) - 1]
+        return update.numpy(), np.concatenate([counts, state.numpy()])
+
+    def _check(self, examples: Examples) -> None:
         check_against(self._model, examples)
         if getattr(self._step, "__func__", None) in _KERAS_STEPS:
             check_targets(self._model, examples)
-        with lent([*self._weights, *self._local]):
-            return self._run(weights, seeds, examples, order, bounds)
 
-    def _run(
-        self, weights: Vector, seeds: Seeds, examples: Examples, order: Indices, bounds: Indices
-    ) -> tuple[Vector, Numbers]:
-        failure = ""
+    def _suited(self, work: Callable[[], T]) -> T:
+        """The result of work on examples. Raises DataError where the model cannot take them."""
         try:
-            if self._metrics is None:
-                self._look(examples, order)
-            words = seeds.generate_state(self._state.seeds).astype(np.int64)
-            if not self._tried:
-                self._tried = self._try(weights, words, examples, order, bounds)
-            start = self.metrics.zeros
-            update, state = self._call(weights, words, examples.arrays, order, bounds, start)
+            return work()
         except FLError:
             raise
         except _UNSUITABLE as error:
             failure = one_line(error)
         finally:
             self._state.leave()
-        if failure:  # outside of the handler: what TensorFlow says quotes the examples
-            raise DataError(f"the model cannot take these examples: {failure}")
-        counts = [examples.count, len(bounds) - 1]
-        return update.numpy(), np.concatenate([counts, state.numpy()])
+        # outside of the handler: what TensorFlow says quotes the examples
+        raise DataError(f"the model cannot take these examples: {failure}")
+
+    def _run(
+        self, weights: Vector, seeds: Seeds, examples: Examples, order: Indices, bounds: Indices
+    ) -> tuple[Any, Any]:
+        if self._metrics is None:
+            self._look(examples, order)
+        words = seeds.generate_state(self._state.seeds).astype(np.int64)
+        if not self._tried:
+            self._tried = self._try(weights, words, examples, order, bounds)
+        start = self.metrics.zeros
+        update, state = self._call(weights, words, examples.arrays, order, bounds, start)
+        return update, state
 
     def _look(self, examples: Examples, order: Indices) -> None:
         """Trace one step without running it: Keras creates the metrics' variables in the first, and

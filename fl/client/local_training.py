@@ -89,6 +89,11 @@ class LocalTrainer:
         """Reads summed metrics. Raises ModelError before the first training."""
         return self._loop.metrics
 
+    def trace(self, examples: Examples) -> None:
+        """Learn from examples of the clients' form what a step uses, without running one. Raises
+        DataError, MetricError and ModelError as `train`."""
+        self._loop.trace(examples)
+
     def train(self, plan: RoundPlan, client: int, examples: Examples) -> Contribution:
         """Train client number `client`; what it gives, its weight, its metrics' state.
 

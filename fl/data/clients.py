@@ -31,7 +31,7 @@ Arrays = tuple[Any, ...]
 _PARTS = ("x", "y", "sample_weight")
 
 
-class ClientData:
+class ClientData(tff.NamesWhatReplaces):
     """Clients and their examples.
 
     client_ids: names, in a fixed order.
@@ -81,11 +81,6 @@ class ClientData:
 
     def __repr__(self) -> str:
         return f"ClientData({len(self)} clients)"
-
-    if not TYPE_CHECKING:  # a checker still finds what is misspelled
-
-        def __getattr__(self, name: str) -> Any:
-            raise tff.missing("ClientData", name, tff.CLIENT_DATA)
 
     def features(self, client_id: str) -> Features:
         """The stored features of one client. Raises DataError for an unknown client."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from fl.errors import ModelError
 
 if TYPE_CHECKING:
-    from fl.algorithms.fedavg import FedAvg
+    from fl.process.federated_process import FederatedProcess
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def build(
     server_rate: float | None,
     extra: Mapping[str, Any],
     **options: Any,
-) -> FedAvg:
+) -> FederatedProcess:
     """A process of the algorithm. extra: arguments that some algorithms take. Raises ModelError."""
     algorithm = _algorithm(name)
     rate = algorithm.server_rate if server_rate is None else server_rate
@@ -87,7 +87,7 @@ def build(
         given["client_optimizer_fn"] = lambda: _named("keras.optimizers:SGD")(client_rate)
     else:
         options = {key: value for key, value in options.items() if key not in _LOCAL}
-    process: FedAvg = _named(algorithm.builder)(
+    process: FederatedProcess = _named(algorithm.builder)(
         model_fn,
         server_optimizer_fn=lambda: _named(algorithm.server)(rate, **algorithm.server_options),
         **given,

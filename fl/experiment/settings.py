@@ -14,16 +14,16 @@ from typing import Any
 import numpy as np
 
 from fl.aggregators.clipping import AdaptiveNorm, ByNorm
-from fl.aggregators.contribution import Aggregator
+from fl.aggregators.interface import Aggregator
 from fl.aggregators.plain import PlainSum
 from fl.aggregators.secure import Progress, SecureSum
-from fl.algorithms.fedavg import FedAvg
 from fl.data.clients import ClientData
 from fl.data.federated import Division, Federated
 from fl.data.shakespeare import SYMBOLS
 from fl.errors import AggregationError, SecAggError
 from fl.experiment import model_zoo, names, registry
 from fl.population.devices import CONDITIONS, Condition, at_least, check_conditions
+from fl.process.federated_process import FederatedProcess
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +121,8 @@ def process_of(
     settings: Settings,
     model_fn: Callable[[], Any],
     simulation: Simulation,
-) -> FedAvg:
+    workers: int = 1,
+) -> FederatedProcess:
     """The algorithm's process. Raises FLError."""
     return registry.build(
         settings.algorithm,
@@ -134,6 +135,7 @@ def process_of(
         epochs=settings.epochs,
         shuffle=settings.shuffle,
         seed=settings.seed,
+        workers=workers,
     )
 
 

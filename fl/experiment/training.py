@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from fl.aggregators.plain import PlainSum
-from fl.client.trainer_pool import with_workers
 from fl.data.federated import Division, federated
 from fl.errors import ImplausibleSum, NoExamples, TooFewClients
 from fl.evaluation.fed_eval import build_fed_eval
@@ -32,6 +31,7 @@ from fl.model.vector import ModelWeights
 from fl.population.cohorts import Cohort, OnClient
 from fl.population.devices import Fleet, Selection, select
 from fl.population.sampling import Dropout, Uniform, round_rng
+from fl.process.reports import EvaluationMetrics
 from fl.process.server_optimizer import ServerState
 
 
@@ -68,9 +68,7 @@ class Training:
         self._conditions = told.conditions(settings)
         self._dropout = Dropout.in_session(settings.dropout)
         model_fn = told.model_of(settings, self._data)
-        self._process = with_workers(
-            lambda: told.process_of(settings, model_fn, simulation), workers
-        )
+        self._process = told.process_of(settings, model_fn, simulation, workers)
         self._evaluate = build_fed_eval(model_fn, aggregator=PlainSum())
         initial = self._process.initialize()
         self.found = run_dir.resume(initial, told.digests(settings, self._data))
@@ -121,7 +119,8 @@ class Training:
                 raise TooFewClients("one client alone: its update would be the sum")
             drops = self._dropout.draw(selection.cohort, round_rng(seed, number, "dropout"))
             cohort = Cohort(self._data.train.arrays, selection.cohort, self._on_client)
-            self.state, metrics = self._process.next(self.state, cohort, dropouts=drops)
+            self.state, played = self._process.next(self.state, cohort, dropouts=drops)
+            metrics: dict[str, Any] = {**played}
         except (TooFewClients, ImplausibleSum, NoExamples) as error:
             self.state = replace(self.state, round=number + 1)
             metrics = {"round": number + 1, "failed": str(error), "seconds": {}}
@@ -149,7 +148,7 @@ def evaluate_model(
     seed: int = 0,
     on_client: OnClient = lambda done, total: None,
     simulation: Simulation = told.HERE,
-) -> dict[str, Any]:
+) -> EvaluationMetrics:
     """The federated evaluation of a saved model on a data set's test clients. Raises FLError."""
     data = federated(dataset, data_dir, Division(clients=clients, seed=seed))
     settings = Settings(aggregator=aggregator)

@@ -18,8 +18,14 @@ from fl.errors import ModelError
 from fl.model.optimizers import fresh, unused
 from fl.model.vector import ModelWeights
 
-ModelFn = Callable[[], Any]
-OptimizerFn = Callable[[], Any]
+ModelFn = Callable[[], keras.Model]
+"""Returns a built, compiled model."""
+
+OptimizerFn = Callable[[], keras.optimizers.Optimizer]
+"""Returns a new optimizer."""
+
+InputSpec = Any
+"""(x, y) in `tf.TensorSpec`s, or x alone; None for a model that is built."""
 
 
 def from_keras_model(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
@@ -33,7 +33,7 @@ from fl.model.vector import (
 
 
 @dataclass(frozen=True, eq=False)
-class ServerState:
+class ServerState(tff.NamesWhatReplaces):
     """Where the training stands, immutable: the weights, the server optimizer's variables as
     read-only arrays, how many rounds are done, and what the aggregator carries on (nothing, for
     one that has no state).
@@ -43,6 +43,8 @@ class ServerState:
     >>> state, process.get_model(state).count_params()
     (ServerState(round=0, ...), 15)
     """
+
+    _replacements = tff.STATE
 
     weights: ModelWeights
     optimizer: tuple[Array, ...]
@@ -58,11 +60,6 @@ class ServerState:
             f"ServerState(round={self.round}, weights={self.weights!r}, "
             f"optimizer: {counted(self.optimizer)}, aggregator: {counted(self.aggregator)})"
         )
-
-    if not TYPE_CHECKING:  # a checker still finds what is misspelled
-
-        def __getattr__(self, name: str) -> Any:
-            raise tff.missing("ServerState", name, tff.STATE)
 
 
 class ServerOptimizer:

@@ -15,7 +15,7 @@ import pytest
 
 import fl
 from fl import plan
-from fl.aggregators import contribution, observed, thresholds
+from fl.aggregators import interface, observed, thresholds
 from fl.aggregators.clipping import AdaptiveNorm, ByNorm
 from fl.aggregators.contribution import Contribution
 from fl.aggregators.secure import SecureSum
@@ -34,12 +34,16 @@ from tests.helpers.small import arrays, linear
 MODULES = (
     *(
         "fl.plan",
+        "fl.round_message",
         "fl.aggregators.contribution",
+        "fl.aggregators.interface",
+        "fl.aggregators.totals",
         "fl.aggregators.plain",
         "fl.aggregators.secure",
         "fl.aggregators.thresholds",
         "fl.aggregators.observed",
         "fl.aggregators.encoding",
+        "fl.aggregators.decoding",
         "fl.aggregators.clipping",
     ),
     *(
@@ -47,6 +51,8 @@ MODULES = (
         "fl.model.layout",
         "fl.process.server_optimizer",
         "fl.process.federated_process",
+        "fl.process.client_half",
+        "fl.process.simulation",
         "fl.data.masked",
         "fl.data.reals",
     ),
@@ -98,7 +104,7 @@ def clipped_bound():
 
 
 def adaptive(*state):
-    return lambda: AdaptiveNorm(SecureSum()).norm(session(state=state))
+    return lambda: AdaptiveNorm(SecureSum()).norm(state)
 
 
 def frozen(*names):
@@ -222,19 +228,19 @@ WRONG = {
         "overwritten with its gradient",
         overwritten,
     ),
-    "fl.process.federated_process.FedAvg.next: self._server.check(state)": (
+    "fl.process.federated_process.FederatedProcess.next: self._server.check(state)": (
         "a ServerState expected",
         another_state(lambda process, state: process.next(3, [GOOD, GOOD])),
     ),
-    "fl.process.federated_process.FedAvg.get_model: self._server.check(state)": (
+    "fl.process.federated_process.FederatedProcess.get_model: self._server.check(state)": (
         "server optimizer variables",
         another_state(lambda process, state: process.get_model(state)),
     ),
-    "fl.process.federated_process._usable: wrong and len(wrong) >= given": (
+    "fl.process.simulation._usable: wrong and len(wrong) >= given": (
         "client 1",
         rows_of(GOOD, BAD, BAD),
     ),
-    "fl.process.federated_process._usable: not given": ("none of 2 clients", rows_of(NONE, NONE)),
+    "fl.process.simulation._usable: not given": ("none of 2 clients", rows_of(NONE, NONE)),
     "fl.data.masked.refuse_masked: _masked(value)": (
         "masked values",
         lambda: masked.refuse_masked(np.ma.masked_less([1, 2], 2)) or "taken",
@@ -255,47 +261,47 @@ WRONG = {
     ),
     "fl.plan.Terms.__post_init__: not isinstance(value, int)": ("epochs is", told(epochs=1.5)),
     "fl.plan.Terms.__post_init__: value < 1": ("batch_size is 0", told(batch_size=0)),
-    "fl.plan.read: not newline": (
+    "fl.round_message.read: not newline": (
         "0 bytes of weights",
         lambda: plan.read(plan.write(TERMS, np.zeros(0, np.float32))[:-1]),
     ),
-    "fl.plan.read: len(body) != 4 * length": ("bytes of weights", message(lambda m: m[:-4])),
+    "fl.plan.weights_in: len(body) != 4 * length": ("bytes of weights", message(lambda m: m[:-4])),
     "fl.aggregators.contribution.Contribution.__post_init__: not whole": ("type float", given(0.5)),
     "fl.aggregators.contribution.Contribution.__post_init__: self.weight < 0": (
         "negative",
         given(-1),
     ),
-    "fl.aggregators.contribution.Session.metrics_of: contribution.sizes != expected": (
+    "fl.aggregators.interface.SumShape.must_fit: contribution.sizes != expected": (
         "numbers",
         lambda: SecureSum().aggregate(
             [*contributions()[:3], Contribution(np.zeros(1, np.float32), 1, np.zeros(2))],
             session(),
         ),
     ),
-    "fl.aggregators.contribution.Aggregated.error_bound: self.clipped": (NOT_KNOWN, clipped_bound),
-    "fl.aggregators.contribution.check_aggregator: isinstance(aggregator, type)": (
+    "fl.aggregators.totals.Totals.error_bound: self.clipped": (NOT_KNOWN, clipped_bound),
+    "fl.aggregators.interface.check_aggregator: isinstance(aggregator, type)": (
         "is the class SecureSum",
-        lambda: contribution.check_aggregator(SecureSum) or "taken",
+        lambda: interface.check_aggregator(SecureSum) or "taken",
     ),
-    "fl.aggregators.contribution.check_aggregator: not callable(getattr(aggregator, 'aggregate', None))": (
+    "fl.aggregators.interface.check_aggregator: not callable(getattr(aggregator, 'aggregate', None))": (
         "an object with a method",
-        lambda: contribution.check_aggregator(3) or "taken",
+        lambda: interface.check_aggregator(3) or "taken",
     ),
-    "fl.aggregators.contribution.check_dropouts: n == 0": (
+    "fl.aggregators.interface.check_dropouts: n == 0": (
         "no clients",
-        lambda: contribution.check_dropouts({}, 0),
+        lambda: interface.check_dropouts({}, 0),
     ),
-    "fl.aggregators.contribution.check_dropouts: not isinstance(dropouts, Mapping)": (
+    "fl.aggregators.interface.check_dropouts: not isinstance(dropouts, Mapping)": (
         "dropouts are",
-        lambda: contribution.check_dropouts([1], 3),
+        lambda: interface.check_dropouts([1], 3),
     ),
-    "fl.aggregators.contribution.check_dropouts: client not in range(n)": (
+    "fl.aggregators.interface.check_dropouts: client not in range(n)": (
         "dropouts name client 3",
-        lambda: contribution.check_dropouts({3: 1}, 3),
+        lambda: interface.check_dropouts({3: 1}, 3),
     ),
-    "fl.aggregators.contribution.check_dropouts: protocol_round not in range(5)": (
+    "fl.aggregators.interface.check_dropouts: protocol_round not in range(5)": (
         "drops out in round 5",
-        lambda: contribution.check_dropouts({1: 5}, 3),
+        lambda: interface.check_dropouts({1: 5}, 3),
     ),
     "fl.aggregators.plain.PlainSum.aggregate: finished < threshold": (
         "fewer than t=3",
@@ -363,15 +369,15 @@ WRONG = {
         "quantile is 2",
         lambda: AdaptiveNorm(SecureSum(), quantile=2),
     ),
-    "fl.aggregators.clipping.AdaptiveNorm.norm: len(session.state) != 1": (
+    "fl.aggregators.clipping.AdaptiveNorm.norm: len(state) != 1": (
         "one norm above 0",
         adaptive(np.array(1.0), np.array(2.0)),
     ),
-    "fl.aggregators.clipping.AdaptiveNorm.norm: not session.state[0].shape == ()": (
+    "fl.aggregators.clipping.AdaptiveNorm.norm: not state[0].shape == ()": (
         "one norm above 0",
         adaptive(np.array([1.0])),
     ),
-    "fl.aggregators.clipping.AdaptiveNorm.norm: not session.state[0] > 0": (
+    "fl.aggregators.clipping.AdaptiveNorm.norm: not state[0] > 0": (
         "one norm above 0",
         adaptive(np.array(-1.0)),
     ),
@@ -385,32 +391,32 @@ WRONG = {
         "norm",
         lambda: ByNorm(SecureSum(), np.inf),
     ),
-    "fl.aggregators.encoding.Encoding._counts: _check(counted >= 0 and all((count <= counted for count in "
+    "fl.aggregators.decoding.Decoding._counts: _check(counted >= 0 and all((count <= counted for count in "
     "failed)), f'more clients than the {survivors} in the sum say that something of theirs is "
     "not')": ("more clients than", lie("more than four that are not finite")),
-    "fl.aggregators.encoding.Encoding._counts: _check(counted <= weight <= most, f'weights that sum to "
+    "fl.aggregators.decoding.Decoding._counts: _check(counted <= weight <= most, f'weights that sum to "
     "{weight}: {counted} to {most} expected of {counted} clients')": (
         "weights that sum to",
         lie("a weight of 2^20"),
     ),
-    "fl.aggregators.encoding.Encoding._counts: _check(clipped <= there, f'{clipped} coordinates clipped of "
+    "fl.aggregators.decoding.Decoding._counts: _check(clipped <= there, f'{clipped} coordinates clipped of "
     "{there} that there are')": ("coordinates clipped", lie("more clipped than there are")),
-    "fl.aggregators.encoding.Encoding._total: _check(-most <= low and high <= most, 'updates beyond the "
+    "fl.aggregators.decoding.Decoding._total: _check(-most <= low and high <= most, 'updates beyond the "
     "clip')": (
         "updates beyond the clip",
         lie("update words near 2^31"),
     ),
-    "fl.aggregators.encoding.Encoding._total: _check(reachable and within, 'statistics beyond the range of "
+    "fl.aggregators.decoding.Decoding._total: _check(reachable and within, 'statistics beyond the range of "
     "float32')": ("statistics beyond", lie("a statistic beyond its digits")),
-    "fl.aggregators.encoding.Encoding._metrics: _check(reachable and within, 'metrics beyond the range of "
+    "fl.aggregators.decoding.Decoding._metrics: _check(reachable and within, 'metrics beyond the range of "
     "float32')": ("metrics beyond", lie("a loss beyond its digits")),
-    "fl.aggregators.encoding.Encoding._metrics: _check(within, f'a count of {metric.name!r} that {given} "
+    "fl.aggregators.decoding.Decoding._metrics: _check(within, f'a count of {metric.name!r} that {given} "
     "clients cannot reach')": ("a count of", lie("more examples than four have")),
-    "fl.aggregators.encoding.Encoding._update: self.clip is None": (
+    "fl.aggregators.encoding.Encoding.update: self.clip is None": (
         NOT_KNOWN,
         lambda: SecureSum(clip=None).aggregate(contributions(), session()) and None,
     ),
-    "fl.aggregators.encoding._check: not plausible": (
+    "fl.aggregators.decoding._check: not plausible": (
         "updates beyond",
         lie("update words near 2^31"),
     ),
@@ -436,7 +442,6 @@ def test_every_refusal_is_here():
 @pytest.mark.parametrize("check", checks(MODULES), ids=str)
 def test_it_is_refused_if_and_only_if_the_check_is_there(check, monkeypatch):
     says, wrong = WRONG[f"{check.where}: {check.says}"]
-    plan.read.cache_clear()
     assert refused(says, wrong)
     remove(monkeypatch, check)
     assert not refused(says, wrong)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import fl
-from fl.aggregators.contribution import Contribution, Session
+from fl.aggregators.contribution import Contribution
+from fl.aggregators.interface import Session
 from tests.helpers.small import constant, one_weight
 
 AGGREGATORS = pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import fl
-from fl.aggregators.contribution import Contribution, Session
+from fl.aggregators.contribution import Contribution
+from fl.aggregators.interface import Session
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fl
-from fl.aggregators.contribution import LARGEST, Contribution, Metric, Session
+from fl.aggregators.contribution import LARGEST, Contribution, Metric
 from fl.aggregators.encoding import Encoding
+from fl.aggregators.interface import Session
 from secagg import ExactFloats
 from tests.helpers.small import arrays, constant, linear, one_weight
 

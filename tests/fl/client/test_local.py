@@ -245,5 +245,5 @@ def test_the_digest_follows_every_word_of_the_plan():
 
 @pytest.mark.parametrize("message", [b"", b"{}\n", b"[]\n", b'{"length": 1}\nabcd'])
 def test_bytes_that_are_no_plan_are_refused(message):
-    with pytest.raises(fl.errors.FLError, match="plan"):
+    with pytest.raises(fl.errors.FLError, match="a message of a round"):
         plan.read(message)
