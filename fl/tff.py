@@ -93,7 +93,7 @@ class NamesWhatReplaces:
     if not TYPE_CHECKING:  # a checker still finds what is misspelled
 
         def __getattr__(self, name: str) -> Any:
-            raise missing(type(self).__name__, name, self._replacements)
+            raise missing(type(self).__name__, name, type(self)._replacements)
 
 
 def missing(owner: str, name: str, names: Mapping[str, str]) -> AttributeError:

@@ -41,6 +41,8 @@ class ClientData(tff.NamesWhatReplaces):
     count: client id -> how many rows its arrays have, where that is known without reading them.
     """
 
+    _replacements = tff.CLIENT_DATA
+
     def __init__(
         self,
         client_ids: Sequence[str],

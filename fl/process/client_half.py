@@ -40,8 +40,11 @@ class Work(Protocol):
 
 
 class SessionInput(NamedTuple):
-    """What a `secagg.Client` is given. params: of the session, by the client's own configuration;
-    None where the vectors are summed in the clear."""
+    """What a `secagg.Client` is given.
+
+    params: of the session, by the client's own configuration; None where the vectors are summed in
+        the clear. The session's id and the server's key are for whoever opens sessions to put in.
+    """
 
     params: secagg.Params | None
     vectors: Vectors

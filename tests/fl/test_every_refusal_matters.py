@@ -160,6 +160,14 @@ def rows_of(*data):
     return play
 
 
+def submitted():
+    """To a sum that is not weighted, what the message says is."""
+    half = fl.build_weighted_fed_avg(linear).client_half
+    received = half.read(plan.write(TERMS, np.zeros(3, np.float32)))
+    shape = session(weighted=False).shape_of(contributions())
+    return half.submit(received, 0, contributions()[0], shape)
+
+
 GOOD, NONE, BAD = arrays(6), (np.zeros((0, 4), np.float32), np.zeros(0, int)), "no examples"
 WRONG = {
     "fl.model.vector.ModelWeights.__post_init__: self.order and sorted(self.order) != numbers": (
@@ -262,8 +270,36 @@ WRONG = {
     "fl.plan.Terms.__post_init__: not isinstance(value, int)": ("epochs is", told(epochs=1.5)),
     "fl.plan.Terms.__post_init__: value < 1": ("batch_size is 0", told(batch_size=0)),
     "fl.round_message.read: not newline": (
-        "0 bytes of weights",
+        "and a body",
         lambda: plan.read(plan.write(TERMS, np.zeros(0, np.float32))[:-1]),
+    ),
+    "fl.round_message.read: received.kind != kind": (
+        "expected 'training'",
+        lambda: plan.read(plan.write(TERMS, np.zeros(3, np.float32), kind="evaluation")),
+    ),
+    "fl.round_message._check_numbers: type(value) is not kind": (
+        "whose round is a str",
+        message(lambda m: m.replace(b'"round": 0', b'"round": "0"')),
+    ),
+    "fl.round_message._check_numbers: not all(map(math.isfinite, received.announced))": (
+        "that announces",
+        message(lambda m: m.replace(b'"announced": []', b'"announced": [NaN]')),
+    ),
+    "fl.plan.weights_in: not isinstance(length, int)": (
+        "bytes of weights",
+        message(lambda m: m.replace(b'"length": 3', b'"length": 3.0')),
+    ),
+    "fl.process.client_half.ClientHalf.submit: shape.weighted != received.weighted": (
+        "a sum with weighted=False",
+        submitted,
+    ),
+    "fl.aggregators.interface.split: not isinstance(aggregator, SplitAggregator)": (
+        "sums in one process alone",
+        lambda: interface.split(object()) and "taken",
+    ),
+    "fl.aggregators.clipping.AdaptiveNorm.client_side: not announced": (
+        "no norm in the round's message",
+        lambda: AdaptiveNorm(SecureSum()).client_side(session().shape_of(contributions()), ()),
     ),
     "fl.plan.weights_in: len(body) != 4 * length": ("bytes of weights", message(lambda m: m[:-4])),
     "fl.aggregators.contribution.Contribution.__post_init__: not whole": ("type float", given(0.5)),
