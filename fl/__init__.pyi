@@ -16,7 +16,7 @@ from .algorithms.fedprox import build_unweighted_fed_prox as build_unweighted_fe
 from .algorithms.fedprox import build_weighted_fed_prox as build_weighted_fed_prox
 from .algorithms.fedsgd import build_fed_sgd as build_fed_sgd
 from .algorithms.kmeans import KMeansState as KMeansState
-from .algorithms.kmeans import build_fed_kmeans as build_fed_kmeans
+from .algorithms.kmeans_process import build_fed_kmeans as build_fed_kmeans
 from .evaluation.fed_eval import build_fed_eval as build_fed_eval
 from .evaluation.personalization import FineTune as FineTune
 from .evaluation.personalization import build_personalization_eval as build_personalization_eval

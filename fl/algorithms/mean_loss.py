@@ -26,7 +26,7 @@ _TRIED, _COPIES = 4, 16
 _TOLERANCE, _TOLERANCE_HALF = 1e-4, 1e-2
 
 
-def check_loss(model: Any) -> None:
+def check_loss(model: keras.Model) -> None:
     """Raise ModelError for a compiled loss that is no mean, or that a mask reaches."""
     for loss in keras.tree.flatten(model.loss):
         if isinstance(loss, keras.losses.Loss) and loss.reduction not in _MEANS:
@@ -37,7 +37,7 @@ def check_loss(model: Any) -> None:
     _check_masks(getattr(model, "outputs", None))
 
 
-def check_loss_on(model: Any, examples: Examples) -> bool:
+def check_loss_on(model: keras.Model, examples: Examples) -> bool:
     """Raise ModelError where the loss of several examples is not the mean of their losses.
 
     False where the examples leave it open, because their losses are all the same or not finite.
@@ -60,7 +60,7 @@ def check_loss_on(model: Any, examples: Examples) -> bool:
     return len(set(losses)) > 1 or (examples.count == 1 and together != 0)
 
 
-def _tolerance(model: Any) -> float:
+def _tolerance(model: keras.Model) -> float:
     half = any(layer.compute_dtype in ("float16", "bfloat16") for layer in model._flatten_layers())
     return _TOLERANCE_HALF if half else _TOLERANCE
 
@@ -74,7 +74,7 @@ def _check_masks(outputs: Any) -> None:
         )
 
 
-def _loss(model: Any, examples: Examples, rows: list[int]) -> float:
+def _loss(model: keras.Model, examples: Examples, rows: list[int]) -> float:
     model.reset_metrics()
     return float(model.test_step(_rows(examples.arrays, rows))["loss"])
 

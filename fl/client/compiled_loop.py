@@ -49,7 +49,10 @@ _UNSUITABLE = (
     tf.errors.UnimplementedError,
 )
 T = TypeVar("T")
-Step = Callable[[Any], Any]
+Tensors = Any
+"""A batch as a step takes it: a tensor, or tuples and dicts of them."""
+
+Step = Callable[[Tensors], Any]
 Seeds = np.random.SeedSequence
 
 _KERAS_STEPS = (keras.Model.train_step, keras.Model.test_step)
@@ -65,7 +68,7 @@ class BatchLoop:
 
     def __init__(
         self,
-        model: Any,
+        model: keras.Model,
         step: Step,
         layout: Layout | None = None,
         optimizer: NoOptimizer | None = None,
@@ -150,7 +153,7 @@ class BatchLoop:
 
     def _run(
         self, weights: Vector, seeds: Seeds, examples: Examples, order: Indices, bounds: Indices
-    ) -> tuple[Any, Any]:
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         if self._metrics is None:
             self._look(examples, order)
         words = seeds.generate_state(self._state.seeds).astype(np.int64)
@@ -164,7 +167,7 @@ class BatchLoop:
         """Trace one step without running it: Keras creates the metrics' variables in the first, and
         every variable that it uses comes to light before any of them changes."""
 
-        def step(data: Any, rows: Any) -> None:
+        def step(data: Tensors, rows: tf.Tensor) -> None:
             with self._state.tracing(), self._optimizer.of(self._model):
                 self._step_on(_rows(data, rows))
 
@@ -185,7 +188,7 @@ class BatchLoop:
         return [*assigned, *self._state.variables]
 
     def _try(
-        self, weights: Vector, words: Any, examples: Examples, order: Indices, bounds: Indices
+        self, weights: Vector, words: Indices, examples: Examples, order: Indices, bounds: Indices
     ) -> bool:
         """On the first batch: raise MetricError unless the metrics add up. False: ask again."""
 
@@ -196,7 +199,7 @@ class BatchLoop:
 
         return self.metrics.check_additive(after)
 
-    def _step_on(self, batch: Any) -> None:
+    def _step_on(self, batch: Tensors) -> None:
         self._step(batch)
 
     def _call(self, *arguments: Any) -> Any:
@@ -211,8 +214,14 @@ class BatchLoop:
         return self._functions[kind](*tensors)
 
     def _pass(
-        self, weights: Any, seeds: Any, data: Any, order: Any, bounds: Any, start: Any
-    ) -> Any:
+        self,
+        weights: tf.Tensor,
+        seeds: tf.Tensor,
+        data: Tensors,
+        order: tf.Tensor,
+        bounds: tf.Tensor,
+        start: tf.Tensor,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         with self._state.tracing(), self._optimizer.of(self._model):
             _assign_vector(self._weights, weights)
             self._state.reset(seeds)
@@ -232,14 +241,14 @@ class BatchLoop:
             names = ", ".join(variable.name for variable in new)
             raise ModelError(f"the model's step uses other variables when traced again: {names}")
 
-    def _update(self, weights: Any, skipped: Any) -> Any:
+    def _update(self, weights: tf.Tensor, skipped: tf.Tensor) -> tf.Tensor:
         """What the pass gives of the weights that the layout sends."""
         sent = [v for v, sent in zip(self._weights, self.layout.sent, strict=True) if sent]
         after, trained = read_vector(sent), self.layout.trained
         return tf.concat([after[:trained] - weights[:trained], after[trained:]], 0)
 
-    def _for_each_batch(self, data: Any, order: Any, bounds: Any) -> Any:
-        def body(i: Any, skipped: Any) -> tuple[Any, Any]:
+    def _for_each_batch(self, data: Tensors, order: tf.Tensor, bounds: tf.Tensor) -> tf.Tensor:
+        def body(i: tf.Tensor, skipped: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             batch = _rows(data, order[bounds[i] : bounds[i + 1]])
             more = self._optimizer.take(lambda: self._counted_step(batch), self._touched)
             return i + 1, skipped + more
@@ -247,17 +256,17 @@ class BatchLoop:
         start = [tf.constant(0), tf.constant(0)]
         return tf.while_loop(lambda i, _: i < tf.shape(bounds)[0] - 1, body, start)[1]
 
-    def _counted_step(self, batch: Any) -> None:
+    def _counted_step(self, batch: Tensors) -> None:
         rows = tf.shape(keras.tree.flatten(batch)[0])[0]
         with self.metrics.by_examples(rows):
             self._step_on(batch)
 
 
-def _rows(data: Any, rows: Any) -> Any:
+def _rows(data: Tensors, rows: tf.Tensor) -> Tensors:
     return keras.tree.map_structure(lambda array: tf.gather(array, rows), data)
 
 
-def _assign_vector(variables: list[Any], vector: Any) -> None:
+def _assign_vector(variables: list[keras.Variable], vector: tf.Tensor) -> None:
     start = 0
     for variable in variables:
         size = int(np.prod(variable.shape))
@@ -266,17 +275,17 @@ def _assign_vector(variables: list[Any], vector: Any) -> None:
         start += size
 
 
-def read_vector(variables: list[Any]) -> Any:
+def read_vector(variables: list[keras.Variable]) -> tf.Tensor:
     """The values of variables as one flat float32 tensor; works inside a compiled function."""
     parts = [tf.reshape(tf.cast(v.value, tf.float32), [-1]) for v in variables]
     return tf.concat(parts, 0)
 
 
-def _kind(tensors: Any) -> Any:
+def _kind(tensors: Tensors) -> tuple[Any, ...]:
     """What has a function of its own: in one for labels (n,) and (n, 1), no rank would be known."""
     leaves = keras.tree.flatten_with_path(tensors)
     return tuple((path, tensor.dtype, tensor.shape.rank) for path, tensor in leaves)
 
 
-def _any_length(tensor: Any) -> Any:
+def _any_length(tensor: tf.Tensor) -> tf.TensorSpec:
     return tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype)

@@ -11,7 +11,7 @@ is no batch. This module does not pad, drop, repeat or cast.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,22 +70,21 @@ class Examples:
         return np.concatenate(order), np.append(np.concatenate(bounds), epochs * self.count)
 
 
-def count_clients(client_data: Any) -> int:
+def count_clients(client_data: object) -> int:
     """How many clients' data a round was given. Raises DataError for what is no sequence."""
     if isinstance(client_data, ClientData):
         raise DataError(
             "client_data is a ClientData: a list of clients' data expected, such as "
             "[cd.arrays(c) for c in cd.client_ids]"
         )
-    indexed = hasattr(client_data, "__len__") and hasattr(client_data, "__getitem__")
     one = isinstance(client_data, Mapping | str | keras.utils.PyDataset) or _is_array(client_data)
-    if not indexed or one:
+    if not isinstance(client_data, Sized) or not hasattr(client_data, "__getitem__") or one:
         seen = type(client_data).__name__
         raise DataError(f"client_data is a {seen}: a list with each client's data expected")
     return len(client_data)
 
 
-def read_examples(data: Any) -> Examples:
+def read_examples(data: object) -> Examples:
     """Read one client's data; a client without examples has a count of 0.
 
     Raises DataError when they are not one of the forms above.
@@ -111,7 +110,7 @@ def read_examples(data: Any) -> Examples:
     raise DataError(f"client data of type {type(data).__name__}: expected {_FORMS}")
 
 
-def _made_by(make: Callable[[], Any]) -> Examples:
+def _made_by(make: Callable[[], object]) -> Examples:
     made = make()
     # Whatever gives batches one after another: a generator, a loader of another library.
     plain = not isinstance(made, tf.data.Dataset | keras.utils.PyDataset | list | tuple | Mapping)
@@ -249,13 +248,13 @@ def _holds_arrays(part: list[Any] | tuple[Any, ...]) -> bool:
     )
 
 
-def _is_array(value: Any) -> bool:
+def _is_array(value: object) -> bool:
     """Whether it is an array of numpy, or of a library whose arrays numpy reads."""
     objects = isinstance(value, np.ndarray) and value.dtype.hasobject
     return hasattr(value, "__array__") and not isinstance(value, type) and not objects
 
 
-def _array(value: Any) -> NDArray[Any]:
+def _array(value: object) -> NDArray[Any]:
     refuse_masked(value)
     try:
         array = np.asarray(value)

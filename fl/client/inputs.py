@@ -17,7 +17,7 @@ from fl.client.examples import Examples
 from fl.errors import DataError
 
 
-def check_against(model: Any, examples: Examples) -> None:
+def check_against(model: keras.Model, examples: Examples) -> None:
     """Raise DataError for x that does not fit the model's inputs: names, number and shapes."""
     if not examples.count:
         raise DataError("no examples: at least one expected")
@@ -29,7 +29,7 @@ def check_against(model: Any, examples: Examples) -> None:
         _check_shape(name, tuple(wanted.shape[1:]), x)
 
 
-def check_targets(model: Any, examples: Examples) -> None:
+def check_targets(model: keras.Model, examples: Examples) -> None:
     """Raise DataError where there is no y, for a loss or a metric that compares with it, and for
     sample weights of which Keras finds no output's.
 
@@ -41,7 +41,7 @@ def check_targets(model: Any, examples: Examples) -> None:
         raise DataError(f"x without y: y for the model's {' and '.join(compared)} expected")
 
 
-def _check_weights(model: Any, examples: Examples) -> None:
+def _check_weights(model: keras.Model, examples: Examples) -> None:
     _, y, sample_weight = examples.parts
     outputs = getattr(model, "_outputs_struct", None)
     several = isinstance(outputs, Mapping | list | tuple) and not isinstance(y, np.ndarray)

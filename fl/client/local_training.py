@@ -8,7 +8,7 @@ It does not decide who trains, does not check that the result is finite, and sum
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from fl.model.step_state import Stray
 from fl.model.vector import ModelWeights
 from fl.plan import RoundPlan
 from fl.warn import warn
+
+if TYPE_CHECKING:
+    import keras
 
 NO_RATE = (
     "a client optimizer that has no one learning rate to set, but a schedule of its own, or "
@@ -44,8 +47,8 @@ class LocalTrainer:
 
     def __init__(
         self,
-        model: Any,
-        optimizer: Any = None,
+        model: keras.Model,
+        optimizer: keras.optimizers.Optimizer | None = None,
         non_trainable: NonTrainable = "average",
         loop: type[BatchLoop] = BatchLoop,
     ) -> None:
@@ -80,7 +83,7 @@ class LocalTrainer:
         return self._loop.strays
 
     @property
-    def variables(self) -> list[Any]:
+    def variables(self) -> list[keras.Variable]:
         """Its model's and its optimizer's, and after a training all others that its step uses."""
         return [*self._own, *self._loop.touched]
 

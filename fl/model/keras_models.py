@@ -29,7 +29,7 @@ InputSpec = Any
 
 
 def from_keras_model(
-    model: Any, loss: Any, metrics: Any = None, input_spec: Any = None
+    model: keras.Model, loss: Any, metrics: Any = None, input_spec: Any = None
 ) -> keras.Model:
     """Compile a Keras model for federated learning, without an optimizer.
 
@@ -50,7 +50,7 @@ def from_keras_model(
     return model
 
 
-def build(model: Any, input_spec: Any = None) -> None:
+def build(model: keras.Model, input_spec: Any = None) -> None:
     """Make sure that a model has its weights. Raises ModelError."""
     if not isinstance(model, keras.Model):
         raise ModelError(f"model_fn returned {type(model).__name__}: a keras.Model expected")
@@ -106,20 +106,20 @@ def weights_of(given: Any) -> ModelWeights:
     return given
 
 
-def ordinary_model(model: Any, in_use: bool) -> keras.Model:
+def ordinary_model(model: keras.Model, in_use: bool) -> keras.Model:
     """A compiled model that can be saved, loaded, evaluated and trained on by Keras alone.
 
     One that was compiled without an optimizer gets plain SGD: what was saved without one, Keras
     cannot load. in_use: a copy is made, compiled as the model was, and the model is left alone.
     Raises ModelError where Keras cannot copy it.
     """
-    told = dict(model._compile_config.config)  # what `compile` was given
-    optimizer = told.pop("optimizer")
+    options = dict(model._compile_config.config)  # what `compile` was given
+    optimizer = options.pop("optimizer")
     if in_use:
-        model, told = _copied(model), copy.deepcopy(told)
+        model, options = _copied(model), copy.deepcopy(options)
     if in_use or optimizer is None or optimizer.built:
         new = keras.optimizers.SGD() if optimizer is None else unused(optimizer)
-        model.compile(optimizer=new, **told)
+        model.compile(optimizer=new, **options)
     # Saved before, it would lack the variables that Keras misses when it loads the file.
     model.optimizer.build(model.trainable_variables)
     return model
@@ -143,7 +143,7 @@ def new_optimizer(optimizer_fn: OptimizerFn, name: str) -> Any:
     return optimizer
 
 
-def _client_optimizer(optimizer_fn: OptimizerFn, model: Any) -> Any:
+def _client_optimizer(optimizer_fn: OptimizerFn, model: keras.Model) -> Any:
     optimizer = new_optimizer(optimizer_fn, "client_optimizer_fn")
     # As `compile` does: half-precision gradients vanish unless the loss is scaled.
     half = model.dtype_policy.name == "mixed_float16"
@@ -153,7 +153,7 @@ def _client_optimizer(optimizer_fn: OptimizerFn, model: Any) -> Any:
     return keras.optimizers.LossScaleOptimizer(optimizer)
 
 
-def _copied(model: Any) -> keras.Model:
+def _copied(model: keras.Model) -> keras.Model:
     """The same layers and weights, not compiled.
 
     `copy.deepcopy` would give it the variables of the optimizer that it has now, which need not be

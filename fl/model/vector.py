@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fl.errors import ModelError
+
+if TYPE_CHECKING:
+    import keras
 
 Array = NDArray[Any]
 Vector = NDArray[np.float32]
@@ -52,7 +55,7 @@ class ModelWeights:
             raise ModelError(f"order {self.order}: each of {numbers} once expected")
 
     @classmethod
-    def from_model(cls, model: Any) -> ModelWeights:
+    def from_model(cls, model: keras.Model) -> ModelWeights:
         """The present weights of a built Keras model. Raises ModelError for float64 weights."""
         trainable, non_trainable = aggregated_variables(model)
         ids = [id(variable) for variable in trainable + non_trainable]
@@ -74,7 +77,7 @@ class ModelWeights:
         """All of them, trainable first: the order of the vector."""
         return self.trainable + self.non_trainable
 
-    def assign_weights_to(self, model: Any) -> None:
+    def assign_weights_to(self, model: keras.Model) -> None:
         """Put these weights into a Keras model of the same architecture, whatever it has frozen.
 
         Integer weights of the model keep their values. Raises ModelError if a shape differs; the
@@ -144,12 +147,12 @@ def counted(arrays: Sequence[Array]) -> str:
     return f"{sum(array.size for array in arrays)} numbers in {len(arrays)} arrays"
 
 
-def values(variables: Iterable[Any]) -> tuple[Array, ...]:
+def values(variables: Iterable[keras.Variable]) -> tuple[Array, ...]:
     """The values of Keras variables as read-only arrays."""
     return read_only(variable.numpy() for variable in variables)
 
 
-def aggregated_variables(model: Any) -> tuple[list[Any], list[Any]]:
+def aggregated_variables(model: keras.Model) -> tuple[list[Any], list[Any]]:
     """The Keras variables behind the vector: (trainable, float non-trainable).
 
     Raises ModelError for a model without trainable weights, or with weights that float32 cannot
@@ -168,7 +171,7 @@ def aggregated_variables(model: Any) -> tuple[list[Any], list[Any]]:
     return trainable, floats
 
 
-def local_variables(model: Any) -> list[Any]:
+def local_variables(model: keras.Model) -> list[Any]:
     """The weights that stay on the client because they have no mean (integers, booleans)."""
     return [v for v in model.non_trainable_weights if "float" not in v.dtype]
 
@@ -180,5 +183,5 @@ def check_shapes(arrays: Sequence[Array], like: Sequence[Array], what: str) -> N
         raise ModelError(f"{what} of shapes {seen}: {expected} expected")
 
 
-def _unsupported(variable: Any) -> str:
+def _unsupported(variable: keras.Variable) -> str:
     return f"weight {variable.path!r} is {variable.dtype}: float weights of up to 32 bits expected"

@@ -1,7 +1,7 @@
 """A federated process: rounds of clients' work, a sum, and the server's step.
 
-Rooms: `client_half` and `server_half` are a round on two kinds of machines, `simulation` a loop over
-both in one process. `federated_process` is what builders return, `training_steps` its server half,
-with `server_optimizer`; `reports` says what the metrics of a round are.  The halves and the
-simulation need no TensorFlow. It uses `client`, `aggregators`, `model`, `data` and `progress`.
+Rooms: `client_half` and `server_half` are a round on two kinds of machines, `simulation` a loop
+over both in one process; these need no TensorFlow.  `federated_process` is what builders return,
+`training_steps` its server half, with `server_optimizer`; `reports` types a round's metrics.
+It uses `client`, `aggregators`, `model`, `data` and `progress`.
 """

@@ -33,7 +33,14 @@ class FederatedProcess(tff.NamesWhatReplaces):
     """A training in rounds: build it with a builder, such as `build_weighted_fed_avg`.
 
     `next` plays a round in one process. `client_half` and `server_half` are the same round in two
-    halves, for machines of their own: see `docs/decisions/0012-the-round-in-two-halves.md`.
+    halves, for machines of their own: docs/decisions/0012-the-round-in-two-halves.md.
+
+    >>> process = fl.build_weighted_fed_avg(model_fn)
+    >>> process
+    FederatedProcess(model=..., client: SGD, batch_size=32, epochs=1, weighted=True, ...)
+    >>> message = process.server_half.message(process.initialize())
+    >>> process.client_half.read(message).kind
+    'training'
     """
 
     _replacements = tff.PROCESS

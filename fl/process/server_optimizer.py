@@ -71,7 +71,7 @@ class ServerOptimizer:
     Raises ModelError for an optimizer, or a weight, that has no meaning on a server.
     """
 
-    def __init__(self, optimizer_fn: OptimizerFn, model: Any) -> None:
+    def __init__(self, optimizer_fn: OptimizerFn, model: keras.Model) -> None:
         self._like = ModelWeights.from_model(model)
         self._variables, _ = aggregated_variables(model)
         self._optimizer_fn = optimizer_fn
@@ -141,7 +141,7 @@ class ServerOptimizer:
         return optimizer
 
 
-def _check(optimizer: Any, variables: list[Any]) -> None:
+def _check(optimizer: keras.optimizers.Optimizer, variables: list[keras.Variable]) -> None:
     """Refuse what would go wrong silently on a server."""
     for each in _parts(optimizer):
         name = f"server_optimizer_fn returned {type(each).__name__}"
@@ -170,7 +170,7 @@ def _check(optimizer: Any, variables: list[Any]) -> None:
             )
 
 
-def _parts(optimizer: Any) -> Iterator[Any]:
+def _parts(optimizer: keras.optimizers.Optimizer) -> Iterator[Any]:
     """An optimizer, and those to which it hands the variables."""
     yield optimizer
     yield from getattr(optimizer, "optimizers", ())
