@@ -45,12 +45,12 @@ class Terms:
         for name in ("batch_size", "epochs"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
-                raise ModelError(f"{name} is {value!r}: a whole number of at least 1 expected")
+                raise ModelError(f"{name} is {value!r}, expected a whole number of at least 1")
         if not isinstance(self.seed, int) or self.seed < 0:
-            raise ModelError(f"seed is {self.seed!r}: a whole number of at least 0 expected")
+            raise ModelError(f"seed is {self.seed!r}, expected a whole number of at least 0")
         rate = self.learning_rate
         if rate is not None and not 0 <= rate < math.inf:
-            raise ModelError(f"learning_rate is {rate!r}: a finite number of at least 0 expected")
+            raise ModelError(f"learning_rate is {rate!r}, expected a finite number of at least 0")
 
 
 @dataclass(frozen=True, eq=False)

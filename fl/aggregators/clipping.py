@@ -119,14 +119,14 @@ class AdaptiveNorm:
         _check_positive("initial", self.initial)
         _check_positive("learning_rate", self.learning_rate)
         if not 0 <= self.quantile <= 1:
-            raise AggregationError(f"quantile is {self.quantile}: a number in [0, 1] expected")
+            raise AggregationError(f"quantile is {self.quantile}, expected a number in [0, 1]")
 
     def norm(self, state: State) -> float:
         """The bound of a round. Raises AggregationError for the state of something else."""
         if not state:
             return self.initial
         if len(state) != 1 or not state[0].shape == () or not state[0] > 0:
-            raise AggregationError(f"state {state}: one norm above 0 expected")
+            raise AggregationError(f"state {state}, expected one norm above 0")
         return float(state[0])
 
     def announce(self, state: State) -> Announced:
@@ -137,7 +137,7 @@ class AdaptiveNorm:
         """One client's half: it clips to the norm that the server announced. Raises
         AggregationError where it announced none."""
         if not announced:
-            raise AggregationError("no norm in the round's message: one number above 0 expected")
+            raise AggregationError("no norm in the round's message, expected one number above 0")
         norm, *rest = announced
         _check_positive("the norm in the round's message", norm)
         inner = split(self.aggregator).client_side(_with_count(shape), tuple(rest))
@@ -232,8 +232,8 @@ def _check_length(total: Totals, size: int, norm: float) -> None:
     length = _length(total.total[:size])
     if not length <= norm * total.weight * _FLOAT32 + math.sqrt(size) * total.rounding:
         raise ImplausibleSum(
-            f"a sum of updates of norm {length:.6g}: at most {norm:.6g} times the weight of "
-            f"{total.weight} expected"
+            f"a sum of updates of norm {length:.6g}, expected at most {norm:.6g} times the weight "
+            f"of {total.weight}"
         )
 
 
@@ -259,4 +259,4 @@ def _bound(norm: float, context: bytes) -> bytes:
 
 def _check_positive(name: str, value: float) -> None:
     if not 0 < value < math.inf:
-        raise AggregationError(f"{name} is {value}: a finite number above 0 expected")
+        raise AggregationError(f"{name} is {value}, expected a finite number above 0")

@@ -87,7 +87,7 @@ class Contribution:
             seen = (
                 "a negative weight" if whole else f"a weight of type {type(self.weight).__name__}"
             )
-            raise AggregationError(f"{seen}: a whole number from 0 expected")
+            raise AggregationError(f"{seen}, expected a whole number from 0")
         object.__setattr__(self, "weight", int(self.weight))
 
 

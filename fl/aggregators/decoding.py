@@ -76,7 +76,7 @@ class Decoding:
         most = counted * self.encoding.max_weight
         _check(
             counted <= weight <= most,
-            f"weights that sum to {weight}: {counted} to {most} expected of {counted} clients",
+            f"weights that sum to {weight}, expected {counted} to {most} of {counted} clients",
         )
         there = counted * self.encoding.sent[0]
         _check(clipped <= there, f"{clipped} coordinates clipped of {there} that there are")
@@ -130,4 +130,4 @@ class Decoding:
 
 def _check(plausible: bool, seen: str) -> None:
     if not plausible:
-        raise ImplausibleSum(f"{seen}: a sum that honest clients can give expected")
+        raise ImplausibleSum(f"{seen}, expected a sum that honest clients can give")

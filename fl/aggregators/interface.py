@@ -49,8 +49,8 @@ class SumShape:
         expected = (*self.sizes, sum(metric.size for metric in self.metrics))
         if contribution.sizes != expected:
             raise AggregationError(
-                f"an update, statistics and metrics of {contribution.sizes} numbers: "
-                f"{expected} expected"
+                f"an update, statistics and metrics of {contribution.sizes} numbers, expected "
+                f"{expected}"
             )
 
 
@@ -134,8 +134,8 @@ def split(aggregator: Aggregator) -> SplitAggregator:
     """The aggregator. Raises AggregationError for one that has no halves."""
     if not isinstance(aggregator, SplitAggregator):
         raise AggregationError(
-            f"aggregator is a {type(aggregator).__name__}, which sums in one process alone: one "
-            "with client_side and server_side, such as fl.SecureSum(), expected"
+            f"aggregator is a {type(aggregator).__name__}, which sums in one process alone, "
+            "expected one with client_side and server_side, such as fl.SecureSum()"
         )
     return aggregator
 
@@ -155,10 +155,10 @@ def check_aggregator(aggregator: object) -> None:
     """Raise AggregationError for what is no aggregator: a class, or a thing without `aggregate`."""
     if isinstance(aggregator, type):
         name = aggregator.__name__
-        raise AggregationError(f"aggregator is the class {name}: an instance, {name}(), expected")
+        raise AggregationError(f"aggregator is the class {name}, expected an instance, {name}()")
     if not callable(getattr(aggregator, "aggregate", None)):
         raise AggregationError(
-            f"aggregator is {aggregator!r}: an object with a method `aggregate` expected, "
+            f"aggregator is {aggregator!r}, expected an object with a method `aggregate`, "
             "such as fl.SecureSum()"
         )
 
@@ -166,16 +166,16 @@ def check_aggregator(aggregator: object) -> None:
 def check_dropouts(dropouts: Mapping[int, int], n: int) -> dict[int, int]:
     """Raise AggregationError unless `dropouts` maps clients of 0..n-1 to protocol rounds 0..4."""
     if n == 0:
-        raise AggregationError("no clients: a round needs at least one")
+        raise AggregationError("no clients, expected at least one")
     if not isinstance(dropouts, Mapping):
         raise AggregationError(
-            f"dropouts are {dropouts!r}: {{position of the client: protocol round}} expected"
+            f"dropouts are {dropouts!r}, expected {{position of the client: protocol round}}"
         )
     for client, protocol_round in dropouts.items():
         if client not in range(n):
-            raise AggregationError(f"dropouts name client {client!r}: 0 to {n - 1} expected")
+            raise AggregationError(f"dropouts name client {client!r}, expected 0 to {n - 1}")
         if protocol_round not in range(5):
             raise AggregationError(
-                f"client {client} drops out in round {protocol_round!r}: 0 to 4 expected"
+                f"client {client} drops out in round {protocol_round!r}, expected 0 to 4"
             )
     return dict(dropouts)

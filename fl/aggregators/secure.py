@@ -92,11 +92,11 @@ class SecureSum:
         if self.clip is not None and not (
             isinstance(self.clip, SupportsFloat) and 0 < float(self.clip) < math.inf
         ):
-            raise AggregationError(f"clip={self.clip!r}: a finite number above 0 expected")
+            raise AggregationError(f"clip={self.clip!r}, expected a finite number above 0")
         if self.dropout is None:
             return
         if self.corrupt is None:
-            raise AggregationError(f"dropout={self.dropout} without corrupt: both expected")
+            raise AggregationError(f"dropout={self.dropout} without corrupt, expected both")
         if self.threshold is not None or self.graph is not None:
             raise AggregationError(
                 f"threshold={self.threshold}, graph={self.graph} with dropout={self.dropout}: "
@@ -269,7 +269,7 @@ class _Traffic:
 
 def _check_range(name: str, value: object, low: int, high: float) -> None:
     if not (isinstance(value, int) and low <= value <= high):
-        raise AggregationError(f"{name}={value!r}: an int in {low}..{high} expected")
+        raise AggregationError(f"{name}={value!r}, expected an int in {low}..{high}")
 
 
 def _resolve_corrupt(corrupt: int | float | None, n: int) -> int | None:

@@ -16,7 +16,7 @@ def resolve_threshold(threshold: int | float | None, n: int) -> int:
     # The rounding takes back what binary fractions add: 0.55 of 100 is 55 clients, not 56.
     t = math.ceil(round(threshold * n, 9)) if isinstance(threshold, float) else threshold
     if not 1 <= t <= n:
-        raise AggregationError(f"threshold {threshold} is {t} of {n} clients: 1 to {n} expected")
+        raise AggregationError(f"threshold {threshold} is {t} of {n} clients, expected 1 to {n}")
     return t
 
 
@@ -26,8 +26,8 @@ def check_threshold(threshold: object) -> None:
         return
     if not (isinstance(threshold, float) and 0 < threshold <= 1):
         raise AggregationError(
-            f"threshold={threshold!r}: a number of clients from 1, or a fraction above 0 and at "
-            "most 1.0 expected"
+            f"threshold={threshold!r}, expected a number of clients from 1, or a fraction above 0 "
+            "and at most 1.0"
         )
 
 

@@ -67,12 +67,12 @@ def build_process(
     rate = options.get("client_learning_rate")
     if rate is not None and not callable(rate):
         raise ModelError(
-            f"client_learning_rate is {rate!r}: a function of the round's number expected, such as "
+            f"client_learning_rate is {rate!r}, expected a function of the round's number, such as "
             f"lambda round: {rate!r}; a rate that stays is the client optimizer's own"
         )
     workers = options.get("workers", 1)
     if workers < 1:
-        raise ModelError(f"workers is {workers}: at least 1 expected")
+        raise ModelError(f"workers is {workers}, expected at least 1")
     aggregator = chosen_sum(options.get("aggregator"))
     input_spec, statistics = options.get("input_spec"), options.get("non_trainable", "average")
 

@@ -149,7 +149,7 @@ def drawn_back(
     """A client's optimizer, with the proximal term. Raises ModelError."""
     if not 0 <= strength < math.inf:
         raise ModelError(
-            f"proximal_strength is {strength!r}: a finite number of at least 0 expected"
+            f"proximal_strength is {strength!r}, expected a finite number of at least 0"
         )
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         # Inside: there the gradients have been scaled back, and the term is of their size.

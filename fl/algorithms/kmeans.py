@@ -108,7 +108,7 @@ class Assignment:
         DataError."""
         if len(received.body) != 8 * math.prod(self._shape):
             raise FLError(
-                f"centers of {len(received.body)} bytes: float64 of shape {self._shape} expected"
+                f"centers of {len(received.body)} bytes, expected float64 of shape {self._shape}"
             )
         return _contribution(np.frombuffer(received.body, "<f8").reshape(self._shape), data)
 
@@ -178,7 +178,7 @@ def _contribution(centers: Points, data: object) -> Contribution | None:
 def _check_counts(total: Aggregated) -> None:
     points, *counts = total.metrics[:-2].tolist()
     if sum(counts) != points:
-        raise ImplausibleSum(f"clusters of {sum(counts):.0f} points in all: {points:.0f} expected")
+        raise ImplausibleSum(f"clusters of {sum(counts):.0f} points in all, expected {points:.0f}")
 
 
 def _points(data: object, shape: tuple[int, ...]) -> Points | None:
@@ -188,10 +188,10 @@ def _points(data: object, shape: tuple[int, ...]) -> Points | None:
         return None
     x = examples.parts[0]
     if not isinstance(x, np.ndarray):
-        raise DataError("points in several arrays: one array expected")
+        raise DataError("points in several arrays, expected one array")
     points = real_numbers(x)
     if points.shape[1:] != shape:
-        raise DataError(f"points of shape {points.shape[1:]}: {shape} expected")
+        raise DataError(f"points of shape {points.shape[1:]}, expected {shape}")
     return points
 
 

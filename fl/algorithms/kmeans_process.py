@@ -44,8 +44,8 @@ def build_fed_kmeans(
     """
     if num_clusters < 1 or not 0 <= memory <= 1 or min(data_shape, default=1) < 1:
         raise ModelError(
-            f"num_clusters={num_clusters}, data_shape={tuple(data_shape)}, memory={memory}: at "
-            "least 1 cluster, lengths of at least 1, and a memory in [0, 1] expected"
+            f"num_clusters={num_clusters}, data_shape={tuple(data_shape)}, memory={memory}, "
+            "expected at least 1 cluster, lengths of at least 1, and a memory in [0, 1]"
         )
     chosen = chosen_sum(aggregator)
     return FedKMeans((num_clusters, *data_shape), chosen, memory, seed)
@@ -114,9 +114,9 @@ class FedKMeans:
 
     def _check(self, state: KMeansState) -> None:
         if not isinstance(state, KMeansState):
-            raise ModelError(f"a state of type {type(state).__name__}: a KMeansState expected")
+            raise ModelError(f"a state of type {type(state).__name__}, expected a KMeansState")
         if state.centers.shape != self._shape or not within(state.centers):
             raise ModelError(
-                f"centers of shape {state.centers.shape}: numbers, finite in float32, of "
-                f"{self._shape} expected"
+                f"centers of shape {state.centers.shape}, expected numbers, finite in float32, of "
+                f"{self._shape}"
             )

@@ -31,8 +31,8 @@ def check_loss(model: keras.Model) -> None:
     for loss in keras.tree.flatten(model.loss):
         if isinstance(loss, keras.losses.Loss) and loss.reduction not in _MEANS:
             raise ModelError(
-                f"FedSGD with loss {loss.name!r}, reduction={loss.reduction!r}: a mean over "
-                'examples expected, reduction="sum_over_batch_size"'
+                f"FedSGD with loss {loss.name!r}, reduction={loss.reduction!r}, expected a mean "
+                'over examples, reduction="sum_over_batch_size"'
             )
     _check_masks(getattr(model, "outputs", None))
 
@@ -53,8 +53,8 @@ def check_loss_on(model: keras.Model, examples: Examples) -> bool:
         return False
     if abs(together - np.mean(losses)) > _tolerance(model) * max(np.abs([*losses, together])):
         raise ModelError(
-            "FedSGD with a loss that is not the mean of the losses of a batch's examples: such a "
-            "loss expected, and from `add_loss` no sum over the batch"
+            "FedSGD with a loss that is not the mean of the losses of a batch's examples, expected "
+            "such a loss, and from `add_loss` no sum over the batch"
         )
     # A client with one example says as much as it can by a loss that is not zero.
     return len(set(losses)) > 1 or (examples.count == 1 and together != 0)
@@ -69,7 +69,7 @@ def _check_masks(outputs: Any) -> None:
     if any(getattr(each, "_keras_mask", None) is not None for each in keras.tree.flatten(outputs)):
         raise ModelError(
             "FedSGD with a mask that reaches the loss, which is then a mean over what is not "
-            "masked: a mean over examples expected, such as one with sample weights in place of "
+            "masked, expected a mean over examples, such as one with sample weights in place of "
             "the mask"
         )
 

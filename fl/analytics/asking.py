@@ -85,7 +85,7 @@ class Answering:
         """A client's own numbers. Raises FLError for a message without a question."""
         question = _read(received)
         if not isinstance(data, OwnValues):
-            raise TypeError(f"{type(data).__name__}: OwnValues expected")
+            raise TypeError(f"{type(data).__name__}, expected OwnValues")
         values, weight = data
         if question.name in SUMS:
             return Contribution(SUMS[question.name](values), weight, np.zeros(0))
@@ -119,8 +119,8 @@ class Asking:
             raise AggregationError(f"{failed} clients have values that cannot be summed up")
         if total.bad_weights:
             raise AggregationError(
-                f"{total.bad_weights} clients have a weight that the aggregator does not take: "
-                "whole numbers up to its max_weight expected, with "
+                f"{total.bad_weights} clients have a weight that the aggregator does not take, "
+                "expected whole numbers up to its max_weight, with "
                 "fl.SecureSum(clip=None, max_weight=2**29) up to 2**29"
             )
         if total.clipped:

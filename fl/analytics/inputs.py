@@ -25,7 +25,7 @@ def read_values(values: Sequence[ArrayLike], *, alike: bool = True) -> list[Valu
         arrays.append(array)
     first = next((client for client, array in enumerate(arrays) if len(array)), None)
     if arrays and first is None:
-        raise NoExamples(f"none of {len(arrays)} clients has a value: at least one expected")
+        raise NoExamples(f"none of {len(arrays)} clients has a value, expected at least one")
     return [
         _like(arrays, client, first) if alike else arrays[client] for client in range(len(arrays))
     ]
@@ -50,7 +50,7 @@ def read_edges(edges: ArrayLike) -> Values:
     except DataError as error:
         raise AggregationError(f"edges: {error}") from None
     if bounds.ndim != 1 or bounds.size < 2 or not np.isfinite(bounds).all():
-        raise AggregationError(f"edges {bounds}: at least two finite numbers expected")
+        raise AggregationError(f"edges {bounds}, expected at least two finite numbers")
     if not (bounds[1:] > bounds[:-1]).all():
-        raise AggregationError(f"edges {bounds}: ascending numbers expected")
+        raise AggregationError(f"edges {bounds}, expected ascending numbers")
     return bounds

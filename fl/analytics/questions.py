@@ -155,11 +155,11 @@ def secure_quantile(
     width = (high - low) / 1024 if tolerance is None else tolerance
     if not (0 < q <= 1 and width > 0):
         raise AggregationError(
-            f"q is {q}, tolerance {tolerance}: q in (0, 1] and a tolerance above 0 expected"
+            f"q is {q}, tolerance {tolerance}, expected q in (0, 1] and a tolerance above 0"
         )
     read_edges([low, high])
     if not math.isfinite(high - low):
-        raise AggregationError(f"low={low}, high={high}: a finite difference expected")
+        raise AggregationError(f"low={low}, high={high}, expected a finite difference")
     arrays = [array.ravel() for array in read_values(values, alike=False)]
     search = _Search(q, values_of(arrays), chosen_sum(aggregator), dropouts)
     # The number before low: low itself may be the quantile.
@@ -196,7 +196,7 @@ class _Search:
         *within, size = (round(number) for number in total.metrics)
         if max(*within, 1) > size:
             raise ImplausibleSum(
-                f"{max(within)} of {size} values: at most all of at least one expected"
+                f"{max(within)} of {size} values, expected at most all of at least one"
             )
         # A fraction that is the same as q is the same float: 0.55 of 100 is 55 values, not 56.
         return [count / size >= self._q for count in within]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 NO_RATE = (
     "a client optimizer that has no one learning rate to set, but a schedule of its own, or "
-    "several optimizers: one whose learning rate is a number expected"
+    "several optimizers, expected one whose learning rate is a number"
 )
 
 

@@ -129,13 +129,13 @@ class MetricSums:
         except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
             raise MetricError(
                 f"metric {str(metric.name)!r}: its result() cannot be traced by TensorFlow, which "
-                f"raises {type(error).__name__}: one of tensors alone expected"
+                f"raises {type(error).__name__}, expected one of tensors alone"
             ) from error
         if read := apart_from(variables_of(traced.graph), self.variables):
             names = ", ".join(repr(variable.name) for variable in read)
             raise MetricError(
                 f"metric {str(metric.name)!r}: its result() reads {names}, which is none of its "
-                "variables and not summed across clients: state made by `add_variable` expected"
+                "variables and not summed across clients, expected state made by `add_variable`"
             )
 
     def _refuse(self, fails: NDArray[np.bool_]) -> None:
@@ -143,7 +143,7 @@ class MetricSums:
             owners = np.repeat(self._owners, self._sizes)
             names = ", ".join(repr(str(name)) for name in dict.fromkeys(owners[fails]))
             raise MetricError(
-                f"metric {names} does not add up across clients: a metric expected to whose state, "
+                f"metric {names} does not add up across clients, expected a metric to whose state, "
                 "zero at first, a batch always adds the same, such as a mean, a sum or a count"
             )
 

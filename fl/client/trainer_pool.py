@@ -133,8 +133,8 @@ def _check_apart(one: LocalTrainer, other: LocalTrainer) -> None:
     if names:
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         raise ModelError(
-            f"several workers use the same variables, {', '.join(names[:_NAMED])}{more}: models, "
-            "metrics and seed generators that `model_fn` makes anew expected, or one worker"
+            f"several workers use the same variables, {', '.join(names[:_NAMED])}{more}, expected "
+            "models, metrics and seed generators that `model_fn` makes anew, or one worker"
         )
 
 

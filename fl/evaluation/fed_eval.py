@@ -123,7 +123,7 @@ class FedEval(tff.NamesWhatReplaces):
         if not trained or state.optimizer:
             seen = "a training" if trained else f"type {type(state).__name__}"
             raise ModelError(
-                f"a state of {seen}: one of this evaluation expected, "
+                f"a state of {seen}, expected one of this evaluation, "
                 "evaluate.set_model_weights(evaluate.initialize(), state.weights)"
             )
         return self._play(state, client_data)

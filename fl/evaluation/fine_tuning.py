@@ -147,7 +147,7 @@ class FineTuningWork:
         task = received.task
         strategies = task.get("strategies")
         if not isinstance(strategies, dict) or set(strategies) != set(self._tuners):
-            raise FLError(f"a message with other strategies: {', '.join(self._tuners)} expected")
+            raise FLError(f"a message with other strategies, expected {', '.join(self._tuners)}")
         terms = {name: plan.terms_in(received, each) for name, each in strategies.items()}
         weights = plan.weights_in(received, task.get("length"))
         return weights, plan.terms_in(received, task.get(BASELINE)), terms

@@ -81,7 +81,7 @@ def build_personalization_eval(
     }
     model = evaluation_model(model_fn, input_spec)
     if any(tuner.trainer.model is model for tuner in tuners.values()):
-        raise ModelError("model_fn returned one model twice: a new one each time expected")
+        raise ModelError("model_fn returned one model twice, expected a new one each time")
     chosen = chosen_sum(aggregator)
     return PersonalizationEval(model, tuners, chosen, batch_size)
 

@@ -43,7 +43,7 @@ def from_keras_model(
     True
     """
     if any(isinstance(metric, tf.TensorSpec) for metric in keras.tree.flatten(metrics)):
-        raise ModelError("metrics are tf.TensorSpecs: metrics expected, and input_spec by its name")
+        raise ModelError("metrics are tf.TensorSpecs, expected metrics, and input_spec by its name")
     build(model, input_spec)
     # Without this, `compile` would silently pick RMSprop for the client.
     model.compile(optimizer=None, loss=loss, metrics=metrics, jit_compile=False)
@@ -53,7 +53,7 @@ def from_keras_model(
 def build(model: keras.Model, input_spec: Any = None) -> None:
     """Make sure that a model has its weights. Raises ModelError."""
     if not isinstance(model, keras.Model):
-        raise ModelError(f"model_fn returned {type(model).__name__}: a keras.Model expected")
+        raise ModelError(f"model_fn returned {type(model).__name__}, expected a keras.Model")
     if model.built:
         return
     if input_spec is None:
@@ -82,9 +82,9 @@ def client_model(
 def evaluation_model(model_fn: ModelFn, input_spec: Any = None) -> keras.Model:
     """Call `model_fn`; a built and compiled model comes back. Raises ModelError."""
     if isinstance(model_fn, keras.Model):
-        raise ModelError("model_fn is a model: a function that returns one expected")
+        raise ModelError("model_fn is a model, expected a function that returns one")
     if not callable(model_fn):
-        raise ModelError(f"model_fn is {model_fn!r}: a function that returns a model expected")
+        raise ModelError(f"model_fn is {model_fn!r}, expected a function that returns a model")
     model = model_fn()
     build(model, input_spec)
     if not model.compiled:
@@ -100,8 +100,8 @@ def weights_of(given: Any) -> ModelWeights:
         return ModelWeights.from_model(given)
     if not isinstance(given, ModelWeights):
         raise ModelError(
-            f"weights of type {type(given).__name__}: fl.ModelWeights, such as state.weights, or "
-            "a keras.Model expected"
+            f"weights of type {type(given).__name__}, expected fl.ModelWeights, such as "
+            "state.weights, or a keras.Model"
         )
     return given
 
@@ -130,13 +130,13 @@ def new_optimizer(optimizer_fn: OptimizerFn, name: str) -> Any:
     if not callable(optimizer_fn):
         seen = type(optimizer_fn).__name__
         raise ModelError(
-            f"{name} is an instance of {seen}: a function that returns a new optimizer expected, "
+            f"{name} is an instance of {seen}, expected a function that returns a new optimizer, "
             "such as lambda: keras.optimizers.SGD(0.1)"
         )
     optimizer = optimizer_fn()
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         raise ModelError(
-            f"{name} returned {type(optimizer).__name__}: a keras.optimizers.Optimizer expected"
+            f"{name} returned {type(optimizer).__name__}, expected a keras.optimizers.Optimizer"
         )
     if optimizer.built:
         raise ModelError(f"{name} returned an optimizer already in use: return a new one each time")
@@ -167,7 +167,7 @@ def _copied(model: keras.Model) -> keras.Model:
         except (TypeError, ValueError) as error:
             raise ModelError(
                 f"model_fn returns one model {model.name!r} again and again, which Keras cannot "
-                "copy: a function that returns a new one each time expected"
+                "copy, expected a function that returns a new one each time"
             ) from error
 
 

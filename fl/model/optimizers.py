@@ -228,7 +228,7 @@ def _refuse_copies(optimizer: keras.optimizers.Optimizer, weights: list[Any]) ->
         if value.any() and any(np.array_equal(value, w.numpy()) for w in alike):
             raise ModelError(
                 f"client optimizer {type(optimizer).__name__} begins with a copy of the weights, "
-                f"{variable.path!r}: one whose state does not depend on them expected"
+                f"{variable.path!r}, expected one whose state does not depend on them"
             )
 
 

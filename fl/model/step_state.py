@@ -188,13 +188,13 @@ def check_graph(graph: Any) -> None:
     if ops:
         raise ModelError(
             f"the model's step draws with tf.random ({', '.join(sorted(ops))}), whose state runs "
-            "on from client to client: keras.random, with a SeedGenerator, expected"
+            "on from client to client, expected keras.random, with a SeedGenerator"
         )
     ops = {node.op for node in _nodes(graph) if node.op.startswith(_CONTAINERS)}
     if ops:
         raise ModelError(
             f"the model's step keeps state by {', '.join(sorted(ops))}, which runs on from client "
-            "to client: variables expected"
+            "to client, expected variables"
         )
 
 

@@ -81,8 +81,8 @@ class ClientHalf:
         shape.must_fit(contribution)
         if shape.weighted != received.weighted:
             raise AggregationError(
-                f"a sum with weighted={shape.weighted}: {received.weighted}, as in the round's "
-                "message, expected"
+                f"a sum with weighted={shape.weighted}, expected {received.weighted}, as in the "
+                "round's message"
             )
         side = split(self.aggregator).client_side(shape, received.announced)
         rng = rounding(received.seed, received.round, client)

@@ -115,7 +115,7 @@ class ServerOptimizer:
     def check(self, state: ServerState) -> None:
         """Raise ModelError for a state of another model or another optimizer."""
         if not isinstance(state, ServerState):
-            raise ModelError(f"a state of type {type(state).__name__}: a ServerState expected")
+            raise ModelError(f"a state of type {type(state).__name__}, expected a ServerState")
         self._like.check_like(state.weights)
         check_shapes(state.optimizer, self._shapes_like, "server optimizer variables")
 
@@ -148,25 +148,25 @@ def _check(optimizer: keras.optimizers.Optimizer, variables: list[keras.Variable
         if isinstance(each, keras.optimizers.LossScaleOptimizer) or each.loss_scale_factor:
             raise ModelError(
                 f"{name} with a loss scale, by which gradients are divided, and the mean of the "
-                "clients' updates is not scaled: an optimizer without one expected"
+                "clients' updates is not scaled, expected an optimizer without one"
             )
         if each.use_ema and not each.ema_overwrite_frequency:
             raise ModelError(
                 f"{name} with use_ema and no ema_overwrite_frequency, so the average would never "
-                "be used, for rounds have no last one: ema_overwrite_frequency in rounds expected"
+                "be used, for rounds have no last one, expected ema_overwrite_frequency in rounds"
             )
         # Keras keeps what `exclude_from_weight_decay` was given as keys of the variables.
         excluded: set[Any] = getattr(each, "_exclude_from_weight_decay", set())
         if not excluded <= {each._var_key(variable) for variable in variables}:
             raise ModelError(
-                f"{name} with variables of another model in exclude_from_weight_decay: var_names "
-                "expected"
+                f"{name} with variables of another model in exclude_from_weight_decay, expected "
+                "var_names"
             )
     for variable in variables:
         if getattr(variable, "overwrite_with_gradient", False):
             raise ModelError(
-                f"weight {variable.path!r} is overwritten with its gradient, as for float8: such "
-                "weights have no mean, others expected"
+                f"weight {variable.path!r} is overwritten with its gradient, as for float8, and "
+                "has no mean, expected others"
             )
 
 

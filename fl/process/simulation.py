@@ -119,7 +119,7 @@ def _usable(
     if wrong and len(wrong) >= given:
         raise DataError("client {}: {}".format(*next(iter(wrong.items()))))
     if not given:
-        raise NoExamples(f"none of {n} clients has an example: at least one expected")
+        raise NoExamples(f"none of {n} clients has an example, expected at least one")
     if wrong:
         warn(_left_out(wrong, n), SumWarning)
     return done

@@ -181,7 +181,7 @@ WRONG = {
         lambda: frozen().split(np.zeros(99)),
     ),
     "fl.model.vector._check_type: not isinstance(weights, ModelWeights)": (
-        "ModelWeights expected",
+        "expected ModelWeights",
         lambda: frozen().check_like(3),
     ),
     "fl.model.vector.aggregated_variables: not trainable": (
@@ -205,7 +205,7 @@ WRONG = {
         another_state(lambda process, state: process._server.apply(state, np.zeros(10))),
     ),
     "fl.process.server_optimizer.ServerOptimizer.check: not isinstance(state, ServerState)": (
-        "a ServerState expected",
+        "expected a ServerState",
         lambda: server_optimizer.ServerOptimizer(lambda: keras.optimizers.SGD(1.0), linear()).check(
             3
         ),
@@ -237,7 +237,7 @@ WRONG = {
         overwritten,
     ),
     "fl.process.federated_process.FederatedProcess.next: self._server.check(state)": (
-        "a ServerState expected",
+        "expected a ServerState",
         another_state(lambda process, state: process.next(3, [GOOD, GOOD])),
     ),
     "fl.process.federated_process.FederatedProcess.get_model: self._server.check(state)": (
@@ -406,15 +406,15 @@ WRONG = {
         lambda: AdaptiveNorm(SecureSum(), quantile=2),
     ),
     "fl.aggregators.clipping.AdaptiveNorm.norm: len(state) != 1": (
-        "one norm above 0",
+        "expected one norm above 0",
         adaptive(np.array(1.0), np.array(2.0)),
     ),
     "fl.aggregators.clipping.AdaptiveNorm.norm: not state[0].shape == ()": (
-        "one norm above 0",
+        "expected one norm above 0",
         adaptive(np.array([1.0])),
     ),
     "fl.aggregators.clipping.AdaptiveNorm.norm: not state[0] > 0": (
-        "one norm above 0",
+        "expected one norm above 0",
         adaptive(np.array(-1.0)),
     ),
     "fl.aggregators.clipping._check_length: not length <= norm * total.weight * _FLOAT32 + math.sqrt(size) * "
@@ -431,7 +431,7 @@ WRONG = {
     "failed)), f'more clients than the {survivors} in the sum say that something of theirs is "
     "not')": ("more clients than", lie("more than four that are not finite")),
     "fl.aggregators.decoding.Decoding._counts: _check(counted <= weight <= most, f'weights that sum to "
-    "{weight}: {counted} to {most} expected of {counted} clients')": (
+    "{weight}, expected {counted} to {most} of {counted} clients')": (
         "weights that sum to",
         lie("a weight of 2^20"),
     ),

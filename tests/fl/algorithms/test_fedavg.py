@@ -234,7 +234,7 @@ def test_an_error_in_the_data_names_the_client(plain, clients):
         plain.next(plain.initialize(), [clients[0], 7])
     with pytest.raises(fl.errors.AggregationError, match="no clients"):
         plain.next(plain.initialize(), [])
-    with pytest.raises(fl.errors.ModelError, match="ServerState expected"):
+    with pytest.raises(fl.errors.ModelError, match="expected a ServerState"):
         plain.next(None, clients)
 
 
@@ -256,7 +256,7 @@ def test_clients_that_are_not_in_a_sequence_are_refused(plain, clients, wrap, me
 
 
 MODEL_FNS = {
-    "not a model": (lambda: 3, "int: a keras.Model expected"),
+    "not a model": (lambda: 3, "int, expected a keras.Model"),
     "not compiled": (
         lambda: keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]),
         "is not compiled",
@@ -285,7 +285,7 @@ BUILT_WRONG = {
     "a class": (
         {"aggregator": fl.SecureSum},
         fl.errors.AggregationError,
-        r"the class SecureSum: an instance, SecureSum\(\), expected",
+        r"the class SecureSum, expected an instance, SecureSum\(\)",
     ),
     "no aggregator": (
         {"aggregator": "secure"},

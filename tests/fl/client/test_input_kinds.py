@@ -359,11 +359,11 @@ REFUSED = {
         generator(),
         "a generator, which can be read once: a function that makes a new",
     ),
-    "None": (None, r"client data of type NoneType: expected \(x, y"),
+    "None": (None, r"client data of type NoneType, expected \(x, y"),
     "a function of nothing": (lambda: None, "client data of type NoneType"),
     "a function of a function": (lambda: generator, "a function that makes a function"),
     "an endless PyDataset": (Endless(tupled, X, Y), "the PyDataset is infinite"),
-    "arrays in a list": ([X, Y], r"a list of arrays: expected \(x, y\) as a tuple"),
+    "arrays in a list": ([X, Y], r"a list of arrays, expected \(x, y\) as a tuple"),
     "weights without y": ((X, None, W), "an element without y"),
     "no x": ((None, Y), "an element without x"),
     "inputs by name alone": (INPUTS, r"the names a, b: expected x, y.*\(\{...\}, y\)"),
@@ -374,7 +374,7 @@ REFUSED = {
     "the other order": (([B, X], (P, Y)), r"x\[0\] has shape \(examples, 3\)"),
     "other names": (({"a": X, "c": B}, (P, Y)), "x has the names a, c: the model expects a, b"),
     "by name, of another shape": (({"a": X, "b": X}, (P, Y)), r"x\['b'\] has shape"),
-    "x alone": (((X, B),), "x without y: y for the model's loss and metrics expected"),
+    "x alone": (((X, B),), "x without y, expected y for the model's loss and metrics"),
     "a missing input": (([X, None], (P, Y)), "None in place of an array"),
     "weights of another structure": (
         ([X, B], [P, Y], {"p": W, "q": V}),
@@ -385,7 +385,7 @@ REFUSED = {
     "weights by name": ((INPUTS, TARGETS, WEIGHTS), "y by name with sample weights: .* in order"),
     "sparse tensors": (
         tf.data.Dataset.from_tensors((tf.sparse.from_dense(X), Y)),
-        "a dataset of sparse or ragged tensors: dense tensors expected",
+        "a dataset of sparse or ragged tensors, expected dense tensors",
     ),
     "rows in a list": ((list(X[:5]), Y), r"different numbers of rows.* \(a list of arrays is one"),
     "an error inside of a data set": (

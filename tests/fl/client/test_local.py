@@ -196,7 +196,7 @@ BAD = {
     "empty list": ([], "no examples"),
     "empty arrays": ((X[:0], Y[:0]), "no examples"),
     "rows differ": ((X, Y[:5]), "different numbers of rows"),
-    "x alone": ((X,), "x without y: y for the model's loss and metrics expected"),
+    "x alone": ((X,), "x without y, expected y for the model's loss and metrics"),
     "four parts": ((X, Y, Y, Y), "4 parts"),
     "wrong names": ({"x": X, "label": Y}, "names label, x"),
     "no batch axis": (tf.data.Dataset.from_tensor_slices((X, Y)), "without a batch axis"),
