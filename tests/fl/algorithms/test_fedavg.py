@@ -217,9 +217,13 @@ def test_weights_can_be_taken_out_changed_and_put_back(plain, clients):
 
 
 WRONG = {
-    "a list": ([1], fl.errors.AggregationError, r"dropouts are \[1\]: {position of the client"),
-    "client index": ({9: 1}, fl.errors.AggregationError, "client 9: 0 to 4"),
-    "protocol round": ({1: 5}, fl.errors.AggregationError, "round 5: 0 to 4"),
+    "a list": (
+        [1],
+        fl.errors.AggregationError,
+        r"dropouts are \[1\], expected {position of the client",
+    ),
+    "client index": ({9: 1}, fl.errors.AggregationError, "client 9, expected 0 to 4"),
+    "protocol round": ({1: 5}, fl.errors.AggregationError, "round 5, expected 0 to 4"),
 }
 
 
@@ -243,10 +247,10 @@ def test_an_error_in_the_data_names_the_client(plain, clients):
     [
         (
             lambda data: fl.data.ClientData("ab", lambda client: {"x": data[0], "y": data[0]}),
-            r"a ClientData: .*\[cd\.arrays\(c\) for c in cd\.client_ids\]",
+            r"a ClientData, .*\[cd\.arrays\(c\) for c in cd\.client_ids\]",
         ),
-        (lambda data: dict(enumerate(data)), "a dict: a list with each"),
-        (iter, "a list_iterator: a list with each"),
+        (lambda data: dict(enumerate(data)), "a dict, expected a list with each"),
+        (iter, "a list_iterator, expected a list with each"),
     ],
     ids=["ClientData", "dict", "iterator"],
 )

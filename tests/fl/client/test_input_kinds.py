@@ -357,7 +357,7 @@ class Endless(Batches):
 REFUSED = {
     "a generator": (
         generator(),
-        "a generator, which can be read once: a function that makes a new",
+        "a generator, which can be read once, expected a function that makes a new",
     ),
     "None": (None, r"client data of type NoneType, expected \(x, y"),
     "a function of nothing": (lambda: None, "client data of type NoneType"),
@@ -382,7 +382,7 @@ REFUSED = {
     ),
     "wide weights": (([X, B], [P, Y], np.ones((N, 2))), "one sample_weight of several numbers"),
     # where Keras has a KeyError
-    "weights by name": ((INPUTS, TARGETS, WEIGHTS), "y by name with sample weights: .* in order"),
+    "weights by name": ((INPUTS, TARGETS, WEIGHTS), "y by name with sample weights, .* in order"),
     "sparse tensors": (
         tf.data.Dataset.from_tensors((tf.sparse.from_dense(X), Y)),
         "a dataset of sparse or ragged tensors, expected dense tensors",
@@ -407,7 +407,7 @@ def test_what_is_refused_says_what_was_expected(data, message):
 @pytest.mark.parametrize("data", [X, tf.constant(X), Batches(tupled, X), "words", {"a": X}])
 def test_data_of_one_client_are_no_list_of_clients(data):
     with pytest.raises(
-        fl.errors.DataError, match=r"client_data is a \w+: a list with each client's"
+        fl.errors.DataError, match=r"client_data is a \w+, expected a list with each client's"
     ):
         process(autoencoder).next(process(autoencoder).initialize(), data)
 

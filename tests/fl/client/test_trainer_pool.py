@@ -104,11 +104,11 @@ def around(workers, base=None, metric="accuracy", optimizer=None):
 def test_a_layer_or_a_model_of_several_workers_is_refused_by_name():
     base = keras.Sequential([keras.Input((4,)), keras.layers.Dense(5, name="body")])
     with pytest.raises(
-        fl.errors.ModelError, match=r"the same variables, .*body/kernel, .*body/bias: "
+        fl.errors.ModelError, match=r"the same variables, .*body/kernel, .*body/bias, "
     ):
         around(3, base)
     model = model_fn()
-    with pytest.raises(fl.errors.ModelError, match=r"the same variables, .* and \d+ more: "):
+    with pytest.raises(fl.errors.ModelError, match=r"the same variables, .* and \d+ more, "):
         fl.build_weighted_fed_avg(lambda: model, workers=2)
 
 
