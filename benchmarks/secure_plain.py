@@ -22,7 +22,8 @@ import numpy as np
 import fl
 import secagg
 from benchmarks.training import Workload, process
-from fl.aggregators.contribution import Contribution, Session
+from fl.aggregators.contribution import Contribution
+from fl.aggregators.interface import Session
 from fl.client.trainer_pool import one_thread_each
 from fl.experiment import model_zoo
 

@@ -19,7 +19,8 @@ import numpy as np
 
 import fl
 from benchmarks import pages, suite
-from fl.aggregators.contribution import Contribution, Session
+from fl.aggregators.contribution import Contribution
+from fl.aggregators.interface import Session
 from secagg.parameters import choose
 from secagg.simulation.pool import masking_pool
 

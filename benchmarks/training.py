@@ -26,7 +26,7 @@ import numpy as np
 import tensorflow as tf
 
 import fl
-from fl.client.trainer_pool import one_thread_each, with_workers
+from fl.client.trainer_pool import one_thread_each
 from fl.experiment import model_zoo
 
 
@@ -59,14 +59,12 @@ def cohort(work: Workload, x: Any, y: Any) -> list[Any]:
 
 def process(model_fn: Callable[[], Any], work: Workload, aggregator: Any, workers: int) -> Any:
     """A process for one workload."""
-    return with_workers(
-        lambda: fl.build_weighted_fed_avg(
-            model_fn,
-            lambda: keras.optimizers.SGD(RATE),
-            aggregator=aggregator,
-            batch_size=work.batch,
-        ),
-        workers,
+    return fl.build_weighted_fed_avg(
+        model_fn,
+        lambda: keras.optimizers.SGD(RATE),
+        aggregator=aggregator,
+        batch_size=work.batch,
+        workers=workers,
     )
 
 

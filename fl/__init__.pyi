@@ -16,15 +16,15 @@ from .algorithms.fedprox import build_unweighted_fed_prox as build_unweighted_fe
 from .algorithms.fedprox import build_weighted_fed_prox as build_weighted_fed_prox
 from .algorithms.fedsgd import build_fed_sgd as build_fed_sgd
 from .algorithms.kmeans import KMeansState as KMeansState
-from .algorithms.kmeans import build_fed_kmeans as build_fed_kmeans
-from .client.trainer_pool import with_workers as with_workers
+from .algorithms.kmeans_process import build_fed_kmeans as build_fed_kmeans
 from .evaluation.fed_eval import build_fed_eval as build_fed_eval
 from .evaluation.personalization import FineTune as FineTune
 from .evaluation.personalization import build_personalization_eval as build_personalization_eval
 from .model.keras_models import from_keras_model as from_keras_model
 from .model.vector import ModelWeights as ModelWeights
-from .process.federated_process import RoundResult as RoundResult
+from .process.federated_process import FederatedProcess as FederatedProcess
 from .process.server_optimizer import ServerState as ServerState
+from .process.training_steps import RoundResult as RoundResult
 from .progress.watch import show_progress as show_progress
 
 __all__: list[str]

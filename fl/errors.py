@@ -4,7 +4,7 @@
     ...     fl.SecureSum(bits=1)
     ... except fl.errors.AggregationError as error:
     ...     print(error)
-    bits=1: an int in 2..64 expected
+    bits=1, expected an int in 2..64
 
 The protocol's own errors pass through unchanged; `SecAggError`, `LocalProtocolError` and
 `TooFewClients` are here too, for whoever knows only `fl`.
@@ -35,7 +35,7 @@ class FLError(Exception):
     ...     fl.build_weighted_fed_avg(model_fn())
     ... except fl.errors.FLError as error:
     ...     print(type(error).__name__, error)
-    ModelError model_fn is a model: a function that returns one expected
+    ModelError model_fn is a model, expected a function that returns one
     """
 
 
@@ -54,7 +54,7 @@ class NoExamples(DataError):
     >>> process = fl.build_weighted_fed_avg(model_fn)
     >>> process.next(process.initialize(), [[], []])
     Traceback (most recent call last):
-    fl.errors.NoExamples: none of 2 clients has an example: at least one expected
+    fl.errors.NoExamples: none of 2 clients has an example, expected at least one
     """
 
 
@@ -86,7 +86,7 @@ class AggregationError(FLError, ValueError):
 
     >>> fl.SecureSum(clip=-1.0)
     Traceback (most recent call last):
-    fl.errors.AggregationError: clip=-1.0: a finite number above 0 expected
+    fl.errors.AggregationError: clip=-1.0, expected a finite number above 0
     """
 
 

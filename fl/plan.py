@@ -1,27 +1,25 @@
-"""What the server tells the clients of one round: everything that influences a client's input.
+"""What the server tells the clients of one round of training: all that influences their input.
 
-    message = JSON header line ‖ weights as little-endian float32
-    digest  = SHA-256(label ‖ message)
+    message = RoundMessage(terms, weights as little-endian float32)
 
-A client trains on what it decodes from the message, and puts the digest of that same message into
-the context of the secure session. Clients that were told different things therefore cannot finish
-one session together. This module neither trains nor sums.
+This module neither trains nor sums.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
+from fl import round_message
 from fl.errors import FLError, ModelError
 from fl.model.vector import Vector
+from fl.round_message import Received, RoundMessage
 
-_LABEL = b"secagg/v1/fl-round-plan"
+KIND = "training"
+_OF_EVERY_ROUND = ("round", "seed", "weighted")  # what stands in the header of every message
 
 
 @dataclass(frozen=True)
@@ -47,12 +45,12 @@ class Terms:
         for name in ("batch_size", "epochs"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
-                raise ModelError(f"{name} is {value!r}: a whole number of at least 1 expected")
+                raise ModelError(f"{name} is {value!r}, expected a whole number of at least 1")
         if not isinstance(self.seed, int) or self.seed < 0:
-            raise ModelError(f"seed is {self.seed!r}: a whole number of at least 0 expected")
+            raise ModelError(f"seed is {self.seed!r}, expected a whole number of at least 0")
         rate = self.learning_rate
         if rate is not None and not 0 <= rate < math.inf:
-            raise ModelError(f"learning_rate is {rate!r}: a finite number of at least 0 expected")
+            raise ModelError(f"learning_rate is {rate!r}, expected a finite number of at least 0")
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,23 +62,50 @@ class RoundPlan:
     digest: bytes
 
 
-def write(terms: Terms, weights: Vector) -> bytes:
+def write(
+    terms: Terms, weights: Vector, announced: tuple[float, ...] = (), *, kind: str = KIND
+) -> bytes:
     """The message of one round. `weights` is the flat float32 vector of the model."""
-    header = json.dumps({**asdict(terms), "length": weights.size}, sort_keys=True)
-    return header.encode() + b"\n" + weights.astype("<f4").tobytes()
+    message = RoundMessage(
+        kind=kind,
+        round=terms.round,
+        seed=terms.seed,
+        weighted=terms.weighted,
+        task={**task_of(terms), "length": weights.size},
+        body=weights.astype("<f4").tobytes(),
+        announced=announced,
+    )
+    return message.write()
 
 
-@lru_cache(maxsize=1)  # a simulation hands every client the same bytes: read and hashed once
 def read(message: bytes) -> RoundPlan:
-    """Decode a message. Raises FLError if it is not one."""
-    head, newline, body = message.partition(b"\n")
+    """Decode a message of a training. Raises FLError if it is not one."""
+    return plan_of(round_message.read(message, KIND))
+
+
+def plan_of(received: Received) -> RoundPlan:
+    """The plan in a message. Raises FLError for one without."""
+    task = dict(received.task)
+    weights = weights_in(received, task.pop("length", None))
+    return RoundPlan(terms_in(received, task), weights, received.digest)
+
+
+def task_of(terms: Terms) -> dict[str, Any]:
+    """What of the terms stands in a message's task."""
+    return {name: value for name, value in asdict(terms).items() if name not in _OF_EVERY_ROUND}
+
+
+def terms_in(received: Received, task: object) -> Terms:
+    """The terms in a message's task, or in a part of it. Raises FLError for anything else."""
     try:
-        header = json.loads(head)
-        length = header.pop("length")
-        terms = Terms(**header)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise FLError(f"not a round plan: {error}") from error
-    if not newline or len(body) != 4 * length:
+        return Terms(received.round, received.seed, weighted=received.weighted, **task)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise FLError(f"not the terms of a round: {error}") from error
+
+
+def weights_in(received: Received, length: object) -> Vector:
+    """The weights in a message's body. Raises FLError for another number of bytes."""
+    body = received.body
+    if not isinstance(length, int) or len(body) != 4 * length:
         raise FLError(f"a round plan of {length} weights with {len(body)} bytes of weights")
-    weights = np.frombuffer(body, "<f4").astype(np.float32, copy=False)
-    return RoundPlan(terms, weights, hashlib.sha256(_LABEL + message).digest())
+    return np.frombuffer(body, "<f4").astype(np.float32, copy=False)

@@ -20,8 +20,8 @@ _LABEL = b"fl/seeds/v1"
 
 def sequence(purpose: str, *numbers: int) -> np.random.SeedSequence:
     """The source of one kind of randomness, for example of one client in one round."""
-    told = json.dumps([purpose, *(int(number) for number in numbers)]).encode()
-    return np.random.SeedSequence(np.frombuffer(hashlib.sha256(_LABEL + told).digest(), "<u4"))
+    name = json.dumps([purpose, *(int(number) for number in numbers)]).encode()
+    return np.random.SeedSequence(np.frombuffer(hashlib.sha256(_LABEL + name).digest(), "<u4"))
 
 
 def generator(purpose: str, *numbers: int) -> np.random.Generator:

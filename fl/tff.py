@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
 
 from fl.errors import ModelError
 
@@ -80,6 +80,20 @@ CLIENT_DATA: Mapping[str, str] = {
     "serializable_dataset_fn": "create_dataset",
     "element_type_structure": "create_dataset(client).element_spec",
 }
+
+
+class NamesWhatReplaces:
+    """Of an attribute of TFF's that a class does not have, it names what is here in its place.
+
+    A subclass says in `_replacements` which attributes these are.
+    """
+
+    _replacements: ClassVar[Mapping[str, str]]
+
+    if not TYPE_CHECKING:  # a checker still finds what is misspelled
+
+        def __getattr__(self, name: str) -> Any:
+            raise missing(type(self).__name__, name, type(self)._replacements)
 
 
 def missing(owner: str, name: str, names: Mapping[str, str]) -> AttributeError:

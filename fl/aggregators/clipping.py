@@ -7,8 +7,9 @@ The second is Andrew et al. 2021 (without the noise): C moves to the γ-quantile
 the server sees no norm, only the securely summed count of those that are within C. Each wraps an
 aggregator and is one: `fl.aggregators.ByNorm(fl.SecureSum(), 1.0)`. The norm is that of the trained
 weights' change: statistics, such as those of batch normalization, are in other units, and stay as
-they are. The clipping is done by clients, and an honest client does it; of one that does not, a sum
-that is longer than honest clients can make it is refused.
+they are. The client half clips; the server half checks the sum, and adapts the norm, which it
+announces. An honest client clips; where one does not, a sum that is longer than honest clients can
+make it is refused.
 
 >>> aggregator = fl.aggregators.ByNorm(fl.SecureSum(), 1.0)
 >>> process = fl.build_weighted_fed_avg(model_fn, aggregator=aggregator)
@@ -23,18 +24,25 @@ import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
-from fl.aggregators.contribution import (
-    Aggregated,
+import secagg
+from fl.aggregators.contribution import Contribution, Metric, Numbers, State
+from fl.aggregators.interface import (
     Aggregator,
-    Contribution,
-    Metric,
-    Numbers,
+    Announced,
+    ClientSide,
+    ServerSide,
     Session,
+    SumShape,
+    Vectors,
+    announced_by,
     check_aggregator,
+    split,
 )
+from fl.aggregators.totals import Aggregated, Extra, Totals
 from fl.errors import AggregationError, ImplausibleSum
 
 _LABEL = b"secagg/v1/fl-clip-norm"
@@ -42,6 +50,8 @@ _MOST = 700.0  # the largest exponent, and
 _NORMS = 1e300  # the largest norm, and one over the smallest, that an estimate moves to
 _WITHIN = Metric("within the norm", 1, 1)
 _FLOAT32 = 1 + 2.0**-20  # an update is rounded to float32 after it was scaled
+
+T = TypeVar("T", bound=Totals)
 
 
 @dataclass(frozen=True)
@@ -60,20 +70,41 @@ class ByNorm:
         check_aggregator(self.aggregator)
         _check_positive("norm", self.norm)
 
+    def announce(self, state: State) -> Announced:
+        """What the inner aggregator announces: every client has the norm by its configuration."""
+        return announced_by(self.aggregator, state)
+
+    def client_side(self, shape: SumShape, announced: Announced = ()) -> ClientSide:
+        """One client's half: it clips. Raises what the inner aggregator's raises."""
+        inner = split(self.aggregator).client_side(_with_count(shape), announced)
+        return _ClippingClient(inner, self.norm)
+
+    def server_side(self, shape: SumShape, state: State = ()) -> ServerSide:
+        """The server's half: it checks the norm of the sum."""
+        inner = split(self.aggregator).server_side(_with_count(shape), state)
+        return _ClippingServer(inner, self, self.norm, shape.sizes[0])
+
     def aggregate(self, contributions: Sequence[Contribution], session: Session) -> Aggregated:
         """Clip, and sum. Raises ImplausibleSum for a sum that is longer than norm·Σw, and what the
         inner aggregator raises."""
-        total, _ = _clip_and_sum(self.aggregator, self.norm, contributions, session)
-        return total
+        total = _sum_clipped(self.aggregator, self.norm, contributions, session)
+        return self.after(total, self.norm, contributions[0].delta.size)
+
+    def after(self, total: T, norm: float, size: int) -> T:
+        """A sum of clipped updates of this size, checked; as the inner aggregator has it, but for
+        the count of those within the norm. Raises ImplausibleSum."""
+        _check_length(total, size, norm)
+        return _reported(total, norm)
 
 
 @dataclass(frozen=True)
 class AdaptiveNorm:
     """Sums updates that are clipped to an estimate of the `quantile` of their norms.
 
-    The estimate is the aggregator's state, one float64 that travels in `ServerState.aggregator`:
-    `initial` in the first round. After a round with too many clients within it, it shrinks,
-    otherwise it grows, by a factor of at most exp(learning_rate).
+    The estimate is the aggregator's state, one float64 that travels in `ServerState.aggregator`,
+    and to the clients in the message of the round: `initial` in the first round. After a round with
+    too many clients within it, it shrinks, otherwise it grows, by a factor of at most
+    exp(learning_rate).
 
     Metrics are those of `ByNorm`. Raises AggregationError for numbers out of range.
     """
@@ -88,50 +119,121 @@ class AdaptiveNorm:
         _check_positive("initial", self.initial)
         _check_positive("learning_rate", self.learning_rate)
         if not 0 <= self.quantile <= 1:
-            raise AggregationError(f"quantile is {self.quantile}: a number in [0, 1] expected")
+            raise AggregationError(f"quantile is {self.quantile}, expected a number in [0, 1]")
 
-    def norm(self, session: Session) -> float:
-        """The bound of a session. Raises AggregationError for the state of something else."""
-        if not session.state:
+    def norm(self, state: State) -> float:
+        """The bound of a round. Raises AggregationError for the state of something else."""
+        if not state:
             return self.initial
-        if len(session.state) != 1 or not session.state[0].shape == () or not session.state[0] > 0:
-            raise AggregationError(f"state {session.state}: one norm above 0 expected")
-        return float(session.state[0])
+        if len(state) != 1 or not state[0].shape == () or not state[0] > 0:
+            raise AggregationError(f"state {state}, expected one norm above 0")
+        return float(state[0])
+
+    def announce(self, state: State) -> Announced:
+        """The norm, and what the inner aggregator announces."""
+        return (self.norm(state), *announced_by(self.aggregator, ()))
+
+    def client_side(self, shape: SumShape, announced: Announced) -> ClientSide:
+        """One client's half: it clips to the norm that the server announced. Raises
+        AggregationError where it announced none."""
+        if not announced:
+            raise AggregationError("no norm in the round's message, expected one number above 0")
+        norm, *rest = announced
+        _check_positive("the norm in the round's message", norm)
+        inner = split(self.aggregator).client_side(_with_count(shape), tuple(rest))
+        return _ClippingClient(inner, norm)
+
+    def server_side(self, shape: SumShape, state: State) -> ServerSide:
+        """The server's half: it checks the norm of the sum, and adapts the bound."""
+        inner = split(self.aggregator).server_side(_with_count(shape), ())
+        return _ClippingServer(inner, self, self.norm(state), shape.sizes[0])
 
     def aggregate(self, contributions: Sequence[Contribution], session: Session) -> Aggregated:
         """Clip, sum, and put the next estimate into `state`. Raises as `ByNorm.aggregate`."""
-        norm = self.norm(session)
-        inner = replace(session, state=())
-        total, within = _clip_and_sum(self.aggregator, norm, contributions, inner)
+        norm, inner = self.norm(session.state), replace(session, state=())
+        total = _sum_clipped(self.aggregator, norm, contributions, inner)
+        return self.after(total, norm, contributions[0].delta.size)
+
+    def after(self, total: T, norm: float, size: int) -> T:
+        """As `ByNorm.after`, with the next estimate as state."""
+        _check_length(total, size, norm)
+        within = _fraction_within(total)
         step = 0.0 if within is None else self.learning_rate * (within - self.quantile)
         grown = norm * math.exp(min(max(-step, -_MOST), _MOST))
-        return replace(total, state=(np.array(min(max(grown, 1 / _NORMS), _NORMS)),))
+        estimate = np.array(min(max(grown, 1 / _NORMS), _NORMS))
+        return replace(_reported(total, norm), state=(estimate,))
 
 
-def _clip_and_sum(
+@dataclass(frozen=True)
+class _ClippingClient:
+    """Clips the client's update, counts whether it was within the norm, and hands both on."""
+
+    inner: ClientSide
+    norm: float
+
+    def bind(self, context: bytes) -> bytes:
+        return self.inner.bind(_bound(self.norm, context))
+
+    def params(self, context: bytes) -> secagg.Params | None:
+        return self.inner.params(_bound(self.norm, context))
+
+    def encode(self, contribution: Contribution, rng: np.random.Generator) -> Vectors:
+        return self.inner.encode(_clipped(contribution, self.norm), rng)
+
+
+@dataclass(frozen=True)
+class _ClippingServer:
+    """Reads the sum of clipped updates; `size` is that of an update."""
+
+    inner: ServerSide
+    aggregator: ByNorm | AdaptiveNorm
+    norm: float
+    size: int
+
+    def params(self, context: bytes) -> secagg.Params | None:
+        return self.inner.params(_bound(self.norm, context))
+
+    def decode(self, sums: Vectors, survivors: int) -> Totals:
+        return self.aggregator.after(self.inner.decode(sums, survivors), self.norm, self.size)
+
+
+def _with_count(shape: SumShape) -> SumShape:
+    """The shape of clipped contributions."""
+    return replace(shape, metrics=(*shape.metrics, _WITHIN))
+
+
+def _sum_clipped(
     aggregator: Aggregator, norm: float, contributions: Sequence[Contribution], session: Session
-) -> tuple[Aggregated, float | None]:
-    """The sum, and the part of the clients that were within the norm; None without any client."""
-    told = [_bound(norm, context) for context in session.contexts]
+) -> Aggregated:
+    """What an inner aggregator makes of the contributions after they were clipped."""
+    metrics = _with_count(session.shape_of(contributions)).metrics
+    contexts = [_bound(norm, context) for context in session.contexts]
     clipped = [_clipped(contribution, norm) for contribution in contributions]
-    metrics = (*session.metrics_of(contributions), _WITHIN)
-    total = aggregator.aggregate(clipped, replace(session, contexts=told, metrics=metrics))
-    _check_length(total, contributions[0].delta.size, norm)
+    return aggregator.aggregate(clipped, replace(session, contexts=contexts, metrics=metrics))
+
+
+def _fraction_within(total: Totals) -> float | None:
+    """The part of the clients that were within the norm; None without any client."""
     counted = total.counted - total.failed[_WITHIN.name]
-    within = int(total.metrics[-1]) / counted if counted else None
-    extra = {"clip_norm": norm, "clip_fraction": 0.0 if within is None else 1 - within}
+    return int(total.metrics[-1]) / counted if counted else None
+
+
+def _reported(total: T, norm: float) -> T:
+    """The sum with a report on the clipping in place of the count that it comes from."""
+    within = _fraction_within(total)
+    clipping = Extra(clip_norm=norm, clip_fraction=0.0 if within is None else 1 - within)
     failed = {name: count for name, count in total.failed.items() if name != _WITHIN.name}
-    own = replace(total, metrics=total.metrics[:-1], failed=failed, extra={**total.extra, **extra})
-    return own, within
+    extra: Extra = {**total.extra, **clipping}
+    return replace(total, metrics=total.metrics[:-1], failed=failed, extra=extra)
 
 
-def _check_length(total: Aggregated, size: int, norm: float) -> None:
+def _check_length(total: Totals, size: int, norm: float) -> None:
     """Raise ImplausibleSum where the sum of an update's coordinates is too long for its weight."""
     length = _length(total.total[:size])
     if not length <= norm * total.weight * _FLOAT32 + math.sqrt(size) * total.rounding:
         raise ImplausibleSum(
-            f"a sum of updates of norm {length:.6g}: at most {norm:.6g} times the weight of "
-            f"{total.weight} expected"
+            f"a sum of updates of norm {length:.6g}, expected at most {norm:.6g} times the weight "
+            f"of {total.weight}"
         )
 
 
@@ -157,4 +259,4 @@ def _bound(norm: float, context: bytes) -> bytes:
 
 def _check_positive(name: str, value: float) -> None:
     if not 0 < value < math.inf:
-        raise AggregationError(f"{name} is {value}: a finite number above 0 expected")
+        raise AggregationError(f"{name} is {value}, expected a finite number above 0")

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fl.aggregators.contribution import (
-    Aggregated,
-    Contribution,
-    Metric,
-    Session,
-    Submission,
-    Sums,
-    parts,
-)
+from fl.aggregators.contribution import Contribution, Numbers, State, Submission, Sums, parts
+from fl.aggregators.interface import Announced, Session, SumShape, Vectors, rounding
 from fl.aggregators.thresholds import check_threshold, dropped, resolve_threshold
+from fl.aggregators.totals import Aggregated, Totals
 from secagg import TooFewClients
+
+_BEFORE_FAILED = 5  # numbers of "counts" before those of the metrics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +41,18 @@ class PlainSum:
         """Raise AggregationError where no n clients could be summed, whatever they sent."""
         resolve_threshold(self.threshold, n)
 
+    def announce(self, state: State) -> Announced:
+        """Nothing."""
+        return ()
+
+    def client_side(self, shape: SumShape, announced: Announced = ()) -> PlainClient:
+        """One client's half."""
+        return PlainClient(shape)
+
+    def server_side(self, shape: SumShape, state: State = ()) -> PlainServer:
+        """The server's half."""
+        return PlainServer(shape)
+
     def aggregate(self, contributions: Sequence[Contribution], session: Session) -> Aggregated:
         """Sum the survivors' contributions. Raises TooFewClients, AggregationError."""
         started = time.perf_counter()
@@ -52,50 +62,109 @@ class PlainSum:
         if finished < threshold:
             raise TooFewClients(f"{finished} clients are fewer than t={threshold}")
         survivors = [u for u in range(n) if session.dropouts.get(u, 5) > 2]
-        metrics = session.metrics_of(contributions)
-        most = math.inf if session.weighted else 1
-        submitted = [Submission.of(contributions[u], metrics, most) for u in survivors]
+        shape = session.shape_of(contributions)
+        client, server = self.client_side(shape), self.server_side(shape)
+        sums = add_up(
+            client.encode(contributions[u], rounding(session.seed, session.round, u))
+            for u in survivors
+        )
         return Aggregated(
+            **vars(server.decode(sums, len(survivors))),
             kind="plain",
-            total=np.concatenate([_weighted(submitted, name) for name in ("delta", "statistics")]),
-            weight=sum(s.weight for s in submitted),
-            metrics=_summed_metrics(metrics, submitted),
             clients=list(range(n)),
             survivors=survivors,
             dropped=dropped(session.dropouts, session.dropouts),
             threshold=threshold,
-            clipped=0,
-            clipped_fraction=0.0,
-            non_finite=sum(s.non_finite for s in submitted),
-            bad_weights=sum(s.bad_weight for s in submitted),
-            empty=sum(s.empty for s in submitted),
-            malformed=sum(s.malformed for s in submitted),
-            failed=_failed(metrics, submitted),
-            rounding=0.0,
             bytes_up=_clear_bytes(contributions[0]),
             bytes_down=0,
             seconds=time.perf_counter() - started,
         )
 
 
-def _weighted(submitted: Sequence[Submission], name: str) -> Sums:
-    """Σ w·x of one part of the submissions; Fractions are summed as such."""
-    rows = [(s.weight, getattr(s, name)) for s in submitted]
-    total = sum(weight * (x if x.dtype == object else x.astype(np.float64)) for weight, x in rows)
-    return np.asarray(total).astype(np.float64)
+@dataclass(frozen=True)
+class PlainClient:
+    """The weighted numbers of one client, and its counts as Python's own integers."""
+
+    shape: SumShape
+
+    def bind(self, context: bytes) -> bytes:
+        """The context as it is: nothing is rounded or clipped here."""
+        return context
+
+    def params(self, context: bytes) -> None:
+        """None: there is no session."""
+        return
+
+    def encode(self, contribution: Contribution, rng: np.random.Generator) -> Vectors:
+        """The vectors to add up; nothing is rounded."""
+        most = math.inf if self.shape.weighted else 1
+        given = Submission.of(contribution, self.shape.metrics, most)
+        why = (given.non_finite, given.bad_weight, given.empty, given.malformed)
+        return {
+            "delta": _weighted(given.weight, given.delta),
+            "statistics": _weighted(given.weight, given.statistics),
+            "metrics": given.metrics,
+            "counts": np.array([given.weight, *why, *given.failed], object),
+        }
 
 
-def _failed(metrics: Sequence[Metric], submitted: Sequence[Submission]) -> dict[str, int]:
-    return {m.name: sum(s.failed[i] for s in submitted) for i, m in enumerate(metrics)}
+@dataclass(frozen=True)
+class PlainServer:
+    """What the sums of `PlainClient`'s vectors say."""
+
+    shape: SumShape
+
+    def params(self, context: bytes) -> None:
+        """None: there is no session."""
+        return
+
+    def decode(self, sums: Vectors, survivors: int) -> Totals:
+        """What the sums over so many survivors say."""
+        weight, *why = sums["counts"][:_BEFORE_FAILED].tolist()
+        failed = sums["counts"][_BEFORE_FAILED:].tolist()
+        non_finite, bad_weights, empty, malformed = why
+        counted = survivors - sum(why)
+        deltas = [sums[name].astype(np.float64) for name in ("delta", "statistics")]
+        return Totals(
+            total=np.concatenate(deltas),
+            weight=weight,
+            metrics=self._metrics(sums["metrics"], [counted - count for count in failed]),
+            counted=counted,
+            clipped=0,
+            clipped_fraction=0.0,
+            non_finite=non_finite,
+            bad_weights=bad_weights,
+            empty=empty,
+            malformed=malformed,
+            failed={m.name: count for m, count in zip(self.shape.metrics, failed, strict=True)},
+            rounding=0.0,
+        )
+
+    def _metrics(self, sums: Sums, givers: Sequence[int]) -> Sums:
+        """The sums of metrics, to each of which so many clients gave something."""
+        numbers, metrics = sums.copy(), self.shape.metrics
+        for metric, part, clients in zip(metrics, parts(metrics), givers, strict=True):
+            if metric.most is None and clients == 0:
+                numbers[part] = np.nan
+        return numbers
 
 
-def _summed_metrics(metrics: Sequence[Metric], submitted: Sequence[Submission]) -> Sums:
-    numbers: Sums = np.sum([s.metrics for s in submitted], axis=0)
-    there, failed = sum(s.weight > 0 for s in submitted), _failed(metrics, submitted)
-    for metric, part in zip(metrics, parts(metrics), strict=True):
-        if metric.most is None and failed[metric.name] == there:
-            numbers[part] = np.nan  # nobody gave it
-    return numbers
+def add_up(submitted: Iterable[Vectors]) -> Vectors:
+    """The sums of clients' vectors, of which one exists at a time; in the order of the clients."""
+    sums: dict[str, NDArray[Any]] = {}
+    metrics: list[Sums] = []
+    for vectors in submitted:
+        metrics.append(vectors["metrics"])
+        for name in ("delta", "statistics", "counts"):
+            sums[name] = sums.get(name, 0) + vectors[name]
+    # numpy adds a single number's column in pairs, which rounds less than one by one
+    sums["metrics"] = np.sum(metrics, axis=0)
+    return sums
+
+
+def _weighted(weight: int, numbers: Numbers) -> Numbers:
+    """w·x in float64; Fractions stay what they are."""
+    return weight * (numbers if numbers.dtype == object else numbers.astype(np.float64))
 
 
 def _clear_bytes(contribution: Contribution) -> int:

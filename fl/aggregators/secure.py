@@ -6,29 +6,32 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
-from typing import Any, SupportsFloat
+from dataclasses import dataclass, field, replace
+from typing import SupportsFloat
 
 import numpy as np
-from numpy.typing import NDArray
 
 import secagg
-from fl import seeds
-from fl.aggregators.contribution import (
-    Aggregated,
-    Aggregator,
-    Contribution,
-    Metric,
-    Session,
-    check_aggregator,
-)
+from fl.aggregators.contribution import Contribution, Metric, State
+from fl.aggregators.decoding import Decoding
 from fl.aggregators.encoding import Encoding
+from fl.aggregators.interface import (
+    Aggregator,
+    Announced,
+    Session,
+    SumShape,
+    Vectors,
+    check_aggregator,
+    rounding,
+)
 from fl.aggregators.thresholds import check_threshold, dropped, resolve_threshold
+from fl.aggregators.totals import Aggregated, Extra, GraphReport, Totals
 from fl.errors import AggregationError
 from fl.progress.watch import current, watching
+from secagg.graph import Graph
 
 MAX_WEIGHT = 2**29  # with it, a float32 still has an exact product in float64
-_ANY = (Metric("metrics", 1),)
+_ANY = (Metric("metrics", 1),)  # whether n clients can be summed does not depend on what they sum
 
 Observer = Callable[[int | None, int | None, bytes], None]
 Progress = Callable[[int, int, int], None]
@@ -74,7 +77,7 @@ class SecureSum:
     clip: float | None = 4.0
     bits: int = 32
     max_weight: int = 16384
-    graph: Any = None
+    graph: Graph | None = None
     corrupt: int | float | None = None
     dropout: float | None = None
     suite: secagg.Suite = "aes128-ctr"
@@ -89,11 +92,11 @@ class SecureSum:
         if self.clip is not None and not (
             isinstance(self.clip, SupportsFloat) and 0 < float(self.clip) < math.inf
         ):
-            raise AggregationError(f"clip={self.clip!r}: a finite number above 0 expected")
+            raise AggregationError(f"clip={self.clip!r}, expected a finite number above 0")
         if self.dropout is None:
             return
         if self.corrupt is None:
-            raise AggregationError(f"dropout={self.dropout} without corrupt: both expected")
+            raise AggregationError(f"dropout={self.dropout} without corrupt, expected both")
         if self.threshold is not None or self.graph is not None:
             raise AggregationError(
                 f"threshold={self.threshold}, graph={self.graph} with dropout={self.dropout}: "
@@ -103,7 +106,19 @@ class SecureSum:
     def check(self, n: int) -> None:
         """Raise AggregationError or SecAggError where no n clients could be summed, whatever they
         sent."""
-        self._params(self._encoding(n, self.max_weight, (1, 0), _ANY), b"")
+        self._params(self._encoding(SumShape(n, (1, 0), _ANY)), b"")
+
+    def announce(self, state: State) -> Announced:
+        """Nothing: what a client needs is in its own configuration, or the same for all sums."""
+        return ()
+
+    def client_side(self, shape: SumShape, announced: Announced = ()) -> SecureClient:
+        """One client's half: its vectors for a `secagg.Client`, and the parameters to expect."""
+        return SecureClient(self._encoding(shape), self._params)
+
+    def server_side(self, shape: SumShape, state: State = ()) -> SecureServer:
+        """The server's half: the parameters of its `secagg.Server`, and what the sums say."""
+        return SecureServer(self._encoding(shape), self._params)
 
     @watching()
     def aggregate(self, contributions: Sequence[Contribution], session: Session) -> Aggregated:
@@ -113,39 +128,36 @@ class SecureSum:
         n = len(contributions)
         if n < 2:
             raise AggregationError("one client alone: its update would be the sum")
-        metrics, max_weight = session.metrics_of(contributions), self.max_weight
-        sizes = contributions[0].sizes[:2]
-        encoding = self._encoding(n, max_weight if session.weighted else 1, sizes, metrics)
-        inputs = _Inputs(contributions, encoding, session)
+        shape = session.shape_of(contributions)
+        client, server = self.client_side(shape), self.server_side(shape)
         traffic = _Traffic(self.observer)
-        params = self._params(encoding, session.contexts[0])
+        params = server.params(session.contexts[0])
         result = secagg.run(
             params,
-            inputs,
+            _Inputs(contributions, client, session),
             drop=dict(session.dropouts),
             link=traffic.carry,
             executor=self.executor,
             progress=self.progress or current().summed,
-            contexts={u: encoding.bind(context) for u, context in enumerate(session.contexts)},
+            contexts={u: client.bind(context) for u, context in enumerate(session.contexts)},
         )
+        totals = server.decode(result.vectors, len(result.survivors))
         return Aggregated(
+            **vars(replace(totals, extra=Extra(graph=_graph(params)))),
             kind="secure",
-            **encoding.decode(result.vectors, len(result.survivors)),
             clients=list(range(n)),
             survivors=list(result.survivors),
             dropped=dropped(result.dropped, session.dropouts),
             threshold=params.min_survivors,
             bytes_up=traffic.up // n,
             bytes_down=traffic.down // n,
-            extra={"graph": _graph(params)},
             seconds=time.perf_counter() - started,
         )
 
-    def _encoding(
-        self, n: int, max_weight: int, sizes: tuple[int, int], metrics: tuple[Metric, ...]
-    ) -> Encoding:
+    def _encoding(self, shape: SumShape) -> Encoding:
         clip = None if self.clip is None else float(self.clip)
-        return Encoding(n, self.bits, clip, max_weight, sizes, metrics)
+        max_weight = self.max_weight if shape.weighted else 1
+        return Encoding(shape.n, self.bits, clip, max_weight, shape.sizes, shape.metrics)
 
     def _params(self, encoding: Encoding, context: bytes) -> secagg.Params:
         n, vectors = encoding.n, encoding.vectors()
@@ -171,6 +183,45 @@ class SecureSum:
         )
 
 
+_ParamsOf = Callable[[Encoding, bytes], secagg.Params]
+
+
+@dataclass(frozen=True)
+class SecureClient:
+    """One client's half: its contribution as ring words."""
+
+    encoding: Encoding
+    params_of: _ParamsOf = field(repr=False)
+
+    def bind(self, context: bytes) -> bytes:
+        """The session's context: what the client was told to do, and how it encodes the result."""
+        return self.encoding.bind(context)
+
+    def params(self, context: bytes) -> secagg.Params:
+        """The session that the client takes part in, by its own configuration."""
+        return self.params_of(self.encoding, context)
+
+    def encode(self, contribution: Contribution, rng: np.random.Generator) -> Vectors:
+        """The input of its `secagg.Client`."""
+        return self.encoding.encode(self.encoding.submission(contribution), rng)
+
+
+@dataclass(frozen=True)
+class SecureServer:
+    """The server's half: what the sums of the words say."""
+
+    encoding: Encoding
+    params_of: _ParamsOf = field(repr=False)
+
+    def params(self, context: bytes) -> secagg.Params:
+        """The session to open, for clients that were sent the message with this digest."""
+        return self.params_of(self.encoding, context)
+
+    def decode(self, sums: Vectors, survivors: int) -> Totals:
+        """What `secagg.Aggregate.vectors` says. Raises ImplausibleSum."""
+        return Decoding(self.encoding).decode(sums, survivors)
+
+
 def chosen_sum(aggregator: Aggregator | None, default: Aggregator | None = None) -> Aggregator:
     """The aggregator; where none is given, the default or `SecureSum()`. Raises AggregationError
     for what is no aggregator."""
@@ -181,16 +232,16 @@ def chosen_sum(aggregator: Aggregator | None, default: Aggregator | None = None)
 
 
 @dataclass(frozen=True)
-class _Inputs(Mapping[int, Mapping[str, NDArray[Any]]]):
+class _Inputs(Mapping[int, Vectors]):
     """The clients' inputs, each encoded when its client takes it: one exists at a time."""
 
     contributions: Sequence[Contribution]
-    encoding: Encoding
+    client: SecureClient
     session: Session
 
-    def __getitem__(self, u: int) -> Mapping[str, NDArray[Any]]:
-        submission = self.encoding.submission(self.contributions[u])
-        return self.encoding.encode(submission, _rounding(self.session, u))
+    def __getitem__(self, u: int) -> Vectors:
+        rng = rounding(self.session.seed, self.session.round, u)
+        return self.client.encode(self.contributions[u], rng)
 
     def __iter__(self) -> Iterator[int]:
         return iter(range(len(self.contributions)))
@@ -216,9 +267,9 @@ class _Traffic:
         return frame
 
 
-def _check_range(name: str, value: Any, low: int, high: float) -> None:
+def _check_range(name: str, value: object, low: int, high: float) -> None:
     if not (isinstance(value, int) and low <= value <= high):
-        raise AggregationError(f"{name}={value!r}: an int in {low}..{high} expected")
+        raise AggregationError(f"{name}={value!r}, expected an int in {low}..{high}")
 
 
 def _resolve_corrupt(corrupt: int | float | None, n: int) -> int | None:
@@ -226,13 +277,8 @@ def _resolve_corrupt(corrupt: int | float | None, n: int) -> int | None:
     return math.floor(round(corrupt * n, 9)) if isinstance(corrupt, float) else corrupt
 
 
-def _graph(params: secagg.Params) -> dict[str, Any]:
-    """The graph for people: k neighbours each, and how likely it leaks more than the sum."""
+def _graph(params: secagg.Params) -> GraphReport:
+    """The graph for people."""
     kind = type(params.graph).__name__.lower()
     k = params.graph.neighbours(params.n)
-    return {"kind": kind, "k": k, "failure_probability": 2.0**params.leak}
-
-
-def _rounding(session: Session, client: int) -> np.random.Generator:
-    sequence = seeds.of_client(session.seed, session.round, client, "rounding")
-    return np.random.Generator(np.random.SFC64(sequence))
+    return GraphReport(kind=kind, k=k, failure_probability=2.0**params.leak)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
+from fl.aggregators.totals import DroppedClient
 from fl.errors import AggregationError
 
 
@@ -16,23 +16,24 @@ def resolve_threshold(threshold: int | float | None, n: int) -> int:
     # The rounding takes back what binary fractions add: 0.55 of 100 is 55 clients, not 56.
     t = math.ceil(round(threshold * n, 9)) if isinstance(threshold, float) else threshold
     if not 1 <= t <= n:
-        raise AggregationError(f"threshold {threshold} is {t} of {n} clients: 1 to {n} expected")
+        raise AggregationError(f"threshold {threshold} is {t} of {n} clients, expected 1 to {n}")
     return t
 
 
-def check_threshold(threshold: Any) -> None:
+def check_threshold(threshold: object) -> None:
+    """Raise AggregationError for what is neither a number of clients nor a fraction of them."""
     if threshold is None or (isinstance(threshold, int) and threshold >= 1):
         return
     if not (isinstance(threshold, float) and 0 < threshold <= 1):
         raise AggregationError(
-            f"threshold={threshold!r}: a number of clients from 1, or a fraction above 0 and at "
-            "most 1.0 expected"
+            f"threshold={threshold!r}, expected a number of clients from 1, or a fraction above 0 "
+            "and at most 1.0"
         )
 
 
-def dropped(gone: Mapping[int, int], planned: Mapping[int, int]) -> list[dict[str, Any]]:
+def dropped(gone: Mapping[int, int], planned: Mapping[int, int]) -> list[DroppedClient]:
     """For a report: who is not in the sum, from which protocol round, and why."""
     return [
-        {"client": u, "round": gone[u], "reason": "dropout" if u in planned else "refused"}
+        DroppedClient(client=u, round=gone[u], reason="dropout" if u in planned else "refused")
         for u in sorted(gone)
     ]

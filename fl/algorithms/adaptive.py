@@ -14,9 +14,13 @@ corrects for that bias, its `Adagrad` begins at v = 0.1 and has ε inside the ro
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+    from keras.optimizers.schedules import LearningRateSchedule
 
 
 class _Adaptive(keras.optimizers.Optimizer):  # type: ignore[misc]
@@ -24,7 +28,7 @@ class _Adaptive(keras.optimizers.Optimizer):  # type: ignore[misc]
 
     def __init__(
         self,
-        learning_rate: Any,
+        learning_rate: float | LearningRateSchedule,
         beta_1: float,
         epsilon: float,
         initial_accumulator_value: float | None,
@@ -35,17 +39,22 @@ class _Adaptive(keras.optimizers.Optimizer):  # type: ignore[misc]
         self.epsilon = epsilon
         self.initial_accumulator_value = initial_accumulator_value
 
-    def build(self, variables: Sequence[Any]) -> None:
+    def build(self, variables: Sequence[keras.Variable]) -> None:
         """Create m and v."""
         if self.built:
             return
         super().build(variables)
-        told = self.initial_accumulator_value
-        initial = keras.initializers.Constant(self.epsilon**2 if told is None else told)
+        start = self.initial_accumulator_value
+        initial = keras.initializers.Constant(self.epsilon**2 if start is None else start)
         self._m = self.add_optimizer_variables(variables, "m")
         self._v = self.add_optimizer_variables(variables, "v", initializer=initial)
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def update_step(
+        self,
+        gradient: tf.Tensor,
+        variable: keras.Variable,
+        learning_rate: float | LearningRateSchedule,
+    ) -> None:
         """One step of one variable."""
         index = self._get_variable_index(variable)
         m, v = self._m[index], self._v[index]
@@ -55,7 +64,7 @@ class _Adaptive(keras.optimizers.Optimizer):  # type: ignore[misc]
         self.assign_add(v, self._growth(v, keras.ops.square(gradient)))
         self.assign_sub(variable, rate * m / (keras.ops.sqrt(v) + self.epsilon))
 
-    def _growth(self, v: Any, square: Any) -> Any:
+    def _growth(self, v: keras.Variable, square: tf.Tensor) -> tf.Tensor:
         """How much is added to v."""
         raise NotImplementedError
 
@@ -70,7 +79,7 @@ class _Decaying(_Adaptive):
 
     def __init__(
         self,
-        learning_rate: Any = 0.01,
+        learning_rate: float | LearningRateSchedule = 0.01,
         beta_1: float = 0.9,
         beta_2: float = 0.99,
         epsilon: float = 1e-3,
@@ -103,7 +112,7 @@ class FedAdagrad(_Adaptive):
 
     def __init__(
         self,
-        learning_rate: Any = 0.1,
+        learning_rate: float | LearningRateSchedule = 0.1,
         beta_1: float = 0.0,
         epsilon: float = 1e-3,
         initial_accumulator_value: float | None = None,
@@ -111,7 +120,7 @@ class FedAdagrad(_Adaptive):
     ) -> None:
         super().__init__(learning_rate, beta_1, epsilon, initial_accumulator_value, **options)
 
-    def _growth(self, v: Any, square: Any) -> Any:
+    def _growth(self, v: keras.Variable, square: tf.Tensor) -> tf.Tensor:
         return square
 
 
@@ -128,7 +137,7 @@ class FedAdam(_Decaying):
     6
     """
 
-    def _growth(self, v: Any, square: Any) -> Any:
+    def _growth(self, v: keras.Variable, square: tf.Tensor) -> tf.Tensor:
         return (square - v) * (1 - self.beta_2)
 
 
@@ -145,5 +154,5 @@ class FedYogi(_Decaying):
     6
     """
 
-    def _growth(self, v: Any, square: Any) -> Any:
+    def _growth(self, v: keras.Variable, square: tf.Tensor) -> tf.Tensor:
         return -(1 - self.beta_2) * keras.ops.sign(v - square) * square

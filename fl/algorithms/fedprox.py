@@ -12,14 +12,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import keras
 
 from fl import tff
-from fl.algorithms.fedavg import FedAvg, Options, build_process, server_sgd
+from fl.algorithms.building import ADD_THE_MEAN, Options, build_process
 from fl.errors import ModelError
 from fl.model.keras_models import ModelFn, OptimizerFn
+from fl.process.federated_process import FederatedProcess
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 @tff.refuses_tff_arguments
@@ -27,9 +31,9 @@ def build_weighted_fed_prox(
     model_fn: ModelFn,
     proximal_strength: float,
     client_optimizer_fn: OptimizerFn | None = None,
-    server_optimizer_fn: OptimizerFn = server_sgd,
+    server_optimizer_fn: OptimizerFn = ADD_THE_MEAN,
     **options: Unpack[Options],
-) -> FedAvg:
+) -> FederatedProcess:
     """FedProx in which a client counts by its number of examples.
 
     proximal_strength: μ, a finite number of at least 0. The other arguments and errors are those
@@ -51,9 +55,9 @@ def build_unweighted_fed_prox(
     model_fn: ModelFn,
     proximal_strength: float,
     client_optimizer_fn: OptimizerFn | None = None,
-    server_optimizer_fn: OptimizerFn = server_sgd,
+    server_optimizer_fn: OptimizerFn = ADD_THE_MEAN,
     **options: Unpack[Options],
-) -> FedAvg:
+) -> FederatedProcess:
     """FedProx in which every client counts the same: as `build_weighted_fed_prox` otherwise.
 
     >>> process = fl.build_unweighted_fed_prox(model_fn, proximal_strength=0.1)
@@ -74,12 +78,14 @@ class Proximal(keras.optimizers.Optimizer):  # type: ignore[misc]
     w⁰ is where the variables stood at the last `begin_pass`.
     """
 
-    def __init__(self, inner_optimizer: Any, strength: float, name: str | None = None) -> None:
+    def __init__(
+        self, inner_optimizer: keras.optimizers.Optimizer, strength: float, name: str | None = None
+    ) -> None:
         super().__init__(learning_rate=0.0, name=name)
         self.inner_optimizer = inner_optimizer
         self.strength = strength
 
-    def build(self, variables: Sequence[Any]) -> None:
+    def build(self, variables: Sequence[keras.Variable]) -> None:
         """Create w⁰, and what the inner optimizer needs."""
         if self.built:
             return
@@ -92,7 +98,11 @@ class Proximal(keras.optimizers.Optimizer):  # type: ignore[misc]
         for start, variable in zip(self._start, self._trainable_variables, strict=True):
             start.assign(variable)
 
-    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
+    def apply(
+        self,
+        grads: Sequence[tf.Tensor | None],
+        trainable_variables: Sequence[keras.Variable] | None = None,
+    ) -> None:
         """One step of the inner optimizer on the gradients and the term."""
         variables = list(trainable_variables or self._trainable_variables)
         terms = [
@@ -102,22 +112,22 @@ class Proximal(keras.optimizers.Optimizer):  # type: ignore[misc]
         ]
         self.inner_optimizer.apply(terms, variables)
 
-    def _draw(self, variable: Any) -> Any:
+    def _draw(self, variable: keras.Variable) -> tf.Tensor:
         start = self._start[self._get_variable_index(variable)]
         return keras.ops.cast(self.strength, variable.dtype) * (variable - start)
 
     @property
-    def variables(self) -> list[Any]:
+    def variables(self) -> list[keras.Variable]:
         """Its own and the inner optimizer's."""
         return [*self._variables, *self.inner_optimizer.variables]
 
     @property
-    def learning_rate(self) -> Any:
+    def learning_rate(self) -> keras.Variable:
         """The inner optimizer's."""
         return self.inner_optimizer.learning_rate
 
     @property
-    def iterations(self) -> Any:
+    def iterations(self) -> keras.Variable:
         """The inner optimizer's."""
         return self.inner_optimizer.iterations
 
@@ -133,11 +143,13 @@ class Proximal(keras.optimizers.Optimizer):  # type: ignore[misc]
         return cls(inner, config["strength"])
 
 
-def drawn_back(optimizer: Any, strength: float) -> Any:
+def drawn_back(
+    optimizer: keras.optimizers.Optimizer, strength: float
+) -> keras.optimizers.Optimizer:
     """A client's optimizer, with the proximal term. Raises ModelError."""
     if not 0 <= strength < math.inf:
         raise ModelError(
-            f"proximal_strength is {strength!r}: a finite number of at least 0 expected"
+            f"proximal_strength is {strength!r}, expected a finite number of at least 0"
         )
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         # Inside: there the gradients have been scaled back, and the term is of their size.

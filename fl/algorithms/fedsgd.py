@@ -12,6 +12,7 @@ refused otherwise. Batch normalization sees batches, not examples: with it their
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -19,34 +20,34 @@ import numpy as np
 import tensorflow as tf
 
 from fl import tff
-from fl.aggregators.contribution import Aggregator
+from fl.aggregators.interface import Aggregator
 from fl.aggregators.secure import SecureSum, chosen_sum
-from fl.algorithms.fedavg import FedAvg, build_process
+from fl.algorithms.building import build_process
 from fl.algorithms.mean_loss import check_loss, check_loss_on
-from fl.client.compiled_loop import BatchLoop
-from fl.client.examples import Examples
-from fl.model.keras_models import ModelFn, OptimizerFn
+from fl.client.compiled_loop import BatchLoop, Tensors
+from fl.client.examples import Examples, Indices
+from fl.model.keras_models import InputSpec, ModelFn, OptimizerFn
 from fl.model.layout import NonTrainable
 from fl.model.optimizers import wrapped
 from fl.model.vector import Vector
+from fl.process.federated_process import FederatedProcess
 
-
-def server_sgd() -> keras.optimizers.Optimizer:
-    """The default server optimizer."""
-    return keras.optimizers.SGD(0.1)
+ONE_STEP: OptimizerFn = partial(keras.optimizers.SGD, 0.1)
+"""The default server optimizer: one step of gradient descent."""
 
 
 @tff.refuses_tff_arguments
 def build_fed_sgd(
     model_fn: ModelFn,
-    server_optimizer_fn: OptimizerFn = server_sgd,
+    server_optimizer_fn: OptimizerFn = ONE_STEP,
     *,
     aggregator: Aggregator | None = None,
     batch_size: int = 512,
     seed: int = 0,
-    input_spec: Any = None,
+    input_spec: InputSpec = None,
     non_trainable: NonTrainable = "average",
-) -> FedAvg:
+    workers: int = 1,
+) -> FederatedProcess:
     """Federated SGD; a client counts by its number of examples.
 
     model_fn: returns a built, compiled `keras.Model` whose loss is a mean over the examples of a
@@ -79,6 +80,7 @@ def build_fed_sgd(
         seed=seed,
         input_spec=input_spec,
         non_trainable=non_trainable,
+        workers=workers,
     )
 
 
@@ -92,7 +94,7 @@ class GradientSum(keras.optimizers.Optimizer):  # type: ignore[misc]
     def __init__(self, name: str | None = None) -> None:
         super().__init__(learning_rate=0.0, name=name)
 
-    def build(self, variables: Sequence[Any]) -> None:
+    def build(self, variables: Sequence[keras.Variable]) -> None:
         """Create the sums."""
         if self.built:
             return
@@ -101,7 +103,11 @@ class GradientSum(keras.optimizers.Optimizer):  # type: ignore[misc]
         self.rows = self.add_variable((), initializer="zeros", name="rows")
         self.seen = self.add_variable((), initializer="zeros", name="seen")
 
-    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
+    def apply(
+        self,
+        grads: Sequence[tf.Tensor | None],
+        trainable_variables: Sequence[keras.Variable] | None = None,
+    ) -> None:
         """Add the gradients of `rows` examples."""
         self.seen.assign_add(self.rows)
         variables = trainable_variables or self._trainable_variables
@@ -110,7 +116,7 @@ class GradientSum(keras.optimizers.Optimizer):  # type: ignore[misc]
             if grad is not None:  # the loss does not depend on this weight: its gradient is zero
                 total.assign_add(keras.ops.cast(self.rows, total.dtype) * grad)
 
-    def mean(self) -> list[Any]:
+    def mean(self) -> list[tf.Tensor]:
         """The mean gradients over all rows, one a variable."""
         return [total / keras.ops.cast(self.seen, total.dtype) for total in self.sums]
 
@@ -122,20 +128,20 @@ class GradientSum(keras.optimizers.Optimizer):  # type: ignore[misc]
 class GradientLoop(BatchLoop):
     """A pass that gives minus the mean gradient, and the statistics."""
 
-    def __init__(self, model: Any, *rest: Any) -> None:
+    def __init__(self, model: keras.Model, *rest: Any) -> None:
         check_loss(model)
         super().__init__(model, *rest)
 
-    def _try(self, weights: Vector, words: Any, examples: Examples, *which: Any) -> bool:
+    def _try(self, weights: Vector, words: Indices, examples: Examples, *which: Any) -> bool:
         tried = super()._try(weights, words, examples, *which)
         return check_loss_on(self._model, examples) and tried
 
-    def _step_on(self, batch: Any) -> None:
+    def _step_on(self, batch: Tensors) -> None:
         rows = tf.shape(keras.tree.flatten(batch)[0])[0]
         self._gradients.rows.assign(tf.cast(rows, tf.float32))
         super()._step_on(batch)
 
-    def _update(self, weights: Any, skipped: Any) -> Any:
+    def _update(self, weights: tf.Tensor, skipped: tf.Tensor) -> tf.Tensor:
         update = super()._update(weights, skipped)  # zero for trainable weights, which come first
         means = self._gradients.mean()
         gradient = tf.concat([tf.reshape(tf.cast(g, tf.float32), [-1]) for g in means], 0)

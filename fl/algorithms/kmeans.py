@@ -13,37 +13,24 @@ is that point.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fl import seeds, tff
-from fl.aggregators.contribution import (
-    LARGEST,
-    Aggregated,
-    Aggregator,
-    Contribution,
-    Metric,
-    Session,
-    State,
-    check_dropouts,
-)
-from fl.aggregators.secure import chosen_sum
-from fl.client.examples import count_clients, read_examples
+from fl.aggregators.contribution import LARGEST, Contribution, Metric, State
+from fl.aggregators.interface import Announced
+from fl.aggregators.totals import Aggregated, SumReport
+from fl.client.examples import read_examples
 from fl.data.reals import real_numbers
-from fl.errors import DataError, ImplausibleSum, ModelError
+from fl.errors import DataError, FLError, ImplausibleSum
 from fl.model.vector import read_only
-from fl.process.federated_process import for_each_client, summary
-from fl.progress.watch import watching
+from fl.process.reports import ClientWork, Seconds, summary
+from fl.round_message import Received, RoundMessage
 
-_LABEL = b"secagg/v1/fl-kmeans-round"
+KIND = "k-means"
 
 Points = NDArray[np.float64]
 
@@ -77,120 +64,85 @@ class KMeansState:
         return _nearest(_flat(np.asarray(points, np.float64)), _flat(self.centers))[0]
 
 
+class Clusters(TypedDict):
+    """How many points each cluster has, how far a center moved at most, and of how many clients
+    the points were not finite."""
+
+    cluster_sizes: list[int]
+    largest_move: float
+    update_non_finite: int
+
+
+class KMeansMetrics(TypedDict):
+    """The metrics of a round."""
+
+    round: int
+    client_work: ClientWork
+    aggregator: SumReport
+    finalizer: Clusters
+    seconds: Seconds
+
+
 class KMeansResult(NamedTuple):
     """What a round gives: the next state, and its metrics as a plain dict."""
 
     state: KMeansState
-    metrics: dict[str, Any]
+    metrics: KMeansMetrics
 
     def __repr__(self) -> str:
         return f"KMeansResult({summary(self.metrics)}, state={self.state!r})"
 
 
-@tff.refuses_tff_arguments
-def build_fed_kmeans(
-    num_clusters: int,
-    data_shape: Sequence[int],
-    *,
-    aggregator: Aggregator | None = None,
-    memory: float = 0.0,
-    seed: int = 0,
-) -> FedKMeans:
-    """Federated k-means of points of one shape.
+class Assignment:
+    """A client's half: assigns its points to the centers in the message."""
 
-    aggregator: None is `SecureSum()`. The clients' sums and counts are added exactly, however far
-        points are from the centers and however many a client has: no clip and no weight is in the
-        way. A client adds its own points in float64.
-    memory: how much of its weight a center keeps from round to round, in [0, 1].
-    seed: of the initial centers, which are standard normal.
+    kind = KIND
+    workers = 1
 
-    Raises ModelError for numbers out of range.
-
-    >>> process = fl.build_fed_kmeans(num_clusters=3, data_shape=(4,))
-    >>> state, metrics = process.next(process.initialize(), [x for x, _ in clients])
-    >>> sum(metrics["finalizer"]["cluster_sizes"])  # of all points
-    140
-    """
-    if num_clusters < 1 or not 0 <= memory <= 1 or min(data_shape, default=1) < 1:
-        raise ModelError(
-            f"num_clusters={num_clusters}, data_shape={tuple(data_shape)}, memory={memory}: at "
-            "least 1 cluster, lengths of at least 1, and a memory in [0, 1] expected"
-        )
-    chosen = chosen_sum(aggregator)
-    return FedKMeans((num_clusters, *data_shape), chosen, memory, seed)
-
-
-class FedKMeans:
-    """A k-means process: build it with `build_fed_kmeans`."""
-
-    def __init__(
-        self, shape: tuple[int, ...], aggregator: Aggregator, memory: float, seed: int
-    ) -> None:
+    def __init__(self, shape: tuple[int, ...]) -> None:
         self._shape = shape
-        self._aggregator = aggregator
+        self.metrics = (Metric("points", 1 + shape[0], math.inf), Metric("mean_square", 2))
+
+    def contribution(self, received: Received, client: int, data: object) -> Contribution | None:
+        """The sums and counts of a client's points. Raises FLError for a message without centers,
+        DataError."""
+        if len(received.body) != 8 * math.prod(self._shape):
+            raise FLError(
+                f"centers of {len(received.body)} bytes, expected float64 of shape {self._shape}"
+            )
+        return _contribution(np.frombuffer(received.body, "<f8").reshape(self._shape), data)
+
+
+class CenterSteps:
+    """The server's half: sends the centers, and moves them to the means of their points."""
+
+    def __init__(self, shape: tuple[int, ...], memory: float, seed: int) -> None:
+        self._shape = shape
         self._memory = memory
         self._seed = seed
 
-    def __repr__(self) -> str:
-        k, *shape = self._shape
-        return (
-            f"FedKMeans({k} centers of shape {tuple(shape)}, memory={self._memory}, "
-            f"aggregator={self._aggregator!r})"
-        )
-
-    def initialize(self, centers: ArrayLike | None = None) -> KMeansState:
-        """The state before the first round, with these centers or random ones.
-
-        Raises ModelError for centers that are not of the shape [k, *data_shape], or not finite in
-        float32.
-        """
-        if centers is None:
-            centers = seeds.generator("kmeans/centers", self._seed).normal(size=self._shape)
-        state = KMeansState(np.asarray(centers, np.float64), np.zeros(self._shape[0]))
-        self._check(state)
-        return state
-
-    @watching()
-    def next(
-        self,
-        state: KMeansState,
-        client_data: Sequence[Any],
-        *,
-        dropouts: Mapping[int, int] | None = None,
-    ) -> KMeansResult:
-        """One round with these clients.
-
-        client_data: for each client an array [points, *data_shape], or examples in any form that
-            training takes, of which x is used. dropouts: as for training.
-
-        Clients without points, or with data of the wrong form, are left out as in training.
-
-        Raises DataError, NoExamples, AggregationError, ImplausibleSum, secagg.TooFewClients, as
-        training does.
-        """
-        self._check(state)
-        gone = check_dropouts(dropouts or {}, count_clients(client_data))
-        started = time.perf_counter()
-        message = _write(state)
-        # Each client reads and hashes the bytes that it was sent; here all are sent the same.
-        contributions = for_each_client(
-            client_data, lambda client, data: _contribution(_read(message), data)
-        )
-        worked = time.perf_counter()
-        contexts = [hashlib.sha256(_LABEL + message).digest()] * len(client_data)
-        session = Session(
-            state.round,
-            self._seed,
-            contexts,
-            gone,
+    def message(self, state: KMeansState, announced: Announced) -> bytes:
+        """The centers of a state."""
+        return RoundMessage(
+            kind=KIND,
+            round=state.round,
+            seed=self._seed,
             weighted=False,
-            state=state.aggregator,
-            metrics=(Metric("points", 1 + self._shape[0], math.inf), Metric("mean_square", 2)),
-        )
-        total = self._aggregator.aggregate(contributions, session)
+            task={},
+            body=state.centers.astype("<f8").tobytes(),
+            announced=announced,
+        ).write()
+
+    def carried(self, state: KMeansState) -> State:
+        """What the aggregator carries from round to round."""
+        return state.aggregator
+
+    def finish(self, state: KMeansState, total: Aggregated, worked: float) -> KMeansResult:
+        """The next centers, and the metrics. Raises ImplausibleSum where the clusters have other
+        points than there are."""
         _check_counts(total)
         after = self._move(state, total)
-        return KMeansResult(after, _report(state, after, total, worked - started))
+        return KMeansResult(after, _report(state, after, total, worked))
 
     def _move(self, state: KMeansState, total: Aggregated) -> KMeansState:
         counts = total.metrics[1:-2]
@@ -201,28 +153,8 @@ class FedKMeans:
         centers = np.divide(sums, weights[:, None], where=counts[:, None] > 0, out=before.copy())
         return KMeansState(centers.reshape(self._shape), weights, state.round + 1, total.state)
 
-    def _check(self, state: KMeansState) -> None:
-        if not isinstance(state, KMeansState):
-            raise ModelError(f"a state of type {type(state).__name__}: a KMeansState expected")
-        if state.centers.shape != self._shape or not _within(state.centers):
-            raise ModelError(
-                f"centers of shape {state.centers.shape}: numbers, finite in float32, of "
-                f"{self._shape} expected"
-            )
 
-
-def _write(state: KMeansState) -> bytes:
-    header = json.dumps({"round": state.round, "shape": state.centers.shape}, sort_keys=True)
-    return header.encode() + b"\n" + state.centers.astype("<f8").tobytes()
-
-
-def _read(message: bytes) -> Points:
-    """The centers, as a client is told them."""
-    head, _, body = message.partition(b"\n")
-    return np.frombuffer(body, "<f8").reshape(json.loads(head)["shape"])
-
-
-def _contribution(centers: Points, data: Any) -> Contribution | None:
+def _contribution(centers: Points, data: object) -> Contribution | None:
     """A client's sums of points nearest to each center, how many, and the sum of squares.
 
     Where the points are not finite in float32, nothing of the client counts; where only the squares
@@ -232,7 +164,7 @@ def _contribution(centers: Points, data: Any) -> Contribution | None:
     if x is None:
         return None
     points, flat = _flat(x), _flat(centers)
-    if not _within(points):
+    if not within(points):
         points = np.full_like(points, np.nan)
     nearest, squares = _nearest(points, flat)
     counts = np.bincount(nearest, minlength=len(flat))
@@ -246,24 +178,24 @@ def _contribution(centers: Points, data: Any) -> Contribution | None:
 def _check_counts(total: Aggregated) -> None:
     points, *counts = total.metrics[:-2].tolist()
     if sum(counts) != points:
-        raise ImplausibleSum(f"clusters of {sum(counts):.0f} points in all: {points:.0f} expected")
+        raise ImplausibleSum(f"clusters of {sum(counts):.0f} points in all, expected {points:.0f}")
 
 
-def _points(data: Any, shape: tuple[int, ...]) -> Points | None:
+def _points(data: object, shape: tuple[int, ...]) -> Points | None:
     """None for a client without points."""
     examples = read_examples(data)
     if not examples.count:
         return None
     x = examples.parts[0]
     if not isinstance(x, np.ndarray):
-        raise DataError("points in several arrays: one array expected")
+        raise DataError("points in several arrays, expected one array")
     points = real_numbers(x)
     if points.shape[1:] != shape:
-        raise DataError(f"points of shape {points.shape[1:]}: {shape} expected")
+        raise DataError(f"points of shape {points.shape[1:]}, expected {shape}")
     return points
 
 
-def _within(numbers: Points) -> bool:
+def within(numbers: Points) -> bool:
     """Whether all are finite in float32, and so their squares in float64."""
     return bool((np.abs(numbers) <= LARGEST).all())  # NaN compares false
 
@@ -280,19 +212,20 @@ def _nearest(points: Points, centers: Points) -> tuple[NDArray[np.int64], Points
 
 
 def _report(
-    before: KMeansState, after: KMeansState, total: Aggregated, work: float
-) -> dict[str, Any]:
+    before: KMeansState, after: KMeansState, total: Aggregated, worked: float
+) -> KMeansMetrics:
     points, *counts, examples, squares = total.metrics.tolist()
     moves = np.linalg.norm(_flat(after.centers - before.centers), axis=1)
     mean_square = squares / examples if examples else float("nan")
-    return {
-        "round": after.round,
-        "client_work": {"train": {"mean_square": mean_square, "num_examples": round(points)}},
-        "aggregator": total.report(),
-        "finalizer": {
-            "cluster_sizes": [round(count) for count in counts],
-            "largest_move": float(moves.max()),
-            "update_non_finite": total.non_finite,
-        },
-        "seconds": {"train": work, "protocol": total.seconds},
-    }
+    measured = {"mean_square": mean_square, "num_examples": round(points)}
+    return KMeansMetrics(
+        round=after.round,
+        client_work=ClientWork(train=measured),
+        aggregator=total.report(),
+        finalizer=Clusters(
+            cluster_sizes=[round(count) for count in counts],
+            largest_move=float(moves.max()),
+            update_non_finite=total.non_finite,
+        ),
+        seconds=Seconds(train=worked, protocol=total.seconds),
+    )

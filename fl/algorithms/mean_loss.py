@@ -26,18 +26,18 @@ _TRIED, _COPIES = 4, 16
 _TOLERANCE, _TOLERANCE_HALF = 1e-4, 1e-2
 
 
-def check_loss(model: Any) -> None:
+def check_loss(model: keras.Model) -> None:
     """Raise ModelError for a compiled loss that is no mean, or that a mask reaches."""
     for loss in keras.tree.flatten(model.loss):
         if isinstance(loss, keras.losses.Loss) and loss.reduction not in _MEANS:
             raise ModelError(
-                f"FedSGD with loss {loss.name!r}, reduction={loss.reduction!r}: a mean over "
-                'examples expected, reduction="sum_over_batch_size"'
+                f"FedSGD with loss {loss.name!r}, reduction={loss.reduction!r}, expected a mean "
+                'over examples, reduction="sum_over_batch_size"'
             )
     _check_masks(getattr(model, "outputs", None))
 
 
-def check_loss_on(model: Any, examples: Examples) -> bool:
+def check_loss_on(model: keras.Model, examples: Examples) -> bool:
     """Raise ModelError where the loss of several examples is not the mean of their losses.
 
     False where the examples leave it open, because their losses are all the same or not finite.
@@ -53,14 +53,14 @@ def check_loss_on(model: Any, examples: Examples) -> bool:
         return False
     if abs(together - np.mean(losses)) > _tolerance(model) * max(np.abs([*losses, together])):
         raise ModelError(
-            "FedSGD with a loss that is not the mean of the losses of a batch's examples: such a "
-            "loss expected, and from `add_loss` no sum over the batch"
+            "FedSGD with a loss that is not the mean of the losses of a batch's examples, expected "
+            "such a loss, and from `add_loss` no sum over the batch"
         )
     # A client with one example says as much as it can by a loss that is not zero.
     return len(set(losses)) > 1 or (examples.count == 1 and together != 0)
 
 
-def _tolerance(model: Any) -> float:
+def _tolerance(model: keras.Model) -> float:
     half = any(layer.compute_dtype in ("float16", "bfloat16") for layer in model._flatten_layers())
     return _TOLERANCE_HALF if half else _TOLERANCE
 
@@ -69,12 +69,12 @@ def _check_masks(outputs: Any) -> None:
     if any(getattr(each, "_keras_mask", None) is not None for each in keras.tree.flatten(outputs)):
         raise ModelError(
             "FedSGD with a mask that reaches the loss, which is then a mean over what is not "
-            "masked: a mean over examples expected, such as one with sample weights in place of "
+            "masked, expected a mean over examples, such as one with sample weights in place of "
             "the mask"
         )
 
 
-def _loss(model: Any, examples: Examples, rows: list[int]) -> float:
+def _loss(model: keras.Model, examples: Examples, rows: list[int]) -> float:
     model.reset_metrics()
     return float(model.test_step(_rows(examples.arrays, rows))["loss"])
 

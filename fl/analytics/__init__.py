@@ -3,13 +3,14 @@
     >>> fl.analytics.secure_mean([[70.5], [68.5], [72.5]]).value
     70.5
 
-Modules: `questions`.  May be imported from it: what is in `__all__`.  It uses `aggregators`,
-`data` and `errors`.
+Modules: `questions` are the functions that users call, `inputs` how they read values, `asking` the
+two halves of a session, `answers` what comes back.  May be imported from it: what is in `__all__`;
+that needs no TensorFlow.  It uses `aggregators`, `data`, `errors`, `process` and
+`round_message`.
 """
 
+from fl.analytics.answers import Answer, Histogram
 from fl.analytics.questions import (
-    Answer,
-    Histogram,
     secure_histogram,
     secure_mean,
     secure_quantile,

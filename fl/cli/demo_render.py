@@ -18,9 +18,9 @@ from rich.text import Text
 from fl.cli.number_columns import Columns, folded
 
 if TYPE_CHECKING:
+    from fl.aggregators.totals import DroppedClient
     from fl.cli.demo_settings import Settings
     from fl.cli.demo_side_by_side import Comparison, Row
-    from fl.experiment.metrics import DroppedClient
 
 BINS = 15
 BAR_WIDTH = 18

@@ -2,30 +2,33 @@
 
 Ten clients with unlike data (Dirichlet 0.5), a network of 64-64-10, and every round some clients
 that are gone from a random round of the protocol. The plain side starts from the same state, has
-the same seeds and the same survivors. It computes; what it looks like is in `render`.
+the same seeds and the same survivors. It computes; what it looks like is in `demo_render`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from fl import seeds
-from fl.aggregators.contribution import Aggregated, Aggregator, Contribution, Session
+from fl.aggregators.contribution import Contribution
+from fl.aggregators.interface import Aggregator, Session
 from fl.aggregators.observed import masked_update
 from fl.aggregators.plain import PlainSum
 from fl.aggregators.secure import Progress, SecureSum
-from fl.algorithms.fedavg import FedAvg, build_weighted_fed_avg
+from fl.aggregators.totals import Aggregated, SumReport
+from fl.algorithms.fedavg import build_weighted_fed_avg
 from fl.cli.demo_settings import Settings
 from fl.data import digits, partition
 from fl.evaluation.fed_eval import FedEval, build_fed_eval
-from fl.experiment.metrics import RunLine, SumReport
 from fl.population.watched_data import OnClient, WatchedData
+from fl.process.federated_process import FederatedProcess
+from fl.process.reports import RoundMetrics
 from fl.process.server_optimizer import ServerState
 
 SERVER_LEARNING_RATE = 1.0
@@ -35,7 +38,7 @@ SERVER_LEARNING_RATE = 1.0
 class Row:
     """One round: the secure side's metrics, and the test accuracy of both sides."""
 
-    metrics: RunLine
+    metrics: RoundMetrics
     secure_accuracy: float
     plain_accuracy: float
 
@@ -125,7 +128,7 @@ class Demo:
         for dropouts in self._drops:
             secure, metrics = self._secure.next(secure, self._data(), dropouts=dropouts)
             plain = self._plain.next(plain, self._data(), dropouts=dropouts).state
-            row = Row(cast(RunLine, metrics), self._accuracy(secure), self._accuracy(plain))
+            row = Row(metrics, self._accuracy(secure), self._accuracy(plain))
             self._compare(start, secure, plain, row)
             yield row
 
@@ -167,9 +170,10 @@ def first_round_bound(start: ServerState, plain: ServerState, report: SumReport)
     The means differ by at most `error_bound`. Each side then rounds its mean to float32, and again
     the new weight: half a unit in the last place each, so one unit for both sides together.
     """
-    if report["clipped"]:
+    error_bound = report["error_bound"]
+    if error_bound is None:  # a coordinate was clipped
         return None
-    quantisation = SERVER_LEARNING_RATE * report["error_bound"]
+    quantisation = SERVER_LEARNING_RATE * error_bound
     largest_mean = np.abs(_exact(plain) - _exact(start)).max() + quantisation
     largest_weight = np.abs(_exact(plain)).max() + quantisation
     rounding = np.spacing(np.float32(largest_mean)) + np.spacing(np.float32(largest_weight))
@@ -194,7 +198,7 @@ def _dropouts(settings: Settings) -> Iterator[dict[int, int]]:
         yield {int(client): int(rng.integers(5)) for client in sorted(gone)}
 
 
-def _process(seed: int, aggregator: Aggregator) -> FedAvg:
+def _process(seed: int, aggregator: Aggregator) -> FederatedProcess:
     return build_weighted_fed_avg(
         lambda: _network(seed),
         client_optimizer_fn=lambda: keras.optimizers.SGD(0.2),

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from fl.cli.output import AsJson, output
 from fl.cli.training_rows import number
-from fl.experiment.metrics import Evaluated
 from fl.experiment.settings import Evaluation
+from fl.process.reports import EvaluationMetrics
 
 
 def evaluate(evaluation: Evaluation, as_json: AsJson = False) -> None:
@@ -23,7 +23,7 @@ def evaluate(evaluation: Evaluation, as_json: AsJson = False) -> None:
         out.say(*_lines(metrics))
 
 
-def _lines(metrics: Evaluated) -> Iterator[str]:
+def _lines(metrics: EvaluationMetrics) -> Iterator[str]:
     """What an evaluation says to people."""
     tested, summed = metrics["client_work"]["eval"], metrics["aggregator"]
     width = max(map(len, tested))

@@ -6,9 +6,9 @@ import importlib
 import logging
 import os
 
-import fl
-from fl.cli.quiet_tensorflow import LEVEL
 from fl.errors import FLError
+from fl.startup.quiet_tensorflow import LEVEL
+from fl.startup.requirement import require_tensorflow
 
 
 def import_tensorflow(workers: int | None = None) -> None:
@@ -19,7 +19,7 @@ def import_tensorflow(workers: int | None = None) -> None:
 
     ImportError, in one line, where TensorFlow or Keras on TensorFlow is not installed.
     """
-    fl.require_tensorflow()
+    require_tensorflow()
     if os.environ.get(LEVEL) == "2":
         os.environ[LEVEL] = "3"
     importlib.import_module("tensorflow")

@@ -19,8 +19,9 @@ from rich.progress import Progress
 from fl.cli.output import AsJson, Output, output
 from fl.cli.training_rows import head, line
 from fl.errors import RunFailed, SumWarning
-from fl.experiment.metrics import MetricValues, TrainResult
+from fl.experiment.metrics import TrainResult
 from fl.experiment.settings import RunOptions, Settings
+from fl.process.reports import MetricValues
 from secagg.cli.command import ENDING
 from secagg.simulation.pool import kill, masking_pool
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fl.aggregators.totals import SumReport
 from fl.cli.number_columns import Columns, folded
-from fl.experiment.metrics import RunLine, SumReport
+from fl.experiment.metrics import RunLine
 
 _COLUMNS = Columns(
     (

@@ -13,7 +13,7 @@ model's steps taken one by one. A loop holds a stateful model: use one from one 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
@@ -48,7 +48,11 @@ _UNSUITABLE = (
     tf.errors.InvalidArgumentError,
     tf.errors.UnimplementedError,
 )
-Step = Callable[[Any], Any]
+T = TypeVar("T")
+Tensors = Any
+"""A batch as a step takes it: a tensor, or tuples and dicts of them."""
+
+Step = Callable[[Tensors], Any]
 Seeds = np.random.SeedSequence
 
 _KERAS_STEPS = (keras.Model.train_step, keras.Model.test_step)
@@ -64,7 +68,7 @@ class BatchLoop:
 
     def __init__(
         self,
-        model: Any,
+        model: keras.Model,
         step: Step,
         layout: Layout | None = None,
         optimizer: NoOptimizer | None = None,
@@ -107,6 +111,13 @@ class BatchLoop:
         """All variables that the step uses; known after a pass."""
         return self._touched
 
+    def trace(self, examples: Examples) -> None:
+        """Know layout and metrics without a pass, from examples of the form that clients have."""
+        self._check(examples)
+        if self._metrics is None:
+            with lent([*self._weights, *self._local]):
+                self._suited(lambda: self._look(examples, np.arange(examples.count)))
+
     def run(
         self, weights: Vector, seeds: Seeds, examples: Examples, order: Indices, bounds: Indices
     ) -> tuple[Vector, Numbers]:
@@ -116,40 +127,47 @@ class BatchLoop:
         does not add up, ModelError for a step whose state cannot be put back. Afterwards, whatever
         happened, the model has the weights that it had.
         """
+        self._check(examples)
+        with lent([*self._weights, *self._local]):
+            update, state = self._suited(lambda: self._run(weights, seeds, examples, order, bounds))
+        counts = [examples.count, len(bounds) - 1]
+        return update.numpy(), np.concatenate([counts, state.numpy()])
+
+    def _check(self, examples: Examples) -> None:
         check_against(self._model, examples)
         if getattr(self._step, "__func__", None) in _KERAS_STEPS:
             check_targets(self._model, examples)
-        with lent([*self._weights, *self._local]):
-            return self._run(weights, seeds, examples, order, bounds)
 
-    def _run(
-        self, weights: Vector, seeds: Seeds, examples: Examples, order: Indices, bounds: Indices
-    ) -> tuple[Vector, Numbers]:
-        failure = ""
+    def _suited(self, work: Callable[[], T]) -> T:
+        """The result of work on examples. Raises DataError where the model cannot take them."""
         try:
-            if self._metrics is None:
-                self._look(examples, order)
-            words = seeds.generate_state(self._state.seeds).astype(np.int64)
-            if not self._tried:
-                self._tried = self._try(weights, words, examples, order, bounds)
-            start = self.metrics.zeros
-            update, state = self._call(weights, words, examples.arrays, order, bounds, start)
+            return work()
         except FLError:
             raise
         except _UNSUITABLE as error:
             failure = one_line(error)
         finally:
             self._state.leave()
-        if failure:  # outside of the handler: what TensorFlow says quotes the examples
-            raise DataError(f"the model cannot take these examples: {failure}")
-        counts = [examples.count, len(bounds) - 1]
-        return update.numpy(), np.concatenate([counts, state.numpy()])
+        # outside of the handler: what TensorFlow says quotes the examples
+        raise DataError(f"the model cannot take these examples: {failure}")
+
+    def _run(
+        self, weights: Vector, seeds: Seeds, examples: Examples, order: Indices, bounds: Indices
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        if self._metrics is None:
+            self._look(examples, order)
+        words = seeds.generate_state(self._state.seeds).astype(np.int64)
+        if not self._tried:
+            self._tried = self._try(weights, words, examples, order, bounds)
+        start = self.metrics.zeros
+        update, state = self._call(weights, words, examples.arrays, order, bounds, start)
+        return update, state
 
     def _look(self, examples: Examples, order: Indices) -> None:
         """Trace one step without running it: Keras creates the metrics' variables in the first, and
         every variable that it uses comes to light before any of them changes."""
 
-        def step(data: Any, rows: Any) -> None:
+        def step(data: Tensors, rows: tf.Tensor) -> None:
             with self._state.tracing(), self._optimizer.of(self._model):
                 self._step_on(_rows(data, rows))
 
@@ -170,7 +188,7 @@ class BatchLoop:
         return [*assigned, *self._state.variables]
 
     def _try(
-        self, weights: Vector, words: Any, examples: Examples, order: Indices, bounds: Indices
+        self, weights: Vector, words: Indices, examples: Examples, order: Indices, bounds: Indices
     ) -> bool:
         """On the first batch: raise MetricError unless the metrics add up. False: ask again."""
 
@@ -181,7 +199,7 @@ class BatchLoop:
 
         return self.metrics.check_additive(after)
 
-    def _step_on(self, batch: Any) -> None:
+    def _step_on(self, batch: Tensors) -> None:
         self._step(batch)
 
     def _call(self, *arguments: Any) -> Any:
@@ -196,8 +214,14 @@ class BatchLoop:
         return self._functions[kind](*tensors)
 
     def _pass(
-        self, weights: Any, seeds: Any, data: Any, order: Any, bounds: Any, start: Any
-    ) -> Any:
+        self,
+        weights: tf.Tensor,
+        seeds: tf.Tensor,
+        data: Tensors,
+        order: tf.Tensor,
+        bounds: tf.Tensor,
+        start: tf.Tensor,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         with self._state.tracing(), self._optimizer.of(self._model):
             _assign_vector(self._weights, weights)
             self._state.reset(seeds)
@@ -217,14 +241,14 @@ class BatchLoop:
             names = ", ".join(variable.name for variable in new)
             raise ModelError(f"the model's step uses other variables when traced again: {names}")
 
-    def _update(self, weights: Any, skipped: Any) -> Any:
+    def _update(self, weights: tf.Tensor, skipped: tf.Tensor) -> tf.Tensor:
         """What the pass gives of the weights that the layout sends."""
         sent = [v for v, sent in zip(self._weights, self.layout.sent, strict=True) if sent]
         after, trained = read_vector(sent), self.layout.trained
         return tf.concat([after[:trained] - weights[:trained], after[trained:]], 0)
 
-    def _for_each_batch(self, data: Any, order: Any, bounds: Any) -> Any:
-        def body(i: Any, skipped: Any) -> tuple[Any, Any]:
+    def _for_each_batch(self, data: Tensors, order: tf.Tensor, bounds: tf.Tensor) -> tf.Tensor:
+        def body(i: tf.Tensor, skipped: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             batch = _rows(data, order[bounds[i] : bounds[i + 1]])
             more = self._optimizer.take(lambda: self._counted_step(batch), self._touched)
             return i + 1, skipped + more
@@ -232,17 +256,17 @@ class BatchLoop:
         start = [tf.constant(0), tf.constant(0)]
         return tf.while_loop(lambda i, _: i < tf.shape(bounds)[0] - 1, body, start)[1]
 
-    def _counted_step(self, batch: Any) -> None:
+    def _counted_step(self, batch: Tensors) -> None:
         rows = tf.shape(keras.tree.flatten(batch)[0])[0]
         with self.metrics.by_examples(rows):
             self._step_on(batch)
 
 
-def _rows(data: Any, rows: Any) -> Any:
+def _rows(data: Tensors, rows: tf.Tensor) -> Tensors:
     return keras.tree.map_structure(lambda array: tf.gather(array, rows), data)
 
 
-def _assign_vector(variables: list[Any], vector: Any) -> None:
+def _assign_vector(variables: list[keras.Variable], vector: tf.Tensor) -> None:
     start = 0
     for variable in variables:
         size = int(np.prod(variable.shape))
@@ -251,17 +275,17 @@ def _assign_vector(variables: list[Any], vector: Any) -> None:
         start += size
 
 
-def read_vector(variables: list[Any]) -> Any:
+def read_vector(variables: list[keras.Variable]) -> tf.Tensor:
     """The values of variables as one flat float32 tensor; works inside a compiled function."""
     parts = [tf.reshape(tf.cast(v.value, tf.float32), [-1]) for v in variables]
     return tf.concat(parts, 0)
 
 
-def _kind(tensors: Any) -> Any:
+def _kind(tensors: Tensors) -> tuple[Any, ...]:
     """What has a function of its own: in one for labels (n,) and (n, 1), no rank would be known."""
     leaves = keras.tree.flatten_with_path(tensors)
     return tuple((path, tensor.dtype, tensor.shape.rank) for path, tensor in leaves)
 
 
-def _any_length(tensor: Any) -> Any:
+def _any_length(tensor: tf.Tensor) -> tf.TensorSpec:
     return tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype)

@@ -11,7 +11,7 @@ is no batch. This module does not pad, drop, repeat or cast.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,22 +70,21 @@ class Examples:
         return np.concatenate(order), np.append(np.concatenate(bounds), epochs * self.count)
 
 
-def count_clients(client_data: Any) -> int:
+def count_clients(client_data: object) -> int:
     """How many clients' data a round was given. Raises DataError for what is no sequence."""
     if isinstance(client_data, ClientData):
         raise DataError(
-            "client_data is a ClientData: a list of clients' data expected, such as "
+            "client_data is a ClientData, expected a list of clients' data, such as "
             "[cd.arrays(c) for c in cd.client_ids]"
         )
-    indexed = hasattr(client_data, "__len__") and hasattr(client_data, "__getitem__")
     one = isinstance(client_data, Mapping | str | keras.utils.PyDataset) or _is_array(client_data)
-    if not indexed or one:
+    if not isinstance(client_data, Sized) or not hasattr(client_data, "__getitem__") or one:
         seen = type(client_data).__name__
-        raise DataError(f"client_data is a {seen}: a list with each client's data expected")
+        raise DataError(f"client_data is a {seen}, expected a list with each client's data")
     return len(client_data)
 
 
-def read_examples(data: Any) -> Examples:
+def read_examples(data: object) -> Examples:
     """Read one client's data; a client without examples has a count of 0.
 
     Raises DataError when they are not one of the forms above.
@@ -103,22 +102,22 @@ def read_examples(data: Any) -> Examples:
         return Examples(arrays, _rows(arrays))
     if isinstance(data, Iterator):
         raise DataError(
-            f"a {type(data).__name__}, which can be read once: a function that makes a new one "
-            "each time expected"
+            f"a {type(data).__name__}, which can be read once, expected a function that makes a "
+            "new one each time"
         )
     if callable(data):
         return _made_by(data)
-    raise DataError(f"client data of type {type(data).__name__}: expected {_FORMS}")
+    raise DataError(f"client data of type {type(data).__name__}, expected {_FORMS}")
 
 
-def _made_by(make: Callable[[], Any]) -> Examples:
+def _made_by(make: Callable[[], object]) -> Examples:
     made = make()
     # Whatever gives batches one after another: a generator, a loader of another library.
     plain = not isinstance(made, tf.data.Dataset | keras.utils.PyDataset | list | tuple | Mapping)
     if plain and isinstance(made, Iterable) and not _is_array(made):
         return _from_batches(made)
     if callable(made):
-        raise DataError(f"a function that makes a {type(made).__name__}: expected {_FORMS}")
+        raise DataError(f"a function that makes a {type(made).__name__}, expected {_FORMS}")
     return read_examples(made)
 
 
@@ -127,7 +126,7 @@ def _of_dataset(dataset: tf.data.Dataset) -> list[Any]:
         raise DataError("the dataset is infinite: use .take(n) in place of a bare .repeat()")
     specs = tf.nest.flatten(dataset.element_spec)
     if any(isinstance(spec, tf.SparseTensorSpec | tf.RaggedTensorSpec) for spec in specs):
-        raise DataError("a dataset of sparse or ragged tensors: dense tensors expected")
+        raise DataError("a dataset of sparse or ragged tensors, expected dense tensors")
     try:
         return list(dataset.as_numpy_iterator())
     except tf.errors.OpError as error:
@@ -139,7 +138,7 @@ def _of_dataset(dataset: tf.data.Dataset) -> list[Any]:
 def _of_py_dataset(dataset: keras.utils.PyDataset) -> Iterator[Any]:
     """One epoch as `fit` takes it, but in its own order and in this thread."""
     if dataset.num_batches is None:
-        raise DataError("the PyDataset is infinite: a number of batches expected")
+        raise DataError("the PyDataset is infinite, expected a number of batches")
     dataset.on_epoch_begin()
     for index in range(dataset.num_batches):
         batch = dataset[index]
@@ -150,7 +149,7 @@ def _of_py_dataset(dataset: keras.utils.PyDataset) -> Iterator[Any]:
 def _listed(batch: Any) -> Any:
     if _is_array(batch):
         raise DataError(
-            "a list of arrays: expected (x, y) as a tuple, or a list of batches (x, y); several "
+            "a list of arrays, expected (x, y) as a tuple, or a list of batches (x, y); several "
             "inputs are ([a, b], y)"
         )
     return batch
@@ -187,13 +186,13 @@ def _parts(element: Any) -> tuple[Any, Any, Any]:
     elif _is_array(element):
         given = (element,)
     else:
-        raise DataError(f"an element of type {type(element).__name__}: expected (x, y)")
+        raise DataError(f"an element of type {type(element).__name__}, expected (x, y)")
     if len(given) not in (1, 2, 3):
-        raise DataError(f"an element of {len(given)} parts: expected (x, y[, sample_weight])")
+        raise DataError(f"an element of {len(given)} parts, expected (x, y[, sample_weight])")
     x, y, sample_weight = [*given, None, None][:3]
     if x is None or (y is None and sample_weight is not None):
         missing = "x" if x is None else "y"
-        raise DataError(f"an element without {missing}: expected (x, y[, sample_weight])")
+        raise DataError(f"an element without {missing}, expected (x, y[, sample_weight])")
     x, y = _structure(x), None if y is None else _structure(y)
     if sample_weight is not None:
         sample_weight = _for_each_output(_structure(sample_weight, _ones(y)), y)
@@ -207,8 +206,8 @@ def _for_each_output(sample_weight: Any, y: Any) -> Any:
         if isinstance(y, np.ndarray) or scalar:
             return keras.tree.map_structure(lambda _: sample_weight, y)
         raise DataError(
-            "one sample_weight of several numbers a row for several outputs: one number a row, or "
-            "an array for each output, expected"
+            "one sample_weight of several numbers a row for several outputs, expected one number "
+            "a row, or an array for each output"
         )
     try:
         keras.tree.assert_same_structure(y, sample_weight)
@@ -216,7 +215,7 @@ def _for_each_output(sample_weight: Any, y: Any) -> Any:
     except ValueError:
         pass  # its message quotes the arrays
     raise DataError(
-        "sample_weight has another structure than y: one array for each output expected"
+        "sample_weight has another structure than y, expected one array for each output"
     )
 
 
@@ -235,7 +234,7 @@ def _structure(part: Any, absent: Any = None) -> Any:
     if part is None and absent is not None:
         return absent
     if part is None:
-        raise DataError("None in place of an array: an array for each input and output expected")
+        raise DataError("None in place of an array, expected an array for each input and output")
     return _array(part)
 
 
@@ -249,35 +248,35 @@ def _holds_arrays(part: list[Any] | tuple[Any, ...]) -> bool:
     )
 
 
-def _is_array(value: Any) -> bool:
+def _is_array(value: object) -> bool:
     """Whether it is an array of numpy, or of a library whose arrays numpy reads."""
     objects = isinstance(value, np.ndarray) and value.dtype.hasobject
     return hasattr(value, "__array__") and not isinstance(value, type) and not objects
 
 
-def _array(value: Any) -> NDArray[Any]:
+def _array(value: object) -> NDArray[Any]:
     refuse_masked(value)
     try:
         array = np.asarray(value)
     except ValueError:
         array = None
     if array is None:  # outside of the handler: numpy's error says how many rows there are
-        raise DataError("not an array: rows of one shape expected")
+        raise DataError("not an array, expected rows of one shape")
     if array.ndim == 0:
         raise DataError("an element without a batch axis: batch the data first, .batch(n)")
     if array.dtype.hasobject and not all(isinstance(v, bytes | str) for v in array.flat):
-        raise DataError("an array of Python objects: expected numbers or strings")
+        raise DataError("an array of Python objects, expected numbers or strings")
     return array
 
 
 def _rows(arrays: Any) -> int:
     lengths = [len(array) for array in keras.tree.flatten(arrays)]
     if not lengths:
-        raise DataError("no array at all: expected (x, y[, sample_weight])")
+        raise DataError("no array at all, expected (x, y[, sample_weight])")
     if len(set(lengths)) != 1:
         several = " (a list of arrays is one for each input or output)" if len(lengths) > 3 else ""
         raise DataError(
-            f"x, y and sample_weight have different numbers of rows: expected the same{several}"
+            f"x, y and sample_weight have different numbers of rows, expected the same{several}"
         )
     return lengths[0]
 

@@ -17,10 +17,10 @@ from fl.client.examples import Examples
 from fl.errors import DataError
 
 
-def check_against(model: Any, examples: Examples) -> None:
+def check_against(model: keras.Model, examples: Examples) -> None:
     """Raise DataError for x that does not fit the model's inputs: names, number and shapes."""
     if not examples.count:
-        raise DataError("no examples: at least one expected")
+        raise DataError("no examples, expected at least one")
     inputs = getattr(model, "inputs", None)
     if not inputs:
         return
@@ -29,7 +29,7 @@ def check_against(model: Any, examples: Examples) -> None:
         _check_shape(name, tuple(wanted.shape[1:]), x)
 
 
-def check_targets(model: Any, examples: Examples) -> None:
+def check_targets(model: keras.Model, examples: Examples) -> None:
     """Raise DataError where there is no y, for a loss or a metric that compares with it, and for
     sample weights of which Keras finds no output's.
 
@@ -38,10 +38,10 @@ def check_targets(model: Any, examples: Examples) -> None:
     _check_weights(model, examples)
     compared = [name for name in ("loss", "metrics") if getattr(model, f"_compile_{name}", None)]
     if examples.parts[1] is None and compared:
-        raise DataError(f"x without y: y for the model's {' and '.join(compared)} expected")
+        raise DataError(f"x without y, expected y for the model's {' and '.join(compared)}")
 
 
-def _check_weights(model: Any, examples: Examples) -> None:
+def _check_weights(model: keras.Model, examples: Examples) -> None:
     _, y, sample_weight = examples.parts
     outputs = getattr(model, "_outputs_struct", None)
     several = isinstance(outputs, Mapping | list | tuple) and not isinstance(y, np.ndarray)
@@ -52,8 +52,8 @@ def _check_weights(model: Any, examples: Examples) -> None:
     )
     if given != wanted:
         raise DataError(
-            f"y {given} with sample weights: y and sample_weight {wanted}, as the model's "
-            "outputs, expected"
+            f"y {given} with sample weights, expected y and sample_weight {wanted}, as the model's "
+            "outputs"
         )
 
 

@@ -8,7 +8,7 @@ It does not decide who trains, does not check that the result is finite, and sum
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,9 +25,12 @@ from fl.model.vector import ModelWeights
 from fl.plan import RoundPlan
 from fl.warn import warn
 
+if TYPE_CHECKING:
+    import keras
+
 NO_RATE = (
     "a client optimizer that has no one learning rate to set, but a schedule of its own, or "
-    "several optimizers: one whose learning rate is a number expected"
+    "several optimizers, expected one whose learning rate is a number"
 )
 
 
@@ -44,8 +47,8 @@ class LocalTrainer:
 
     def __init__(
         self,
-        model: Any,
-        optimizer: Any = None,
+        model: keras.Model,
+        optimizer: keras.optimizers.Optimizer | None = None,
         non_trainable: NonTrainable = "average",
         loop: type[BatchLoop] = BatchLoop,
     ) -> None:
@@ -80,7 +83,7 @@ class LocalTrainer:
         return self._loop.strays
 
     @property
-    def variables(self) -> list[Any]:
+    def variables(self) -> list[keras.Variable]:
         """Its model's and its optimizer's, and after a training all others that its step uses."""
         return [*self._own, *self._loop.touched]
 
@@ -88,6 +91,11 @@ class LocalTrainer:
     def metrics(self) -> MetricSums:
         """Reads summed metrics. Raises ModelError before the first training."""
         return self._loop.metrics
+
+    def trace(self, examples: Examples) -> None:
+        """Learn from examples of the clients' form what a step uses, without running one. Raises
+        DataError, MetricError and ModelError as `train`."""
+        self._loop.trace(examples)
 
     def train(self, plan: RoundPlan, client: int, examples: Examples) -> Contribution:
         """Train client number `client`; what it gives, its weight, its metrics' state.

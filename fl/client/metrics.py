@@ -38,7 +38,7 @@ class MetricSums:
     the names that it is reported under.
     """
 
-    def __init__(self, model: Any, counts: Sequence[str] = ()) -> None:
+    def __init__(self, model: keras.Model, counts: Sequence[str] = ()) -> None:
         self._model = model
         self._counts = (*_COUNTS, *counts)
         leaves = list(_leaves(model.metrics))
@@ -69,7 +69,7 @@ class MetricSums:
         """Where the state of every metric begins."""
         return np.zeros(sum(self._sizes))
 
-    def assign(self, state: Any) -> None:
+    def assign(self, state: tf.Tensor) -> None:
         """Set the state of all metrics; works inside a compiled function."""
         start = 0
         for variable, size in zip(self.variables, self._sizes, strict=True):
@@ -77,7 +77,7 @@ class MetricSums:
             variable.assign(tf.cast(part, variable.dtype))
             start += size
 
-    def state(self) -> list[Any]:
+    def state(self) -> list[tf.Tensor]:
         """The state as flat tensors, one a variable; works inside a compiled function."""
         return [
             keras.ops.reshape(keras.ops.cast(variable, "float64"), (-1,))
@@ -85,7 +85,7 @@ class MetricSums:
         ]
 
     @contextmanager
-    def by_examples(self, rows: Any) -> Iterator[None]:
+    def by_examples(self, rows: tf.Tensor) -> Iterator[None]:
         """Around a step on so many rows: the loss of each of several outputs counts by examples.
 
         Keras counts it once a batch where the size of a batch is not known before.
@@ -122,20 +122,20 @@ class MetricSums:
         state = [np.ravel(variable.numpy()) for variable in self.variables]
         self._refuse(np.concatenate([*state, np.zeros(0)]) != 0)
 
-    def _check_result(self, metric: Any) -> None:
+    def _check_result(self, metric: keras.Metric) -> None:
         """Raise MetricError where what a metric says depends on more than the metrics' states."""
         try:
             traced = tf.function(metric.result, autograph=False).get_concrete_function()
         except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
             raise MetricError(
                 f"metric {str(metric.name)!r}: its result() cannot be traced by TensorFlow, which "
-                f"raises {type(error).__name__}: one of tensors alone expected"
+                f"raises {type(error).__name__}, expected one of tensors alone"
             ) from error
         if read := apart_from(variables_of(traced.graph), self.variables):
             names = ", ".join(repr(variable.name) for variable in read)
             raise MetricError(
                 f"metric {str(metric.name)!r}: its result() reads {names}, which is none of its "
-                "variables and not summed across clients: state made by `add_variable` expected"
+                "variables and not summed across clients, expected state made by `add_variable`"
             )
 
     def _refuse(self, fails: NDArray[np.bool_]) -> None:
@@ -143,7 +143,7 @@ class MetricSums:
             owners = np.repeat(self._owners, self._sizes)
             names = ", ".join(repr(str(name)) for name in dict.fromkeys(owners[fails]))
             raise MetricError(
-                f"metric {names} does not add up across clients: a metric expected to whose state, "
+                f"metric {names} does not add up across clients, expected a metric to whose state, "
                 "zero at first, a batch always adds the same, such as a mean, a sum or a count"
             )
 
@@ -180,7 +180,7 @@ class MetricSums:
         return {**results, **{name: round(count) for name, count in named}}
 
 
-def _leaves(metrics: list[Any]) -> Iterator[Any]:
+def _leaves(metrics: list[keras.Metric]) -> Iterator[keras.Metric]:
     """The metrics themselves: `compile` wraps those it is given in containers."""
     for metric in metrics:
         if type(metric).__name__ == "CompileMetrics":
@@ -189,7 +189,7 @@ def _leaves(metrics: list[Any]) -> Iterator[Any]:
             yield metric
 
 
-def _size(metric: Any) -> int:
+def _size(metric: keras.Metric) -> int:
     return sum(int(np.prod(variable.shape)) for variable in metric.variables)
 
 

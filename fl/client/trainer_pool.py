@@ -1,6 +1,6 @@
 """Clients trained in parallel: one trainer a worker, threads, the same result as one after another.
 
-    process = fl.with_workers(lambda: fl.build_weighted_fed_avg(model_fn, ...), 2)
+    process = fl.build_weighted_fed_avg(model_fn, workers=2)
 
 Each client is trained by one trainer from the round's weights alone, so it does not matter which
 one, or when: the contributions are the same bit for bit, and are summed in the clients' order.
@@ -11,12 +11,13 @@ TensorFlow keeps to one thread: `one_thread_each`, before anything is computed.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from itertools import combinations
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -25,31 +26,11 @@ from fl.client.examples import Examples
 from fl.client.local_training import LocalTrainer
 from fl.client.metrics import MetricSums
 from fl.errors import ModelError
-from fl.model.vector import local_variables, values
+from fl.model.layout import Layout
+from fl.model.vector import ModelWeights, local_variables, values
 from fl.plan import RoundPlan
 
-if TYPE_CHECKING:
-    from fl.algorithms.fedavg import FedAvg
-
 _NAMED = 5  # so many of the variables that two workers use stand in the error
-
-
-def with_workers(build: Callable[[], FedAvg], workers: int) -> FedAvg:
-    """A process that trains as many clients at a time; `build` is called once a worker.
-
-    Raises ModelError where `build` does not make the same process each time, or two of them use one
-    variable, such as that of a layer or a metric which `model_fn` does not make itself. Of metrics
-    and of variables that no model lists this is known in the first rounds only.
-
-    >>> process = fl.with_workers(lambda: fl.build_weighted_fed_avg(model_fn), 2)
-    >>> process.next(process.initialize(), clients).state.round
-    1
-    """
-    if workers < 1:
-        raise ModelError(f"workers is {workers}: at least 1 expected")
-    first, *others = (build() for _ in range(workers))
-    first.share_with(others)
-    return first
 
 
 def one_thread_each(workers: int = 1) -> None:
@@ -63,7 +44,12 @@ def one_thread_each(workers: int = 1) -> None:
 
 
 class TrainerPool:
-    """Several trainers in place of one: a `LocalTrainer` to whoever uses it, from any thread."""
+    """Several trainers in place of one, from any thread; each has a model of its own.
+
+    Raises ModelError where the trainers are not alike, or two of them use one variable, such as
+    that of a layer or a metric which `model_fn` does not make itself. Of metrics, and of variables
+    that no model lists, this is known in the first rounds only.
+    """
 
     def __init__(self, trainers: Sequence[LocalTrainer]) -> None:
         self._first, self._trainers = trainers[0], list(trainers)
@@ -91,11 +77,39 @@ class TrainerPool:
         finally:
             self._idle.put(trainer)
 
+    def trace(self, examples: Examples) -> None:
+        """As `LocalTrainer.trace`, of the first trainer."""
+        self._first.trace(examples)
+
+    @property
+    def model(self) -> keras.Model:
+        """The first trainer's."""
+        return self._first.model
+
+    @property
+    def initial_weights(self) -> ModelWeights:
+        """Those of every trainer's model."""
+        return self._first.initial_weights
+
+    @property
+    def trace_count(self) -> int:
+        """How often training functions were traced."""
+        return sum(trainer.trace_count for trainer in self._trainers)
+
+    @property
+    def layout(self) -> Layout:
+        """As `LocalTrainer.layout`, of one that has trained."""
+        return self._trained.layout
+
     @property
     def metrics(self) -> MetricSums:
-        """Reads summed metrics, by a trainer that has trained: not each may have had a client."""
-        traced = (trainer for trainer in self._trainers if trainer.trace_count)
-        return next(traced, self._first).metrics
+        """Reads summed metrics, by a trainer that has trained."""
+        return self._trained.metrics
+
+    @property
+    def _trained(self) -> LocalTrainer:
+        """A trainer that has had a client, where one has; not each may have had one."""
+        return next((trainer for trainer in self._trainers if trainer.trace_count), self._first)
 
     def _check_trained(self, trainer: LocalTrainer) -> None:
         """Once its step was traced, all that it uses is known: metrics, and what no model lists.
@@ -110,9 +124,6 @@ class TrainerPool:
                 _check_strays(trainer, other)
         self._checked.add(trainer)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._first, name)
-
 
 def _check_apart(one: LocalTrainer, other: LocalTrainer) -> None:
     """Two threads that assign to one variable would train on what the other makes of it."""
@@ -122,8 +133,8 @@ def _check_apart(one: LocalTrainer, other: LocalTrainer) -> None:
     if names:
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         raise ModelError(
-            f"several workers use the same variables, {', '.join(names[:_NAMED])}{more}: models, "
-            "metrics and seed generators that `model_fn` makes anew expected, or one worker"
+            f"several workers use the same variables, {', '.join(names[:_NAMED])}{more}, expected "
+            "models, metrics and seed generators that `model_fn` makes anew, or one worker"
         )
 
 

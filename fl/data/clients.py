@@ -31,7 +31,7 @@ Arrays = tuple[Any, ...]
 _PARTS = ("x", "y", "sample_weight")
 
 
-class ClientData:
+class ClientData(tff.NamesWhatReplaces):
     """Clients and their examples.
 
     client_ids: names, in a fixed order.
@@ -40,6 +40,8 @@ class ClientData:
         these names.
     count: client id -> how many rows its arrays have, where that is known without reading them.
     """
+
+    _replacements = tff.CLIENT_DATA
 
     def __init__(
         self,
@@ -81,11 +83,6 @@ class ClientData:
 
     def __repr__(self) -> str:
         return f"ClientData({len(self)} clients)"
-
-    if not TYPE_CHECKING:  # a checker still finds what is misspelled
-
-        def __getattr__(self, name: str) -> Any:
-            raise tff.missing("ClientData", name, tff.CLIENT_DATA)
 
     def features(self, client_id: str) -> Features:
         """The stored features of one client. Raises DataError for an unknown client."""

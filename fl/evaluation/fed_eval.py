@@ -11,26 +11,26 @@ It trains nothing, and no client's metrics are seen apart from the sum.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
 import keras
-import numpy as np
 
-from fl import plan, seeds, tff
-from fl.aggregators.contribution import Aggregator, Contribution, Session, State, check_dropouts
+from fl import tff
+from fl.aggregators.interface import Aggregator
 from fl.aggregators.secure import chosen_sum
-from fl.client.compiled_loop import BatchLoop
 from fl.client.examples import count_clients, read_examples
+from fl.client.measuring import Measuring
 from fl.errors import ModelError
-from fl.model.keras_models import ModelFn, evaluation_model, weights_of
+from fl.evaluation.halves import EvaluationSteps, EvaluationWork
+from fl.model.keras_models import InputSpec, ModelFn, evaluation_model, weights_of
 from fl.model.vector import ModelWeights
-from fl.plan import RoundPlan, Terms
-from fl.process.federated_process import RoundResult, for_each_client
+from fl.process.client_half import ClientHalf
+from fl.process.reports import EvaluationMetrics
+from fl.process.server_half import ServerHalf
 from fl.process.server_optimizer import ServerState
-from fl.progress.watch import watching
+from fl.process.simulation import play
+from fl.process.training_steps import RoundResult
 
 
 @tff.refuses_tff_arguments
@@ -39,7 +39,7 @@ def build_fed_eval(
     *,
     aggregator: Aggregator | None = None,
     batch_size: int = 256,
-    input_spec: Any = None,
+    input_spec: InputSpec = None,
 ) -> FedEval:
     """A federated evaluation of models with the architecture of `model_fn`.
 
@@ -56,30 +56,43 @@ def build_fed_eval(
     return FedEval(model, chosen, batch_size)
 
 
-class FedEval:
+class FedEval(tff.NamesWhatReplaces):
     """Call it, `evaluate(weights, client_data)`, or play it as a process: `initialize`, `next`.
 
     Build it with `build_fed_eval`.
     """
 
-    def __init__(self, model: Any, aggregator: Aggregator, batch_size: int) -> None:
+    _replacements = tff.PROCESS
+
+    def __init__(self, model: keras.Model, aggregator: Aggregator, batch_size: int) -> None:
         self._name = model.name
         self._like = ModelWeights.from_model(model)
-        self._loop = BatchLoop(model, model.test_step)
+        self._measuring = Measuring(model)
         self._aggregator = aggregator
-        self._terms = Terms(0, 0, batch_size, 1, False, False, "")
+        self._batch_size = batch_size
+        self._steps = EvaluationSteps(self._measuring, batch_size)
 
     def __repr__(self) -> str:
-        size = self._terms.batch_size
         return (
-            f"FedEval(model={self._name!r}, {self._like!r}, batch_size={size}, "
+            f"FedEval(model={self._name!r}, {self._like!r}, batch_size={self._batch_size}, "
             f"aggregator={self._aggregator!r})"
         )
 
-    if not TYPE_CHECKING:  # a checker still finds what is misspelled
+    @property
+    def client_half(self) -> ClientHalf:
+        """What a client does of an evaluation, on whatever machine it is."""
+        return ClientHalf(EvaluationWork(self._measuring), self._aggregator)
 
-        def __getattr__(self, name: str) -> Any:
-            raise tff.missing(type(self).__name__, name, tff.PROCESS)
+    @property
+    def server_half(self) -> ServerHalf[ServerState, RoundResult]:
+        """What the server does of an evaluation. One that evaluates nothing itself needs `trace`
+        before."""
+        return ServerHalf(self._steps, self._aggregator)
+
+    def trace(self, data: object) -> None:
+        """Learn from examples of the clients' form, such as a row of zeros, what metrics there are.
+        Raises DataError, ModelError."""
+        self._measuring.trace(read_examples(data))
 
     def initialize(self, weights: ModelWeights | keras.Model | None = None) -> ServerState:
         """The state before the first evaluation, with `weights` or those that `model_fn` made.
@@ -100,7 +113,7 @@ class FedEval:
         """The same state with other weights. Raises ModelError where the shapes differ."""
         return replace(state, weights=self._like.arranged(weights_of(weights)))
 
-    def next(self, state: ServerState, client_data: Sequence[Any]) -> RoundResult:
+    def next(self, state: ServerState, client_data: Sequence[object]) -> RoundResult:
         """Evaluate a state's weights: the state after, and the metrics as `__call__` gives them.
 
         Raises ModelError for a state of a training, whose rounds an evaluation must not count;
@@ -110,16 +123,14 @@ class FedEval:
         if not trained or state.optimizer:
             seen = "a training" if trained else f"type {type(state).__name__}"
             raise ModelError(
-                f"a state of {seen}: one of this evaluation expected, "
+                f"a state of {seen}, expected one of this evaluation, "
                 "evaluate.set_model_weights(evaluate.initialize(), state.weights)"
             )
-        metrics, carried = self._run(state, client_data)
-        after = replace(state, round=state.round + 1, aggregator=carried)
-        return RoundResult(after, {"round": after.round, **metrics})
+        return self._play(state, client_data)
 
     def __call__(
-        self, weights: ModelWeights | keras.Model, client_data: Sequence[Any]
-    ) -> dict[str, Any]:
+        self, weights: ModelWeights | keras.Model, client_data: Sequence[object]
+    ) -> EvaluationMetrics:
         """Evaluate `weights` on the clients' data; the metrics over all examples as a plain dict.
 
         weights: those of a state, or a built Keras model that has them.
@@ -130,45 +141,14 @@ class FedEval:
         Raises DataError and NoExamples as training does, ModelError for weights of another model,
         and what the aggregator raises.
         """
-        return self._run(self.initialize(weights), client_data)[0]
+        _, metrics = self._play(self.initialize(weights), client_data)
+        return EvaluationMetrics(
+            client_work=metrics["client_work"],
+            aggregator=metrics["aggregator"],
+            seconds=metrics["seconds"],
+        )
 
-    @watching()
-    def _run(self, state: ServerState, client_data: Sequence[Any]) -> tuple[dict[str, Any], State]:
-        """The metrics, and what the aggregator carries on."""
+    def _play(self, state: ServerState, client_data: Sequence[object]) -> RoundResult:
         self._like.check_like(state.weights)
-        check_dropouts({}, count_clients(client_data))
-        started = time.perf_counter()
-        message = plan.write(self._terms, state.weights.to_vector())
-        received = [plan.read(message) for _ in range(len(client_data))]
-        contributions = for_each_client(
-            client_data, lambda client, data: self._evaluate(received[client], client, data)
-        )
-        evaluated = time.perf_counter()
-        contexts = [told.digest for told in received]
-        session = Session(
-            0,
-            0,
-            contexts,
-            weighted=False,
-            state=state.aggregator,
-            metrics=self._loop.metrics.parts,
-        )
-        total = self._aggregator.aggregate(contributions, session)
-        metrics = {
-            "client_work": {"eval": self._loop.metrics.report(total.metrics)},
-            "aggregator": total.report(),
-            "seconds": {"eval": evaluated - started, "protocol": total.seconds},
-        }
-        return metrics, total.state
-
-    def _evaluate(self, received: RoundPlan, client: int, data: Any) -> Contribution | None:
-        examples = read_examples(data)
-        if not examples.count:
-            return None
-        rng = np.random.default_rng(0)  # asked for nothing: evaluation does not shuffle
-        order, bounds = examples.schedule(
-            batch_size=received.terms.batch_size, epochs=1, shuffle=False, rng=rng
-        )
-        layers = seeds.of_client(0, 0, client, "evaluation")
-        _, numbers = self._loop.run(received.weights, layers, examples, order, bounds)
-        return Contribution(np.zeros(0, np.float32), 1, numbers)
+        count_clients(client_data)
+        return play(self.client_half, self.server_half, state, client_data)

@@ -11,10 +11,9 @@ import keras
 import numpy as np
 
 from fl.aggregators.clipping import AdaptiveNorm, ByNorm
-from fl.aggregators.contribution import Aggregator
+from fl.aggregators.interface import Aggregator
 from fl.aggregators.plain import PlainSum
 from fl.aggregators.secure import Progress, SecureSum
-from fl.algorithms.fedavg import FedAvg
 from fl.data.clients import ClientData
 from fl.data.federated import Division, Federated
 from fl.data.shakespeare import SYMBOLS
@@ -22,6 +21,7 @@ from fl.errors import AggregationError, SecAggError
 from fl.experiment import model_zoo, names, registry
 from fl.experiment.settings import Settings
 from fl.population.devices import CONDITIONS, Condition, at_least
+from fl.process.federated_process import FederatedProcess
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,11 @@ def model_of(settings: Settings, data: Federated) -> Callable[[], keras.Model]:
 
 
 def process_of(
-    settings: Settings, model_fn: Callable[[], keras.Model], simulation: Simulation
-) -> FedAvg:
+    settings: Settings,
+    model_fn: Callable[[], keras.Model],
+    simulation: Simulation,
+    workers: int = 1,
+) -> FederatedProcess:
     """The algorithm's process. Raises FLError."""
     return registry.build(
         settings.algorithm,
@@ -90,6 +93,7 @@ def process_of(
         epochs=settings.epochs,
         shuffle=settings.shuffle,
         seed=settings.seed,
+        workers=workers,
     )
 
 

@@ -90,7 +90,7 @@ def scalars(metrics: RunLine) -> Iterator[tuple[str, float]]:
         yield from ((f"aggregator/non_finite/{k}", v) for k, v in summed["non_finite"].items())
     others = {"finalizer": metrics.get("finalizer", {}), "seconds": metrics.get("seconds", {})}
     for part, named in others.items():
-        yield from ((f"{part}/{name}", value) for name, value in named.items())
+        yield from ((f"{part}/{k}", v) for k, v in named.items() if isinstance(v, int | float))
 
 
 def _value(name: str, number: float) -> tf.compat.v1.Summary.Value:

@@ -2,37 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Required, TypedDict
+from typing import Required, TypedDict
 
-MetricValues = dict[str, Any]
-"""A model's metrics by name: a float, a list of floats for a metric with one value a class, or an
-int for what is counted, such as "num_examples"."""
-
-SumReport = dict[str, Any]
-"""What a round says of its sum under "aggregator"."""
-
-
-class DroppedClient(TypedDict):
-    """A client that is not in the sum, or missed its end: from which protocol round, and why."""
-
-    client: int
-    round: int
-    reason: str
-
-
-class ClientWork(TypedDict, total=False):
-    """What the clients measured; of a training, or of an evaluation."""
-
-    train: MetricValues
-    eval: MetricValues
-
-
-class Evaluated(TypedDict):
-    """The metrics of an evaluation."""
-
-    client_work: ClientWork
-    aggregator: SumReport
-    seconds: dict[str, float]
+from fl.aggregators.totals import SumReport
+from fl.process.reports import ClientWork, MetricValues, Seconds, Update
 
 
 class Selected(TypedDict):
@@ -41,6 +14,12 @@ class Selected(TypedDict):
     cohort: tuple[str, ...]
     asked: int
     eligible: int
+
+
+class RunSeconds(Seconds, total=False):
+    """How long the parts of a round took, and all of it."""
+
+    round: float
 
 
 class RunLine(TypedDict, total=False):
@@ -52,8 +31,8 @@ class RunLine(TypedDict, total=False):
     round: Required[int]
     client_work: ClientWork
     aggregator: SumReport
-    finalizer: dict[str, float]
-    seconds: Required[dict[str, float]]
+    finalizer: Update
+    seconds: Required[RunSeconds]
     selection: Selected
     eval: MetricValues
     failed: str

@@ -17,8 +17,8 @@ from fl.errors import ModelError
 if TYPE_CHECKING:
     import keras
 
-    from fl.aggregators.contribution import Aggregator
-    from fl.algorithms.fedavg import FedAvg
+    from fl.aggregators.interface import Aggregator
+    from fl.process.federated_process import FederatedProcess
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,7 @@ class Options(TypedDict):
     epochs: int
     shuffle: bool
     seed: int
+    workers: int
 
 
 def build(
@@ -91,7 +92,7 @@ def build(
     server_rate: float | None,
     extra: Mapping[str, float],
     **options: Unpack[Options],
-) -> FedAvg:
+) -> FederatedProcess:
     """A process of the algorithm. extra: arguments that some algorithms take. Raises ModelError."""
     algorithm = _algorithm(name)
     rate = algorithm.server_rate if server_rate is None else server_rate
@@ -101,7 +102,7 @@ def build(
         given["client_optimizer_fn"] = lambda: _named("keras.optimizers:SGD")(client_rate)
     else:
         given = {key: value for key, value in given.items() if key not in _LOCAL}
-    process: FedAvg = _named(algorithm.builder)(
+    process: FederatedProcess = _named(algorithm.builder)(
         model_fn,
         server_optimizer_fn=lambda: _named(algorithm.server)(rate, **algorithm.server_options),
         **given,

@@ -21,22 +21,22 @@ from typing import cast
 import keras
 
 from fl.aggregators.plain import PlainSum
-from fl.client.trainer_pool import with_workers
 from fl.data.federated import Division, federated
 from fl.errors import ImplausibleSum, NoExamples, TooFewClients
 from fl.evaluation.fed_eval import build_fed_eval
 from fl.experiment import assembly, model_zoo
 from fl.experiment.assembly import HERE, Simulation
 from fl.experiment.checkpoint import PART, explained
-from fl.experiment.metrics import Evaluated, MetricValues, RunLine, Selected
+from fl.experiment.metrics import RunLine, Selected
 from fl.experiment.run_directory import RunDir, default_run_dir
 from fl.experiment.settings import Evaluation, RunOptions, Settings
 from fl.model.vector import ModelWeights
 from fl.population.devices import Fleet, Selection, select
 from fl.population.sampling import Dropout, Uniform, round_rng
 from fl.population.watched_data import OnClient, WatchedData
-from fl.process.federated_process import RoundResult
+from fl.process.reports import EvaluationMetrics, MetricValues, RoundMetrics
 from fl.process.server_optimizer import ServerState
+from fl.process.training_steps import RoundResult
 
 _DEFAULT_OPTIONS = RunOptions()
 
@@ -70,9 +70,7 @@ class Training:
         self._conditions = assembly.conditions(settings)
         self._dropout = Dropout.in_session(settings.dropout)
         model_fn = assembly.model_of(settings, self._data)
-        self._process = with_workers(
-            lambda: assembly.process_of(settings, model_fn, simulation), options.workers
-        )
+        self._process = assembly.process_of(settings, model_fn, simulation, options.workers)
         self._evaluate = build_fed_eval(model_fn, aggregator=PlainSum())
         initial = self._process.initialize()
         self.found = self.directory.resume(initial, assembly.digests(settings, self._data))
@@ -103,8 +101,7 @@ class Training:
     def evaluate(self) -> MetricValues:
         """The present weights on the test examples, which are in one place."""
         metrics = self._evaluate(self.state.weights, [self._test])
-        result: MetricValues = metrics["client_work"]["eval"]
-        return result
+        return metrics["client_work"]["eval"]
 
     def save_model(self) -> Path:
         """Write the model with the present weights; its file. Raises CheckpointError."""
@@ -121,7 +118,7 @@ class Training:
         try:
             selection = select(self._fleet, self._conditions, self._sampler, seed, number)
             self.state, of_the_round = self._train(selection.cohort)
-            metrics = cast(RunLine, of_the_round)  # to which the run adds its own
+            metrics = _line(of_the_round)
         except (TooFewClients, ImplausibleSum, NoExamples) as error:
             self.state = replace(self.state, round=number + 1)
             metrics = {"round": number + 1, "failed": str(error), "seconds": {}}
@@ -139,6 +136,20 @@ class Training:
         return self._process.next(self.state, watched, dropouts=self._dropout.draw(clients, rng))
 
 
+def _line(metrics: RoundMetrics) -> RunLine:
+    """A round's metrics, to which the run adds its own."""
+    return {
+        "round": metrics["round"],
+        "client_work": metrics["client_work"],
+        "aggregator": metrics["aggregator"],
+        "finalizer": metrics["finalizer"],
+        "seconds": {
+            "train": metrics["seconds"]["train"],
+            "protocol": metrics["seconds"]["protocol"],
+        },
+    }
+
+
 def write_model(model: keras.Model, path: Path) -> None:
     """Save a Keras model, in full or not at all."""
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=PART) as folder:
@@ -151,7 +162,7 @@ def evaluate_model(
     evaluation: Evaluation,
     on_client: OnClient = lambda done, total: None,
     simulation: Simulation = HERE,
-) -> Evaluated:
+) -> EvaluationMetrics:
     """The federated evaluation of a saved model on a data set's test clients. Raises FLError."""
     division = Division(clients=evaluation.clients, seed=evaluation.seed)
     data = federated(evaluation.dataset, evaluation.data_dir, division)
@@ -159,4 +170,4 @@ def evaluate_model(
     model = model_zoo.from_file(evaluation.model)
     evaluate = build_fed_eval(lambda: model, aggregator=summed)
     watched = WatchedData(data.test.arrays, data.test.client_ids, on_client)
-    return cast(Evaluated, evaluate(ModelWeights.from_model(model), watched))
+    return evaluate(ModelWeights.from_model(model), watched)

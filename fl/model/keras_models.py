@@ -18,12 +18,18 @@ from fl.errors import ModelError
 from fl.model.optimizers import fresh, unused
 from fl.model.vector import ModelWeights
 
-ModelFn = Callable[[], Any]
-OptimizerFn = Callable[[], Any]
+ModelFn = Callable[[], keras.Model]
+"""Returns a built, compiled model."""
+
+OptimizerFn = Callable[[], keras.optimizers.Optimizer]
+"""Returns a new optimizer."""
+
+InputSpec = Any
+"""(x, y) in `tf.TensorSpec`s, or x alone; None for a model that is built."""
 
 
 def from_keras_model(
-    model: Any, loss: Any, metrics: Any = None, input_spec: Any = None
+    model: keras.Model, loss: Any, metrics: Any = None, input_spec: Any = None
 ) -> keras.Model:
     """Compile a Keras model for federated learning, without an optimizer.
 
@@ -37,17 +43,17 @@ def from_keras_model(
     True
     """
     if any(isinstance(metric, tf.TensorSpec) for metric in keras.tree.flatten(metrics)):
-        raise ModelError("metrics are tf.TensorSpecs: metrics expected, and input_spec by its name")
+        raise ModelError("metrics are tf.TensorSpecs, expected metrics, and input_spec by its name")
     build(model, input_spec)
     # Without this, `compile` would silently pick RMSprop for the client.
     model.compile(optimizer=None, loss=loss, metrics=metrics, jit_compile=False)
     return model
 
 
-def build(model: Any, input_spec: Any = None) -> None:
+def build(model: keras.Model, input_spec: Any = None) -> None:
     """Make sure that a model has its weights. Raises ModelError."""
     if not isinstance(model, keras.Model):
-        raise ModelError(f"model_fn returned {type(model).__name__}: a keras.Model expected")
+        raise ModelError(f"model_fn returned {type(model).__name__}, expected a keras.Model")
     if model.built:
         return
     if input_spec is None:
@@ -76,9 +82,9 @@ def client_model(
 def evaluation_model(model_fn: ModelFn, input_spec: Any = None) -> keras.Model:
     """Call `model_fn`; a built and compiled model comes back. Raises ModelError."""
     if isinstance(model_fn, keras.Model):
-        raise ModelError("model_fn is a model: a function that returns one expected")
+        raise ModelError("model_fn is a model, expected a function that returns one")
     if not callable(model_fn):
-        raise ModelError(f"model_fn is {model_fn!r}: a function that returns a model expected")
+        raise ModelError(f"model_fn is {model_fn!r}, expected a function that returns a model")
     model = model_fn()
     build(model, input_spec)
     if not model.compiled:
@@ -94,26 +100,26 @@ def weights_of(given: Any) -> ModelWeights:
         return ModelWeights.from_model(given)
     if not isinstance(given, ModelWeights):
         raise ModelError(
-            f"weights of type {type(given).__name__}: fl.ModelWeights, such as state.weights, or "
-            "a keras.Model expected"
+            f"weights of type {type(given).__name__}, expected fl.ModelWeights, such as "
+            "state.weights, or a keras.Model"
         )
     return given
 
 
-def ordinary_model(model: Any, in_use: bool) -> keras.Model:
+def ordinary_model(model: keras.Model, in_use: bool) -> keras.Model:
     """A compiled model that can be saved, loaded, evaluated and trained on by Keras alone.
 
     One that was compiled without an optimizer gets plain SGD: what was saved without one, Keras
     cannot load. in_use: a copy is made, compiled as the model was, and the model is left alone.
     Raises ModelError where Keras cannot copy it.
     """
-    told = dict(model._compile_config.config)  # what `compile` was given
-    optimizer = told.pop("optimizer")
+    options = dict(model._compile_config.config)  # what `compile` was given
+    optimizer = options.pop("optimizer")
     if in_use:
-        model, told = _copied(model), copy.deepcopy(told)
+        model, options = _copied(model), copy.deepcopy(options)
     if in_use or optimizer is None or optimizer.built:
         new = keras.optimizers.SGD() if optimizer is None else unused(optimizer)
-        model.compile(optimizer=new, **told)
+        model.compile(optimizer=new, **options)
     # Saved before, it would lack the variables that Keras misses when it loads the file.
     model.optimizer.build(model.trainable_variables)
     return model
@@ -124,20 +130,20 @@ def new_optimizer(optimizer_fn: OptimizerFn, name: str) -> Any:
     if not callable(optimizer_fn):
         seen = type(optimizer_fn).__name__
         raise ModelError(
-            f"{name} is an instance of {seen}: a function that returns a new optimizer expected, "
+            f"{name} is an instance of {seen}, expected a function that returns a new optimizer, "
             "such as lambda: keras.optimizers.SGD(0.1)"
         )
     optimizer = optimizer_fn()
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         raise ModelError(
-            f"{name} returned {type(optimizer).__name__}: a keras.optimizers.Optimizer expected"
+            f"{name} returned {type(optimizer).__name__}, expected a keras.optimizers.Optimizer"
         )
     if optimizer.built:
         raise ModelError(f"{name} returned an optimizer already in use: return a new one each time")
     return optimizer
 
 
-def _client_optimizer(optimizer_fn: OptimizerFn, model: Any) -> Any:
+def _client_optimizer(optimizer_fn: OptimizerFn, model: keras.Model) -> Any:
     optimizer = new_optimizer(optimizer_fn, "client_optimizer_fn")
     # As `compile` does: half-precision gradients vanish unless the loss is scaled.
     half = model.dtype_policy.name == "mixed_float16"
@@ -147,7 +153,7 @@ def _client_optimizer(optimizer_fn: OptimizerFn, model: Any) -> Any:
     return keras.optimizers.LossScaleOptimizer(optimizer)
 
 
-def _copied(model: Any) -> keras.Model:
+def _copied(model: keras.Model) -> keras.Model:
     """The same layers and weights, not compiled.
 
     `copy.deepcopy` would give it the variables of the optimizer that it has now, which need not be
@@ -161,7 +167,7 @@ def _copied(model: Any) -> keras.Model:
         except (TypeError, ValueError) as error:
             raise ModelError(
                 f"model_fn returns one model {model.name!r} again and again, which Keras cannot "
-                "copy: a function that returns a new one each time expected"
+                "copy, expected a function that returns a new one each time"
             ) from error
 
 

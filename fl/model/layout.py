@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fl.errors import ModelError
-from fl.model.vector import Vector, aggregated_variables
+from fl.model.vector import KerasModel, Vector, aggregated_variables
 
 NonTrainable = Literal["average", "local"]
 """What becomes of float statistics, for example of batch normalization: averaged as the weights
@@ -38,10 +38,10 @@ class Layout:
     trained: int
 
     @classmethod
-    def of(cls, model: Any, non_trainable: NonTrainable = "average") -> Layout:
+    def of(cls, model: KerasModel, non_trainable: NonTrainable = "average") -> Layout:
         """The layout of a built Keras model as it is frozen now. Raises ModelError."""
         if non_trainable not in get_args(NonTrainable):
-            raise ModelError(f"non_trainable is {non_trainable!r}: 'average' or 'local' expected")
+            raise ModelError(f"non_trainable is {non_trainable!r}, expected 'average' or 'local'")
         trainable, statistics = aggregated_variables(model)
         ids, average = _frozen(model), non_trainable == "average"
         averaged = [average and id(v) not in ids for v in statistics]
@@ -85,7 +85,7 @@ class Layout:
         return vector
 
 
-def _frozen(model: Any) -> set[int]:
+def _frozen(model: KerasModel) -> set[int]:
     """Ids of the variables that no optimizer changes, nor a layer of Keras.
 
     A layer with `trainable = False` keeps all its weights (a batch normalization its statistics

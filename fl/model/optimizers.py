@@ -44,7 +44,7 @@ class NoOptimizer:
     optimizer: Any = None
 
     @contextmanager
-    def of(self, model: Any) -> Iterator[None]:
+    def of(self, model: keras.Model) -> Iterator[None]:
         """While the model's step is traced."""
         yield
 
@@ -69,7 +69,7 @@ class ClientOptimizer(NoOptimizer):
     rate: the learning rate's, which the plan of a round sets; None where there is no one rate.
     """
 
-    def __init__(self, optimizer: Any, model: Any) -> None:
+    def __init__(self, optimizer: keras.optimizers.Optimizer, model: keras.Model) -> None:
         optimizer.build(model.trainable_variables)
         _check_start(optimizer, model.trainable_variables)
         self.optimizer = optimizer
@@ -86,7 +86,7 @@ class ClientOptimizer(NoOptimizer):
         self.counts = ("num_skipped",) if self._accumulating else ()
 
     @contextmanager
-    def of(self, model: Any) -> Iterator[None]:
+    def of(self, model: keras.Model) -> Iterator[None]:
         """The model has this optimizer while its step is traced; its own is left as it is."""
         own, model.optimizer = model.optimizer, self.optimizer
         try:
@@ -128,7 +128,7 @@ class Scaled(ClientOptimizer):
     the scale is then half of what it was before it, as in Keras.
     """
 
-    def __init__(self, optimizer: Any, model: Any) -> None:
+    def __init__(self, optimizer: keras.optimizers.Optimizer, model: keras.Model) -> None:
         super().__init__(optimizer, model)
         self.counts = ("num_skipped",)
 
@@ -156,20 +156,20 @@ class Scaled(ClientOptimizer):
         return tf.cast(skipped, tf.int32)
 
 
-def in_pass(optimizer: Any, model: Any) -> ClientOptimizer:
+def in_pass(optimizer: keras.optimizers.Optimizer, model: keras.Model) -> ClientOptimizer:
     """A client's optimizer as a pass uses it."""
     kind = Scaled if isinstance(optimizer, keras.optimizers.LossScaleOptimizer) else ClientOptimizer
     return kind(optimizer, model)
 
 
-def wrapped(optimizer: Any) -> Iterator[Any]:
+def wrapped(optimizer: keras.optimizers.Optimizer) -> Iterator[Any]:
     """An optimizer, the one that it wraps, and so on."""
     while optimizer is not None:
         yield optimizer
         optimizer = getattr(optimizer, "inner_optimizer", None)
 
 
-def unused(optimizer: Any) -> Any:
+def unused(optimizer: keras.optimizers.Optimizer) -> Any:
     """A new optimizer of the same configuration. Raises ModelError where that is not all of it."""
     try:
         new = type(optimizer).from_config(optimizer.get_config())
@@ -181,7 +181,7 @@ def unused(optimizer: Any) -> Any:
     return new
 
 
-def fresh(optimizer: Any) -> Any:
+def fresh(optimizer: keras.optimizers.Optimizer) -> Any:
     """An optimizer without a past, for the same weights: itself, if it was never used. A model that
     was loaded from a file has one with a past. Raises ModelError."""
     if not optimizer.built:
@@ -194,13 +194,13 @@ def fresh(optimizer: Any) -> Any:
     return new
 
 
-def configuration(optimizer: Any) -> str:
+def configuration(optimizer: keras.optimizers.Optimizer) -> str:
     """An optimizer's configuration as JSON, for the round's plan."""
     config = keras.saving.serialize_keras_object(optimizer)
     return json.dumps(_without_names(config), sort_keys=True, default=str)
 
 
-def _check_start(optimizer: Any, weights: list[Any]) -> None:
+def _check_start(optimizer: keras.optimizers.Optimizer, weights: list[Any]) -> None:
     """Raise ModelError where an optimizer's state begins as a copy of the weights: those of the
     first round would be put back in every round.
 
@@ -221,25 +221,25 @@ def _check_start(optimizer: Any, weights: list[Any]) -> None:
         _refuse_copies(new, weights)
 
 
-def _refuse_copies(optimizer: Any, weights: list[Any]) -> None:
+def _refuse_copies(optimizer: keras.optimizers.Optimizer, weights: list[Any]) -> None:
     for variable in optimizer.variables:
         value = variable.numpy()
         alike = (w for w in weights if w.shape == variable.shape)
         if value.any() and any(np.array_equal(value, w.numpy()) for w in alike):
             raise ModelError(
                 f"client optimizer {type(optimizer).__name__} begins with a copy of the weights, "
-                f"{variable.path!r}: one whose state does not depend on them expected"
+                f"{variable.path!r}, expected one whose state does not depend on them"
             )
 
 
-def _used(optimizer: Any) -> str:
+def _used(optimizer: keras.optimizers.Optimizer) -> str:
     return (
         f"the model's optimizer {type(optimizer).__name__} was used before and cannot be made anew "
         "(a model with a new optimizer expected, or client_optimizer_fn)"
     )
 
 
-def _settings(optimizer: Any) -> Iterator[tuple[str, Any]]:
+def _settings(optimizer: keras.optimizers.Optimizer) -> Iterator[tuple[str, Any]]:
     for key, value in vars(optimizer).items():
         public = not key.startswith("_") and key not in ("name", "built")
         if public and isinstance(value, int | float | str | None):

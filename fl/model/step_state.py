@@ -72,7 +72,7 @@ class Stray:
 class PassState:
     """What is put back before a pass: variables to their first value, seeds to new words."""
 
-    def __init__(self, model: Any, variables: list[Any]) -> None:
+    def __init__(self, model: keras.Model, variables: list[keras.Variable]) -> None:
         # Tensors, not arrays: the compiled function refers to them, where it would copy arrays.
         first = [tf.constant(array) for array in values(variables)]
         self._reset_to: list[tuple[Any, Any]] = list(zip(variables, first, strict=True))
@@ -93,7 +93,7 @@ class PassState:
             global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, own)
 
     @property
-    def variables(self) -> list[Any]:
+    def variables(self) -> list[keras.Variable]:
         """All that is put back."""
         return [*(variable for variable, _ in self._reset_to), *self._seeds]
 
@@ -125,7 +125,7 @@ class PassState:
 
 
 @contextmanager
-def lent(variables: Iterable[Any]) -> Iterator[None]:
+def lent(variables: Iterable[keras.Variable]) -> Iterator[None]:
     """Keras variables may be assigned to inside, and have their present values afterwards."""
     kept = [(variable, keras.ops.copy(variable)) for variable in variables]
     try:
@@ -141,7 +141,7 @@ def variables_of(graph: Any) -> list[Stray]:
     return [_stray(handle, named.get(id(handle))) for handle in _handles(graph)]
 
 
-def changed_in(graph: Any, variables: Iterable[Any]) -> list[bool]:
+def changed_in(graph: Any, variables: Iterable[keras.Variable]) -> list[bool]:
     """Which of the variables a traced function may assign to."""
     read = {id(graph.inputs[i]) for i in get_read_only_resource_input_indices_graph(graph)}
     written = {id(outer) for outer, inner in graph.captures if id(inner) not in read}
@@ -172,7 +172,7 @@ def warn_of(strays: Iterable[Stray]) -> None:
         )
 
 
-def warn_if_eager(model: Any) -> None:
+def warn_if_eager(model: keras.Model) -> None:
     """Say that Python code in the model's step runs once, where `fit` would run it every time."""
     if model.run_eagerly:
         warn(
@@ -188,13 +188,13 @@ def check_graph(graph: Any) -> None:
     if ops:
         raise ModelError(
             f"the model's step draws with tf.random ({', '.join(sorted(ops))}), whose state runs "
-            "on from client to client: keras.random, with a SeedGenerator, expected"
+            "on from client to client, expected keras.random, with a SeedGenerator"
         )
     ops = {node.op for node in _nodes(graph) if node.op.startswith(_CONTAINERS)}
     if ops:
         raise ModelError(
             f"the model's step keeps state by {', '.join(sorted(ops))}, which runs on from client "
-            "to client: variables expected"
+            "to client, expected variables"
         )
 
 
@@ -223,7 +223,7 @@ def _typed(handle: Any) -> Any:
     return data.shape_and_type[0] if data is not None and data.is_set else None
 
 
-def _stray(handle: Any, variable: Any) -> Stray:
+def _stray(handle: Any, variable: keras.Variable) -> Stray:
     dtype = tf.as_dtype(_typed(handle).dtype)
     if variable is None:  # assigned to, and never read
         return Stray(handle, "one that is only assigned to", dtype, trainable=False)

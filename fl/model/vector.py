@@ -19,6 +19,11 @@ from fl.errors import ModelError
 
 Array = NDArray[Any]
 Vector = NDArray[np.float32]
+KerasModel = Any
+"""A built `keras.Model`; this module does without importing Keras, as does `layout`."""
+
+KerasVariable = Any
+"""A `keras.Variable`."""
 
 # float32 holds each of these exactly, so a round trip through the vector changes no bit.
 _AGGREGATED_DTYPES = frozenset({"float16", "bfloat16", "float32"})
@@ -49,10 +54,10 @@ class ModelWeights:
         object.__setattr__(self, "non_trainable", read_only(self.non_trainable))
         numbers = list(range(len(self.arrays)))
         if self.order and sorted(self.order) != numbers:
-            raise ModelError(f"order {self.order}: each of {numbers} once expected")
+            raise ModelError(f"order {self.order}, expected each of {numbers} once")
 
     @classmethod
-    def from_model(cls, model: Any) -> ModelWeights:
+    def from_model(cls, model: KerasModel) -> ModelWeights:
         """The present weights of a built Keras model. Raises ModelError for float64 weights."""
         trainable, non_trainable = aggregated_variables(model)
         ids = [id(variable) for variable in trainable + non_trainable]
@@ -74,7 +79,7 @@ class ModelWeights:
         """All of them, trainable first: the order of the vector."""
         return self.trainable + self.non_trainable
 
-    def assign_weights_to(self, model: Any) -> None:
+    def assign_weights_to(self, model: KerasModel) -> None:
         """Put these weights into a Keras model of the same architecture, whatever it has frozen.
 
         Integer weights of the model keep their values. Raises ModelError if a shape differs; the
@@ -97,7 +102,7 @@ class ModelWeights:
         if len(other.order) == len(self.order) and trained != expected:
             raise ModelError(
                 f"weights of a model that trains those of numbers {trained} in model.weights, the "
-                f"others frozen: {expected} expected"
+                f"others frozen, expected {expected}"
             )
         check_shapes(other.trainable, self.trainable, "trainable weights")
         check_shapes(other.non_trainable, self.non_trainable, "non-trainable weights")
@@ -128,7 +133,7 @@ class ModelWeights:
 
 def _check_type(weights: Any) -> None:
     if not isinstance(weights, ModelWeights):
-        raise ModelError(f"weights of type {type(weights).__name__}: ModelWeights expected")
+        raise ModelError(f"weights of type {type(weights).__name__}, expected ModelWeights")
 
 
 def read_only(arrays: Iterable[Any]) -> tuple[Array, ...]:
@@ -144,12 +149,12 @@ def counted(arrays: Sequence[Array]) -> str:
     return f"{sum(array.size for array in arrays)} numbers in {len(arrays)} arrays"
 
 
-def values(variables: Iterable[Any]) -> tuple[Array, ...]:
+def values(variables: Iterable[KerasVariable]) -> tuple[Array, ...]:
     """The values of Keras variables as read-only arrays."""
     return read_only(variable.numpy() for variable in variables)
 
 
-def aggregated_variables(model: Any) -> tuple[list[Any], list[Any]]:
+def aggregated_variables(model: KerasModel) -> tuple[list[Any], list[Any]]:
     """The Keras variables behind the vector: (trainable, float non-trainable).
 
     Raises ModelError for a model without trainable weights, or with weights that float32 cannot
@@ -168,7 +173,7 @@ def aggregated_variables(model: Any) -> tuple[list[Any], list[Any]]:
     return trainable, floats
 
 
-def local_variables(model: Any) -> list[Any]:
+def local_variables(model: KerasModel) -> list[Any]:
     """The weights that stay on the client because they have no mean (integers, booleans)."""
     return [v for v in model.non_trainable_weights if "float" not in v.dtype]
 
@@ -177,8 +182,8 @@ def check_shapes(arrays: Sequence[Array], like: Sequence[Array], what: str) -> N
     """Raise ModelError unless two sequences of arrays have the same shapes."""
     seen, expected = [a.shape for a in arrays], [a.shape for a in like]
     if seen != expected:
-        raise ModelError(f"{what} of shapes {seen}: {expected} expected")
+        raise ModelError(f"{what} of shapes {seen}, expected {expected}")
 
 
-def _unsupported(variable: Any) -> str:
-    return f"weight {variable.path!r} is {variable.dtype}: float weights of up to 32 bits expected"
+def _unsupported(variable: KerasVariable) -> str:
+    return f"weight {variable.path!r} is {variable.dtype}, expected float weights of up to 32 bits"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
@@ -33,7 +33,7 @@ from fl.model.vector import (
 
 
 @dataclass(frozen=True, eq=False)
-class ServerState:
+class ServerState(tff.NamesWhatReplaces):
     """Where the training stands, immutable: the weights, the server optimizer's variables as
     read-only arrays, how many rounds are done, and what the aggregator carries on (nothing, for
     one that has no state).
@@ -43,6 +43,8 @@ class ServerState:
     >>> state, process.get_model(state).count_params()
     (ServerState(round=0, ...), 15)
     """
+
+    _replacements = tff.STATE
 
     weights: ModelWeights
     optimizer: tuple[Array, ...]
@@ -59,11 +61,6 @@ class ServerState:
             f"optimizer: {counted(self.optimizer)}, aggregator: {counted(self.aggregator)})"
         )
 
-    if not TYPE_CHECKING:  # a checker still finds what is misspelled
-
-        def __getattr__(self, name: str) -> Any:
-            raise tff.missing("ServerState", name, tff.STATE)
-
 
 class ServerOptimizer:
     """Applies mean deltas to states.
@@ -74,7 +71,7 @@ class ServerOptimizer:
     Raises ModelError for an optimizer, or a weight, that has no meaning on a server.
     """
 
-    def __init__(self, optimizer_fn: OptimizerFn, model: Any) -> None:
+    def __init__(self, optimizer_fn: OptimizerFn, model: keras.Model) -> None:
         self._like = ModelWeights.from_model(model)
         self._variables, _ = aggregated_variables(model)
         self._optimizer_fn = optimizer_fn
@@ -118,7 +115,7 @@ class ServerOptimizer:
     def check(self, state: ServerState) -> None:
         """Raise ModelError for a state of another model or another optimizer."""
         if not isinstance(state, ServerState):
-            raise ModelError(f"a state of type {type(state).__name__}: a ServerState expected")
+            raise ModelError(f"a state of type {type(state).__name__}, expected a ServerState")
         self._like.check_like(state.weights)
         check_shapes(state.optimizer, self._shapes_like, "server optimizer variables")
 
@@ -144,36 +141,36 @@ class ServerOptimizer:
         return optimizer
 
 
-def _check(optimizer: Any, variables: list[Any]) -> None:
+def _check(optimizer: keras.optimizers.Optimizer, variables: list[keras.Variable]) -> None:
     """Refuse what would go wrong silently on a server."""
     for each in _parts(optimizer):
         name = f"server_optimizer_fn returned {type(each).__name__}"
         if isinstance(each, keras.optimizers.LossScaleOptimizer) or each.loss_scale_factor:
             raise ModelError(
                 f"{name} with a loss scale, by which gradients are divided, and the mean of the "
-                "clients' updates is not scaled: an optimizer without one expected"
+                "clients' updates is not scaled, expected an optimizer without one"
             )
         if each.use_ema and not each.ema_overwrite_frequency:
             raise ModelError(
                 f"{name} with use_ema and no ema_overwrite_frequency, so the average would never "
-                "be used, for rounds have no last one: ema_overwrite_frequency in rounds expected"
+                "be used, for rounds have no last one, expected ema_overwrite_frequency in rounds"
             )
         # Keras keeps what `exclude_from_weight_decay` was given as keys of the variables.
         excluded: set[Any] = getattr(each, "_exclude_from_weight_decay", set())
         if not excluded <= {each._var_key(variable) for variable in variables}:
             raise ModelError(
-                f"{name} with variables of another model in exclude_from_weight_decay: var_names "
-                "expected"
+                f"{name} with variables of another model in exclude_from_weight_decay, expected "
+                "var_names"
             )
     for variable in variables:
         if getattr(variable, "overwrite_with_gradient", False):
             raise ModelError(
-                f"weight {variable.path!r} is overwritten with its gradient, as for float8: such "
-                "weights have no mean, others expected"
+                f"weight {variable.path!r} is overwritten with its gradient, as for float8, and "
+                "has no mean, expected others"
             )
 
 
-def _parts(optimizer: Any) -> Iterator[Any]:
+def _parts(optimizer: keras.optimizers.Optimizer) -> Iterator[Any]:
     """An optimizer, and those to which it hands the variables."""
     yield optimizer
     yield from getattr(optimizer, "optimizers", ())

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import fl
-from fl.aggregators.contribution import Contribution, Metric, Session, Submission
+from fl.aggregators.contribution import Contribution, Metric, Submission
+from fl.aggregators.interface import Session
 from fl.client.examples import read_examples
 from fl.population.devices import Status
 from tests.helpers.small import linear, one_weight

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import fl
-from fl.aggregators.contribution import Contribution, Session
+from fl.aggregators.contribution import Contribution
+from fl.aggregators.interface import Session
 from fl.experiment.checkpoint import Checkpoints
 from fl.population.devices import Fleet
 from tests.helpers.small import arrays, linear
@@ -27,7 +28,7 @@ def test_a_process_its_state_and_a_round(after):
         "aggregator: 0 numbers in 0 arrays)"
     )
     name = process.get_model(result.state).name
-    assert repr(process).startswith(f"FedAvg(model='{name[:10]}")
+    assert repr(process).startswith(f"FederatedProcess(model='{name[:10]}")
     assert "client: SGD, batch_size=32, epochs=1, " in repr(process)
     assert repr(process).endswith("weighted=True, aggregator=PlainSum(threshold=None))")
     train = result.metrics["client_work"]["train"]

@@ -49,7 +49,9 @@ def test_a_process_of_evaluation_keeps_what_its_aggregator_carries(clients):
 
 
 def test_an_evaluation_does_not_count_the_rounds_of_a_training(evaluation, plain, clients):
-    with pytest.raises(fl.errors.ModelError, match="a state of a training: one of this evaluation"):
+    with pytest.raises(
+        fl.errors.ModelError, match="a state of a training, expected one of this evaluation"
+    ):
         evaluation.next(plain.initialize(), clients)
     with pytest.raises(fl.errors.ModelError, match="a state of type dict"):
         evaluation.next({}, clients)
@@ -76,7 +78,7 @@ def test_weights_may_be_those_of_a_keras_model(evaluation, plain, clients):
 def test_weights_of_another_kind_are_refused(plain, evaluation, given):
     for take in (plain.initialize, evaluation.initialize):
         with pytest.raises(
-            fl.errors.ModelError, match=r"fl.ModelWeights.* or a keras.Model expected"
+            fl.errors.ModelError, match=r"expected fl.ModelWeights.* or a keras.Model"
         ):
             take(given)
     with pytest.raises(fl.errors.ModelError, match="trainable weights of shapes"):

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from fl.aggregators.contribution import Contribution, Metric, Session
+from fl.aggregators.contribution import Contribution, Metric
 from fl.aggregators.encoding import Encoding
+from fl.aggregators.interface import Session
 from secagg import ExactFloats
 
 METRICS = (Metric("examples", 1, 9), Metric("loss", 1))

@@ -53,16 +53,27 @@ ARGUMENTS = {
 FL_ROOMS = {
     "aggregators": (
         "fl.aggregators.contribution",
+        "fl.aggregators.interface",
         "fl.aggregators.observed",
         "fl.aggregators.plain",
         "fl.aggregators.secure",
         "fl.aggregators.thresholds",
+        "fl.aggregators.totals",
     ),
     "data": ("fl.data.masked", "fl.data.reals"),
-    "encoding": ("fl.aggregators.encoding", "fl.aggregators.clipping"),
+    "encoding": (
+        "fl.aggregators.encoding",
+        "fl.aggregators.decoding",
+        "fl.aggregators.clipping",
+    ),
     "model": ("fl.model.vector", "fl.model.layout"),
-    "plan": ("fl.plan",),
-    "process": ("fl.process.server_optimizer", "fl.process.federated_process"),
+    "plan": ("fl.plan", "fl.round_message"),
+    "process": (
+        "fl.process.server_optimizer",
+        "fl.process.federated_process",
+        "fl.process.client_half",
+        "fl.process.simulation",
+    ),
 }
 """Modules through which numbers pass on their way into a sum and out of it: a file for each in
 tests/fl/refusals."""

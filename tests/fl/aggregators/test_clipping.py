@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import fl
-from fl.aggregators.contribution import Contribution, Session
+from fl.aggregators.contribution import Contribution
+from fl.aggregators.interface import Session
 from tests.helpers.small import constant, one_weight
 
 AGGREGATORS = pytest.mark.parametrize(
@@ -143,7 +144,7 @@ def test_numbers_out_of_range_are_refused(name, make):
 def test_the_state_of_something_else_is_refused():
     adaptive = fl.aggregators.AdaptiveNorm(fl.PlainSum())
     for state in ((np.zeros(3),), (np.array(-1.0),), (np.array(1.0), np.array(1.0))):
-        with pytest.raises(fl.errors.AggregationError, match="one norm above 0 expected"):
+        with pytest.raises(fl.errors.AggregationError, match="expected one norm above 0"):
             adaptive.aggregate([contribution(1)], session(1, state=state))
 
 
@@ -152,5 +153,7 @@ def test_what_is_wrapped_must_be_an_aggregator():
         lambda inner: fl.aggregators.ByNorm(inner, 1.0),
         fl.aggregators.AdaptiveNorm,
     ):
-        with pytest.raises(fl.errors.AggregationError, match=r"the class SecureSum: an instance"):
+        with pytest.raises(
+            fl.errors.AggregationError, match=r"the class SecureSum, expected an instance"
+        ):
             wrap(fl.SecureSum)

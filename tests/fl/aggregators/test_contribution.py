@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import fl
-from fl.aggregators.contribution import Contribution, Session
+from fl.aggregators.contribution import Contribution
+from fl.aggregators.interface import Session
 
 
 @pytest.mark.parametrize(
@@ -21,7 +22,7 @@ from fl.aggregators.contribution import Contribution, Session
 def test_a_weight_is_a_whole_number_that_is_not_in_the_message(weight, seen):
     with pytest.raises(fl.errors.AggregationError) as refused:
         Contribution(np.ones(1), weight, np.ones(1))
-    assert str(refused.value) == f"{seen}: a whole number from 0 expected"
+    assert str(refused.value) == f"{seen}, expected a whole number from 0"
 
 
 def test_weights_of_numpy_add_up_beyond_their_own_range():
@@ -32,5 +33,5 @@ def test_weights_of_numpy_add_up_beyond_their_own_range():
 
 @pytest.mark.parametrize("aggregator", [fl.PlainSum(), fl.SecureSum()], ids=["plain", "secure"])
 def test_analytics_refuse_such_weights_too(aggregator):
-    with pytest.raises(fl.errors.AggregationError, match="a whole number from 0 expected"):
+    with pytest.raises(fl.errors.AggregationError, match="expected a whole number from 0"):
         fl.analytics.secure_weighted_mean([[1.0], [2.0]], [1, 0.5], aggregator=aggregator)

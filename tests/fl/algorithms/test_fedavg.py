@@ -217,9 +217,13 @@ def test_weights_can_be_taken_out_changed_and_put_back(plain, clients):
 
 
 WRONG = {
-    "a list": ([1], fl.errors.AggregationError, r"dropouts are \[1\]: {position of the client"),
-    "client index": ({9: 1}, fl.errors.AggregationError, "client 9: 0 to 4"),
-    "protocol round": ({1: 5}, fl.errors.AggregationError, "round 5: 0 to 4"),
+    "a list": (
+        [1],
+        fl.errors.AggregationError,
+        r"dropouts are \[1\], expected {position of the client",
+    ),
+    "client index": ({9: 1}, fl.errors.AggregationError, "client 9, expected 0 to 4"),
+    "protocol round": ({1: 5}, fl.errors.AggregationError, "round 5, expected 0 to 4"),
 }
 
 
@@ -234,7 +238,7 @@ def test_an_error_in_the_data_names_the_client(plain, clients):
         plain.next(plain.initialize(), [clients[0], 7])
     with pytest.raises(fl.errors.AggregationError, match="no clients"):
         plain.next(plain.initialize(), [])
-    with pytest.raises(fl.errors.ModelError, match="ServerState expected"):
+    with pytest.raises(fl.errors.ModelError, match="expected a ServerState"):
         plain.next(None, clients)
 
 
@@ -243,10 +247,10 @@ def test_an_error_in_the_data_names_the_client(plain, clients):
     [
         (
             lambda data: fl.data.ClientData("ab", lambda client: {"x": data[0], "y": data[0]}),
-            r"a ClientData: .*\[cd\.arrays\(c\) for c in cd\.client_ids\]",
+            r"a ClientData, .*\[cd\.arrays\(c\) for c in cd\.client_ids\]",
         ),
-        (lambda data: dict(enumerate(data)), "a dict: a list with each"),
-        (iter, "a list_iterator: a list with each"),
+        (lambda data: dict(enumerate(data)), "a dict, expected a list with each"),
+        (iter, "a list_iterator, expected a list with each"),
     ],
     ids=["ClientData", "dict", "iterator"],
 )
@@ -256,7 +260,7 @@ def test_clients_that_are_not_in_a_sequence_are_refused(plain, clients, wrap, me
 
 
 MODEL_FNS = {
-    "not a model": (lambda: 3, "int: a keras.Model expected"),
+    "not a model": (lambda: 3, "int, expected a keras.Model"),
     "not compiled": (
         lambda: keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]),
         "is not compiled",
@@ -285,7 +289,7 @@ BUILT_WRONG = {
     "a class": (
         {"aggregator": fl.SecureSum},
         fl.errors.AggregationError,
-        r"the class SecureSum: an instance, SecureSum\(\), expected",
+        r"the class SecureSum, expected an instance, SecureSum\(\)",
     ),
     "no aggregator": (
         {"aggregator": "secure"},

@@ -145,7 +145,7 @@ def test_centers_and_numbers_that_do_not_fit_are_refused():
     for centers in ([[0, 0]], [[0, 0], [np.nan, 0]], [[0, 0], [1e39, 0]]):
         with pytest.raises(fl.errors.ModelError, match="centers of shape"):
             process.initialize(centers)
-    with pytest.raises(fl.errors.ModelError, match="KMeansState expected"):
+    with pytest.raises(fl.errors.ModelError, match="expected a KMeansState"):
         process.next(None, [points([1, 2])])
     with pytest.raises(fl.errors.ModelError, match="num_clusters=0"):
         fl.build_fed_kmeans(0, (2,))

@@ -244,7 +244,7 @@ REFUSED = {
     "wide": (
         lambda: fl.analytics.secure_quantile([1, 2], 0.5, low=-1.7e308, high=1.7e308),
         fl.errors.AggregationError,
-        "a finite difference expected",
+        "expected a finite difference",
     ),
     "shapes": (
         lambda: fl.analytics.secure_sum([[[1, 2]], [1]]),

@@ -295,7 +295,7 @@ MISTAKES = {
     "one client": (["--clients", "1"], "Invalid value for '--clients'"),
     "learning rate": (["--client-lr", "0"], "'--client-lr': 0.0 is not a finite number above 0"),
     "infinite rate": (["--client-lr", "inf"], "'--client-lr': inf is not a finite number above 0"),
-    "no threshold": (["--threshold", "0"], "--threshold 0.0: threshold=0.0: "),
+    "no threshold": (["--threshold", "0"], "--threshold 0.0: threshold=0.0, "),
     "no majority": (["--threshold", "0.3"], "--threshold 0.3: t=3 does not satisfy"),
     "clients": (["--clients", "2000"], "1438 examples for 2000 clients"),
     "dropout": (["--dropout", "1.5"], "--dropout"),

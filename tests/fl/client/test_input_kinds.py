@@ -357,13 +357,13 @@ class Endless(Batches):
 REFUSED = {
     "a generator": (
         generator(),
-        "a generator, which can be read once: a function that makes a new",
+        "a generator, which can be read once, expected a function that makes a new",
     ),
-    "None": (None, r"client data of type NoneType: expected \(x, y"),
+    "None": (None, r"client data of type NoneType, expected \(x, y"),
     "a function of nothing": (lambda: None, "client data of type NoneType"),
     "a function of a function": (lambda: generator, "a function that makes a function"),
     "an endless PyDataset": (Endless(tupled, X, Y), "the PyDataset is infinite"),
-    "arrays in a list": ([X, Y], r"a list of arrays: expected \(x, y\) as a tuple"),
+    "arrays in a list": ([X, Y], r"a list of arrays, expected \(x, y\) as a tuple"),
     "weights without y": ((X, None, W), "an element without y"),
     "no x": ((None, Y), "an element without x"),
     "inputs by name alone": (INPUTS, r"the names a, b: expected x, y.*\(\{...\}, y\)"),
@@ -374,7 +374,7 @@ REFUSED = {
     "the other order": (([B, X], (P, Y)), r"x\[0\] has shape \(examples, 3\)"),
     "other names": (({"a": X, "c": B}, (P, Y)), "x has the names a, c: the model expects a, b"),
     "by name, of another shape": (({"a": X, "b": X}, (P, Y)), r"x\['b'\] has shape"),
-    "x alone": (((X, B),), "x without y: y for the model's loss and metrics expected"),
+    "x alone": (((X, B),), "x without y, expected y for the model's loss and metrics"),
     "a missing input": (([X, None], (P, Y)), "None in place of an array"),
     "weights of another structure": (
         ([X, B], [P, Y], {"p": W, "q": V}),
@@ -382,10 +382,10 @@ REFUSED = {
     ),
     "wide weights": (([X, B], [P, Y], np.ones((N, 2))), "one sample_weight of several numbers"),
     # where Keras has a KeyError
-    "weights by name": ((INPUTS, TARGETS, WEIGHTS), "y by name with sample weights: .* in order"),
+    "weights by name": ((INPUTS, TARGETS, WEIGHTS), "y by name with sample weights, .* in order"),
     "sparse tensors": (
         tf.data.Dataset.from_tensors((tf.sparse.from_dense(X), Y)),
-        "a dataset of sparse or ragged tensors: dense tensors expected",
+        "a dataset of sparse or ragged tensors, expected dense tensors",
     ),
     "rows in a list": ((list(X[:5]), Y), r"different numbers of rows.* \(a list of arrays is one"),
     "an error inside of a data set": (
@@ -407,7 +407,7 @@ def test_what_is_refused_says_what_was_expected(data, message):
 @pytest.mark.parametrize("data", [X, tf.constant(X), Batches(tupled, X), "words", {"a": X}])
 def test_data_of_one_client_are_no_list_of_clients(data):
     with pytest.raises(
-        fl.errors.DataError, match=r"client_data is a \w+: a list with each client's"
+        fl.errors.DataError, match=r"client_data is a \w+, expected a list with each client's"
     ):
         process(autoencoder).next(process(autoencoder).initialize(), data)
 

@@ -196,7 +196,7 @@ BAD = {
     "empty list": ([], "no examples"),
     "empty arrays": ((X[:0], Y[:0]), "no examples"),
     "rows differ": ((X, Y[:5]), "different numbers of rows"),
-    "x alone": ((X,), "x without y: y for the model's loss and metrics expected"),
+    "x alone": ((X,), "x without y, expected y for the model's loss and metrics"),
     "four parts": ((X, Y, Y, Y), "4 parts"),
     "wrong names": ({"x": X, "label": Y}, "names label, x"),
     "no batch axis": (tf.data.Dataset.from_tensor_slices((X, Y)), "without a batch axis"),
@@ -245,5 +245,5 @@ def test_the_digest_follows_every_word_of_the_plan():
 
 @pytest.mark.parametrize("message", [b"", b"{}\n", b"[]\n", b'{"length": 1}\nabcd'])
 def test_bytes_that_are_no_plan_are_refused(message):
-    with pytest.raises(fl.errors.FLError, match="plan"):
+    with pytest.raises(fl.errors.FLError, match="a message of a round"):
         plan.read(message)

@@ -16,13 +16,15 @@ def model_fn():
     return compiled(keras.Sequential([keras.Input((4,)), *layers, keras.layers.Dense(3)]))
 
 
-def build():
-    return fl.build_weighted_fed_avg(model_fn, aggregator=fl.PlainSum(), batch_size=4, epochs=2)
+def build(workers=1):
+    return fl.build_weighted_fed_avg(
+        model_fn, aggregator=fl.PlainSum(), batch_size=4, epochs=2, workers=workers
+    )
 
 
 @pytest.fixture(scope="module")
 def processes():
-    return [build(), fl.with_workers(build, 3)]
+    return [build(), build(workers=3)]
 
 
 def test_three_workers_give_what_one_gives(processes):
@@ -80,39 +82,39 @@ def test_workers_that_are_not_alike_are_refused():
     rates = iter([0.1, 0.2])
 
     def differs():
-        return fl.build_weighted_fed_avg(model_fn, lambda: keras.optimizers.SGD(next(rates)))
+        return keras.optimizers.SGD(next(rates))
 
     with pytest.raises(fl.errors.ModelError, match="different client optimizers"):
-        fl.with_workers(differs, 2)
+        fl.build_weighted_fed_avg(model_fn, differs, workers=2)
     with pytest.raises(fl.errors.ModelError, match="workers is 0"):
-        fl.with_workers(build, 0)
+        build(workers=0)
 
 
-def around(base=None, metric="accuracy", optimizer=None):
-    """Builds models with the same layers, one of which, a metric or an optimizer may be shared."""
+def around(workers, base=None, metric="accuracy", optimizer=None):
+    """Over models with the same layers, one of which, a metric or an optimizer may be shared."""
 
     def made():
         keras.utils.set_random_seed(3)
         layers = [keras.Input((4,)), base or keras.layers.Dense(5), keras.layers.Dense(3)]
         return compiled(keras.Sequential(layers), optimizer, metrics=[metric])
 
-    return lambda: fl.build_weighted_fed_avg(made, aggregator=fl.PlainSum(), batch_size=4)
+    return fl.build_weighted_fed_avg(made, aggregator=fl.PlainSum(), batch_size=4, workers=workers)
 
 
 def test_a_layer_or_a_model_of_several_workers_is_refused_by_name():
     base = keras.Sequential([keras.Input((4,)), keras.layers.Dense(5, name="body")])
     with pytest.raises(
-        fl.errors.ModelError, match=r"the same variables, .*body/kernel, .*body/bias: "
+        fl.errors.ModelError, match=r"the same variables, .*body/kernel, .*body/bias, "
     ):
-        fl.with_workers(around(base), 3)
+        around(3, base)
     model = model_fn()
-    with pytest.raises(fl.errors.ModelError, match=r"the same variables, .* and \d+ more: "):
-        fl.with_workers(lambda: fl.build_weighted_fed_avg(lambda: model), 2)
+    with pytest.raises(fl.errors.ModelError, match=r"the same variables, .* and \d+ more, "):
+        fl.build_weighted_fed_avg(lambda: model, workers=2)
 
 
 def test_a_metric_of_several_workers_is_refused_once_both_have_trained():
     metric = keras.metrics.SparseCategoricalAccuracy("mine")
-    process = fl.with_workers(around(metric=metric), 2)
+    process = around(2, metric=metric)
     clients = [arrays(40, seed=n) for n in range(4)]
 
     def three_rounds():  # a quick worker may have taken every client of the first one
@@ -124,5 +126,5 @@ def test_a_metric_of_several_workers_is_refused_once_both_have_trained():
 
 
 def test_an_optimizer_given_to_several_models_is_made_anew():
-    process = fl.with_workers(around(optimizer=keras.optimizers.Adam()), 2)
+    process = around(2, optimizer=keras.optimizers.Adam())
     process.next(process.initialize(), [arrays(8, seed=n) for n in range(4)])

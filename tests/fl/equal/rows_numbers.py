@@ -235,7 +235,7 @@ NUMBERS = {
     "float64": Row(
         with_policy("float64", *MLP, loss=logits()),
         classes,
-        refused="float64: float weights of up to 32 bits expected",
+        refused="float64, expected float weights of up to 32 bits",
     ),
     "metrics that count": Row(
         net(dense(1), **BINARY, metrics=COUNTED),

@@ -230,16 +230,16 @@ def drifting(begin):
 def test_workers_whose_models_share_a_variable_are_refused():
     shared = keras.random.SeedGenerator(3)
 
-    def build(seed):
+    def build(seed, workers):
         def draw(shape):
             return keras.random.normal(shape, seed=seed)
 
-        return lambda: fl.build_weighted_fed_avg(
-            lambda: noisy(draw), aggregator=fl.PlainSum(), batch_size=8
+        return fl.build_weighted_fed_avg(
+            lambda: noisy(draw), aggregator=fl.PlainSum(), batch_size=8, workers=workers
         )
 
     data = [arrays(8, seed=seed) for seed in range(4)]
-    process = fl.with_workers(build(shared), 2)
+    process = build(shared, 2)
 
     def three_rounds():  # a quick worker may have taken every client of the first one
         for _ in range(3):
@@ -250,13 +250,11 @@ def test_workers_whose_models_share_a_variable_are_refused():
     ):
         three_rounds()
     begins = iter((0.0, 1.0))
-    process = fl.with_workers(
-        lambda: fl.build_weighted_fed_avg(lambda: drifting(next(begins)), batch_size=8), 2
-    )
+    process = fl.build_weighted_fed_avg(lambda: drifting(next(begins)), batch_size=8, workers=2)
     with pytest.raises(fl.errors.ModelError, match="begin with different drift"):
         three_rounds()
     states = []
     for workers in (1, 2):  # without a seed each has its own
-        apart = fl.with_workers(build(None), workers)
+        apart = build(None, workers)
         states.append(apart.next(apart.initialize(), data).state.weights.to_vector())
     np.testing.assert_array_equal(*states)

@@ -8,9 +8,10 @@ import pytest
 from rich.console import Console
 
 import fl
-from fl.aggregators.contribution import Contribution, Session
+from fl.aggregators.contribution import Contribution
+from fl.aggregators.interface import Session
 from fl.cli import app
-from fl.process.federated_process import for_each_client
+from fl.process.simulation import for_each_client
 from fl.progress import watch
 from fl.progress.bars import Bars
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fl
-from fl.aggregators import contribution, observed, thresholds
+from fl.aggregators import interface, observed, thresholds
 from fl.aggregators.contribution import Contribution
 from fl.aggregators.secure import SecureSum
 from secagg import wire
@@ -37,7 +37,7 @@ breaks("fl.aggregators.contribution.Contribution.__post_init__", "not whole")(
 breaks("fl.aggregators.contribution.Contribution.__post_init__", "self.weight < 0")(
     wrong("negative", given(-1))
 )
-breaks("fl.aggregators.contribution.Session.metrics_of", "contribution.sizes != expected")(
+breaks("fl.aggregators.interface.SumShape.must_fit", "contribution.sizes != expected")(
     wrong(
         "numbers",
         lambda: SecureSum().aggregate(
@@ -46,27 +46,28 @@ breaks("fl.aggregators.contribution.Session.metrics_of", "contribution.sizes != 
         ),
     )
 )
-breaks("fl.aggregators.contribution.Aggregated.error_bound", "self.clipped")(
-    wrong(None, clipped_bound)
-)
-breaks("fl.aggregators.contribution.check_aggregator", "isinstance(aggregator, type)")(
-    wrong("is the class SecureSum", lambda: contribution.check_aggregator(SecureSum) or "taken")
+breaks("fl.aggregators.totals.Totals.error_bound", "self.clipped")(wrong(None, clipped_bound))
+breaks("fl.aggregators.interface.check_aggregator", "isinstance(aggregator, type)")(
+    wrong("is the class SecureSum", lambda: interface.check_aggregator(SecureSum) or "taken")
 )
 breaks(
-    "fl.aggregators.contribution.check_aggregator",
+    "fl.aggregators.interface.check_aggregator",
     "not callable(getattr(aggregator, 'aggregate', None))",
-)(wrong("an object with a method", lambda: contribution.check_aggregator(3) or "taken"))
-breaks("fl.aggregators.contribution.check_dropouts", "n == 0")(
-    wrong("no clients", lambda: contribution.check_dropouts({}, 0))
+)(wrong("an object with a method", lambda: interface.check_aggregator(3) or "taken"))
+breaks("fl.aggregators.interface.check_dropouts", "n == 0")(
+    wrong("no clients", lambda: interface.check_dropouts({}, 0))
 )
-breaks("fl.aggregators.contribution.check_dropouts", "not isinstance(dropouts, Mapping)")(
-    wrong("dropouts are", lambda: contribution.check_dropouts([1], 3))
+breaks("fl.aggregators.interface.check_dropouts", "not isinstance(dropouts, Mapping)")(
+    wrong("dropouts are", lambda: interface.check_dropouts([1], 3))
 )
-breaks("fl.aggregators.contribution.check_dropouts", "client not in range(n)")(
-    wrong("dropouts name client 3", lambda: contribution.check_dropouts({3: 1}, 3))
+breaks("fl.aggregators.interface.check_dropouts", "client not in range(n)")(
+    wrong("dropouts name client 3", lambda: interface.check_dropouts({3: 1}, 3))
 )
-breaks("fl.aggregators.contribution.check_dropouts", "protocol_round not in range(5)")(
-    wrong("drops out in round 5", lambda: contribution.check_dropouts({1: 5}, 3))
+breaks("fl.aggregators.interface.check_dropouts", "protocol_round not in range(5)")(
+    wrong("drops out in round 5", lambda: interface.check_dropouts({1: 5}, 3))
+)
+breaks("fl.aggregators.interface.split", "not isinstance(aggregator, SplitAggregator)")(
+    wrong("sums in one process alone", lambda: interface.split(object()) and "taken")
 )
 breaks("fl.aggregators.plain.PlainSum.aggregate", "finished < threshold")(
     wrong("fewer than t=3", summing(fl.PlainSum, dropouts={0: 1, 1: 1}))

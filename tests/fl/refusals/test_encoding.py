@@ -34,7 +34,7 @@ def a_sum_beyond_the_norm():
 
 
 def adaptive(*state):
-    return lambda: AdaptiveNorm(SecureSum()).norm(session(state=state))
+    return lambda: AdaptiveNorm(SecureSum()).norm(state)
 
 
 breaks("fl.aggregators.clipping.AdaptiveNorm.__post_init__", "not 0 <= self.quantile")(
@@ -43,14 +43,20 @@ breaks("fl.aggregators.clipping.AdaptiveNorm.__post_init__", "not 0 <= self.quan
 breaks("fl.aggregators.clipping.AdaptiveNorm.__post_init__", "not self.quantile <= 1")(
     wrong("quantile is 2", lambda: AdaptiveNorm(SecureSum(), quantile=2))
 )
-breaks("fl.aggregators.clipping.AdaptiveNorm.norm", "len(session.state) != 1")(
-    wrong("one norm above 0", adaptive(np.array(1.0), np.array(2.0)))
+breaks("fl.aggregators.clipping.AdaptiveNorm.norm", "len(state) != 1")(
+    wrong("expected one norm above 0", adaptive(np.array(1.0), np.array(2.0)))
 )
-breaks("fl.aggregators.clipping.AdaptiveNorm.norm", "not session.state[0].shape == ()")(
-    wrong("one norm above 0", adaptive(np.array([1.0])))
+breaks("fl.aggregators.clipping.AdaptiveNorm.norm", "not state[0].shape == ()")(
+    wrong("expected one norm above 0", adaptive(np.array([1.0])))
 )
-breaks("fl.aggregators.clipping.AdaptiveNorm.norm", "not session.state[0] > 0")(
-    wrong("one norm above 0", adaptive(np.array(-1.0)))
+breaks("fl.aggregators.clipping.AdaptiveNorm.norm", "not state[0] > 0")(
+    wrong("expected one norm above 0", adaptive(np.array(-1.0)))
+)
+breaks("fl.aggregators.clipping.AdaptiveNorm.client_side", "not announced")(
+    wrong(
+        "no norm in the round's message",
+        lambda: AdaptiveNorm(SecureSum()).client_side(session().shape_of(contributions()), ()),
+    )
 )
 breaks(
     "fl.aggregators.clipping._check_length",
@@ -63,39 +69,39 @@ breaks("fl.aggregators.clipping._check_positive", "not value < math.inf")(
     wrong("norm", lambda: ByNorm(SecureSum(), np.inf))
 )
 breaks(
-    "fl.aggregators.encoding.Encoding._counts",
+    "fl.aggregators.decoding.Decoding._counts",
     "_check(counted >= 0 and all((count <= counted for count in failed)), f'more clients "
     "than the {survivors} in the sum say that something of theirs is not')",
 )(wrong("more clients than", lie("more than four that are not finite")))
 breaks(
-    "fl.aggregators.encoding.Encoding._counts",
-    "_check(counted <= weight <= most, f'weights that sum to {weight}: {counted} to "
-    "{most} expected of {counted} clients')",
+    "fl.aggregators.decoding.Decoding._counts",
+    "_check(counted <= weight <= most, f'weights that sum to {weight}, expected "
+    "{counted} to {most} of {counted} clients')",
 )(wrong("weights that sum to", lie("a weight of 2^20")))
 breaks(
-    "fl.aggregators.encoding.Encoding._counts",
+    "fl.aggregators.decoding.Decoding._counts",
     "_check(clipped <= there, f'{clipped} coordinates clipped of {there} that there are')",
 )(wrong("coordinates clipped", lie("more clipped than there are")))
 breaks(
-    "fl.aggregators.encoding.Encoding._total",
+    "fl.aggregators.decoding.Decoding._total",
     "_check(-most <= low and high <= most, 'updates beyond the clip')",
 )(wrong("updates beyond the clip", lie("update words near 2^31")))
 breaks(
-    "fl.aggregators.encoding.Encoding._total",
+    "fl.aggregators.decoding.Decoding._total",
     "_check(reachable and within, 'statistics beyond the range of float32')",
 )(wrong("statistics beyond", lie("a statistic beyond its digits")))
 breaks(
-    "fl.aggregators.encoding.Encoding._metrics",
+    "fl.aggregators.decoding.Decoding._metrics",
     "_check(reachable and within, 'metrics beyond the range of float32')",
 )(wrong("metrics beyond", lie("a loss beyond its digits")))
 breaks(
-    "fl.aggregators.encoding.Encoding._metrics",
+    "fl.aggregators.decoding.Decoding._metrics",
     "_check(within, f'a count of {metric.name!r} that {given} clients cannot reach')",
 )(wrong("a count of", lie("more examples than four have")))
-breaks("fl.aggregators.encoding.Encoding._update", "self.clip is None")(
+breaks("fl.aggregators.encoding.Encoding.update", "self.clip is None")(
     wrong(None, lambda: SecureSum(clip=None).aggregate(contributions(), session()) and None)
 )
-breaks("fl.aggregators.encoding._check", "not plausible")(
+breaks("fl.aggregators.decoding._check", "not plausible")(
     wrong("updates beyond", lie("update words near 2^31"))
 )
 

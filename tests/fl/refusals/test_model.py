@@ -39,7 +39,7 @@ breaks("fl.model.vector.ModelWeights.split", "start != vector.size")(
     wrong("a vector of length 99", lambda: frozen().split(np.zeros(99)))
 )
 breaks("fl.model.vector._check_type", "not isinstance(weights, ModelWeights)")(
-    wrong("ModelWeights expected", lambda: frozen().check_like(3))
+    wrong("expected ModelWeights", lambda: frozen().check_like(3))
 )
 breaks("fl.model.vector.aggregated_variables", "not trainable")(
     wrong(

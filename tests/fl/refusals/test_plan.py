@@ -38,10 +38,28 @@ breaks("fl.plan.Terms.__post_init__", "not isinstance(value, int)")(
     wrong("epochs is", told(epochs=1.5))
 )
 breaks("fl.plan.Terms.__post_init__", "value < 1")(wrong("batch_size is 0", told(batch_size=0)))
-breaks("fl.plan.read", "not newline")(
-    wrong("0 bytes of weights", lambda: plan.read(plan.write(TERMS, np.zeros(0, np.float32))[:-1]))
+breaks("fl.round_message.read", "not newline")(
+    wrong("and a body", lambda: plan.read(plan.write(TERMS, np.zeros(0, np.float32))[:-1]))
 )
-breaks("fl.plan.read", "len(body) != 4 * length")(
+breaks("fl.round_message.read", "received.kind != kind")(
+    wrong(
+        "expected 'training'",
+        lambda: plan.read(plan.write(TERMS, np.zeros(3, np.float32), kind="evaluation")),
+    )
+)
+breaks("fl.round_message._check_numbers", "type(value) is not kind")(
+    wrong("whose round is a str", message(lambda m: m.replace(b'"round": 0', b'"round": "0"')))
+)
+breaks("fl.round_message._check_numbers", "not all(map(math.isfinite, received.announced))")(
+    wrong(
+        "that announces",
+        message(lambda m: m.replace(b'"announced": []', b'"announced": [NaN]')),
+    )
+)
+breaks("fl.plan.weights_in", "not isinstance(length, int)")(
+    wrong("bytes of weights", message(lambda m: m.replace(b'"length": 3', b'"length": 3.0')))
+)
+breaks("fl.plan.weights_in", "len(body) != 4 * length")(
     wrong("bytes of weights", message(lambda m: m[:-4]))
 )
 

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 import fl
+from fl import plan
+from fl.plan import Terms
 from fl.process import server_optimizer
 from tests.helpers.breaks import Attacks
+from tests.helpers.implausible import contributions, session
 from tests.helpers.refusals import wrong
 from tests.helpers.removed import FL_ROOMS
 from tests.helpers.small import arrays, linear
@@ -65,6 +68,15 @@ def rows_of(*data):
     return play
 
 
+def submitted():
+    """To a sum that is not weighted, what the message says is."""
+    half = fl.build_weighted_fed_avg(linear).client_half
+    terms = Terms(0, 0, 8, 1, True, True, "{}")
+    received = half.read(plan.write(terms, np.zeros(3, np.float32)))
+    shape = session(weighted=False).shape_of(contributions())
+    return half.submit(received, 0, contributions()[0], shape)
+
+
 breaks("fl.process.server_optimizer.ServerOptimizer.apply", "self.check(state)")(
     wrong(
         "server optimizer variables",
@@ -73,7 +85,7 @@ breaks("fl.process.server_optimizer.ServerOptimizer.apply", "self.check(state)")
 )
 breaks("fl.process.server_optimizer.ServerOptimizer.check", "not isinstance(state, ServerState)")(
     wrong(
-        "a ServerState expected",
+        "expected a ServerState",
         lambda: server_optimizer.ServerOptimizer(lambda: keras.optimizers.SGD(1.0), linear()).check(
             3
         ),
@@ -105,22 +117,26 @@ breaks(
 breaks("fl.process.server_optimizer._check", "getattr(variable, 'overwrite_with_gradient', False)")(
     wrong("overwritten with its gradient", overwritten)
 )
-breaks("fl.process.federated_process.FedAvg.next", "self._server.check(state)")(
+breaks("fl.process.federated_process.FederatedProcess.next", "self._server.check(state)")(
     wrong(
-        "a ServerState expected",
+        "expected a ServerState",
         another_state(lambda process, state: process.next(3, [GOOD, GOOD])),
     )
 )
-breaks("fl.process.federated_process.FedAvg.get_model", "self._server.check(state)")(
+breaks("fl.process.federated_process.FederatedProcess.get_model", "self._server.check(state)")(
     wrong(
         "server optimizer variables", another_state(lambda process, state: process.get_model(state))
     )
 )
-breaks("fl.process.federated_process._usable", "wrong and len(wrong) >= given")(
+breaks("fl.process.simulation._usable", "wrong and len(wrong) >= given")(
     wrong("client 1", rows_of(GOOD, BAD, BAD))
 )
-breaks("fl.process.federated_process._usable", "not given")(
+breaks("fl.process.simulation._usable", "not given")(
     wrong("none of 2 clients", rows_of(NONE, NONE))
+)
+
+breaks("fl.process.client_half.ClientHalf.submit", "shape.weighted != received.weighted")(
+    wrong("a sum with weighted=False", submitted)
 )
 
 test_every_refusal_is_here, test_it_goes_on_if_and_only_if_the_refusal_is_gone = attacks.tests()

@@ -12,7 +12,8 @@ import pytest
 from rich.console import Console
 
 import fl
-from fl.aggregators.contribution import Contribution, Session
+from fl.aggregators.contribution import Contribution
+from fl.aggregators.interface import Session
 from fl.cli import app
 from fl.progress.bars import Bars
 from secagg.masks import jobs

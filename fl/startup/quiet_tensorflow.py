@@ -49,7 +49,7 @@ class _Finder:
             execute = spec.loader.exec_module
 
             def quietly(module: ModuleType) -> None:
-                from fl.cli.tensorflow_noise import without_noise
+                from fl.startup.tensorflow_noise import without_noise
 
                 with without_noise():
                     execute(module)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from fl.cli import quiet_tensorflow, tensorflow_noise
+from fl.startup import quiet_tensorflow, tensorflow_noise
 
 NOISE = (
     "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR",
@@ -60,7 +60,7 @@ LOOK = f"import fl, os, sys; print(os.environ['{quiet_tensorflow.LEVEL}'], sys.m
 
 def test_a_script_says_only_what_it_says_itself():
     seen = script(f"{LOOK}; import keras; print('trained'); print('careful', file=sys.stderr)")
-    assert seen.stdout.splitlines()[0].startswith("2 <fl.cli.quiet_tensorflow._Finder")
+    assert seen.stdout.splitlines()[0].startswith("2 <fl.startup.quiet_tensorflow._Finder")
     assert seen.stdout.splitlines()[1:] == ["trained"]
     assert "careful" in seen.stderr
     assert not any(
@@ -71,4 +71,4 @@ def test_a_script_says_only_what_it_says_itself():
 def test_who_asks_for_all_messages_has_them():
     seen = script(LOOK, TF_CPP_MIN_LOG_LEVEL="0")
     assert seen.stdout.startswith("0 ")
-    assert "fl.cli.quiet_tensorflow" not in seen.stdout
+    assert "fl.startup.quiet_tensorflow" not in seen.stdout

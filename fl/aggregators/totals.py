@@ -1,0 +1,163 @@
+"""What comes out of a sum: the totals, what the session cost, and the report of both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+import numpy as np
+
+from fl.aggregators.contribution import State, Sums
+from fl.errors import SumWarning
+from fl.warn import warn
+
+CLIPPED = 1e-3
+"""Where more than this part of all coordinates is clipped, a round warns."""
+
+
+class DroppedClient(TypedDict):
+    """A client that is not in the sum, or missed its end: from which protocol round, and why."""
+
+    client: int
+    round: int
+    reason: str
+
+
+class GraphReport(TypedDict):
+    """A session's graph: k neighbours each, and how likely it leaks more than the sum."""
+
+    kind: str
+    k: int
+    failure_probability: float
+
+
+class Extra(TypedDict, total=False):
+    """What only some aggregators report: a secure sum, and clipping by norm."""
+
+    graph: GraphReport
+    clip_norm: float
+    clip_fraction: float
+
+
+class SumReport(Extra):
+    """What a round's metrics say under "aggregator"; the fields are those of `Aggregated`.
+
+    non_finite: how many clients' update or metric is not in the sum, by its name; `update` first.
+    """
+
+    kind: str
+    clients: list[int]
+    survivors: list[int]
+    dropped: list[DroppedClient]
+    threshold: int
+    clipped: int
+    clipped_fraction: float
+    error_bound: float | None
+    bad_weights: int
+    bytes_up: int
+    bytes_down: int
+    without_examples: int
+    malformed: int
+    non_finite: dict[str, int]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Totals:
+    """What the server half of an aggregator reads from the sums over the survivors.
+
+    total: float64[d + s], Σ w·(Δ ‖ s); weight: Σ w; metrics: float64[m], NaN where a metric of
+        floats comes from nobody.
+    counted: how many survivors count for something.
+    clipped, clipped_fraction: coordinates of Δ, and which part of all of them.
+    non_finite, bad_weights, empty, malformed: how many survivors count for nothing because of their
+        update, their weight, or because they have no examples or malformed ones. failed: metric ->
+        how many of the others are not in it.
+    rounding: the most by which a coordinate of `total` can be wrong without clipping.
+    state: the aggregator's, after this sum. extra: what it reports besides.
+    """
+
+    total: Sums
+    weight: int
+    metrics: Sums
+    counted: int
+    clipped: int
+    clipped_fraction: float
+    non_finite: int
+    bad_weights: int
+    empty: int
+    malformed: int
+    failed: Mapping[str, int]
+    rounding: float
+    state: State = ()
+    extra: Extra = field(default_factory=Extra)
+
+    @property
+    def mean(self) -> Sums:
+        """float64[d + s], Σ w·(Δ ‖ s) / Σ w; zero where the weights sum to zero."""
+        return self.total / self.weight if self.weight else np.zeros_like(self.total)
+
+    @property
+    def error_bound(self) -> float | None:
+        """The most by which a coordinate of `mean` can be wrong; None where any was clipped."""
+        if self.clipped:
+            return None
+        return self.rounding / self.weight if self.weight else 0.0
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Aggregated(Totals):
+    """The totals, who is in them, and what the session cost.
+
+    bytes_up, bytes_down: the protocol's bytes, mean over clients.
+    """
+
+    kind: str
+    clients: list[int]
+    survivors: list[int]
+    dropped: list[DroppedClient]
+    threshold: int
+    bytes_up: int
+    bytes_down: int
+    seconds: float
+
+    def __repr__(self) -> str:
+        return (
+            f"Aggregated({self.kind}, {self.total.size} coordinates of {len(self.survivors)} of "
+            f"{len(self.clients)} clients, {self.counted} counted, clipped={self.clipped})"
+        )
+
+    def report(self) -> SumReport:
+        """The public part as a plain dict."""
+        return {
+            "kind": self.kind,
+            "clients": self.clients,
+            "survivors": self.survivors,
+            "dropped": self.dropped,
+            "threshold": self.threshold,
+            "clipped": self.clipped,
+            "clipped_fraction": self.clipped_fraction,
+            "error_bound": self.error_bound,
+            "bad_weights": self.bad_weights,
+            "bytes_up": self.bytes_up,
+            "bytes_down": self.bytes_down,
+            "without_examples": self.empty,
+            "malformed": self.malformed,
+            "non_finite": {"update": self.non_finite, **self.failed},
+            **self.extra,
+        }
+
+    def warn(self) -> None:
+        """Warn of what is in the sum otherwise than clients had it, where a setting is to blame."""
+        if self.clipped_fraction > CLIPPED:
+            warn(
+                f"{self.clipped_fraction:.2%} of the coordinates of updates were clipped: the mean "
+                "is not theirs. fl.SecureSum(clip=...) has the range; clip=None needs none",
+                SumWarning,
+            )
+        if self.bad_weights:
+            warn(
+                f"{self.bad_weights} clients count for nothing: a weight that is a whole number in "
+                "0..max_weight expected. fl.SecureSum(max_weight=...) has the range",
+                SumWarning,
+            )
