@@ -274,17 +274,25 @@ MODEL_FNS = {
 
 
 BUILT_WRONG = {
-    "a model": ({"model_fn": linear()}, fl.errors.ModelError, "model_fn is a model: a function"),
-    "no function": ({"model_fn": "mlp"}, fl.errors.ModelError, "model_fn is 'mlp': a function"),
+    "a model": (
+        {"model_fn": linear()},
+        fl.errors.ModelError,
+        "model_fn is a model, expected a function",
+    ),
+    "no function": (
+        {"model_fn": "mlp"},
+        fl.errors.ModelError,
+        "model_fn is 'mlp', expected a function",
+    ),
     "client optimizer": (
         {"client_optimizer_fn": keras.optimizers.SGD(0.1)},
         fl.errors.ModelError,
-        "client_optimizer_fn is an instance of SGD: a function",
+        "client_optimizer_fn is an instance of SGD, expected a function",
     ),
     "server optimizer": (
         {"server_optimizer_fn": "sgd"},
         fl.errors.ModelError,
-        "server_optimizer_fn is an instance of str: a function",
+        "server_optimizer_fn is an instance of str, expected a function",
     ),
     "a class": (
         {"aggregator": fl.SecureSum},
@@ -294,7 +302,7 @@ BUILT_WRONG = {
     "no aggregator": (
         {"aggregator": "secure"},
         fl.errors.AggregationError,
-        "is 'secure': an object",
+        "is 'secure', expected an object",
     ),
 }
 
