@@ -53,7 +53,7 @@ from secagg.messages import (
 from secagg.packing import pack
 from secagg.roster import check_own_entry
 from secagg.server_sealing import seal_for_server
-from secagg.sharing.shamir import Rand, encode_shares, split
+from secagg.sharing.shamir import encode_shares, split
 
 
 def advertise_keys(member: Member, state: Created) -> tuple[Advertised, AdvertiseKeys]:
@@ -237,24 +237,24 @@ def _check_signatures(
             f"expected {SIGNATURE_BYTES} by each of at least {needed}"
         )
     body = ConsistencyCheck.body(state.U3)
-    # Fig. 4, round 4: every signature is valid, and of the U3 that u signed; those of a sample here
-    # that nobody can foresee (decision 13), and on the complete graph as many as are needed.
-    count = member.params.graph.quorum_checks(len(signers), needed, member.params.n)
-    for j in _drawn(len(signers), count, member.rand):
-        i, signature = (
-            state.roster.index[signers[j]],
-            record(message.signatures, j, SIGNATURE_BYTES),
-        )
+    # Fig. 4, round 4: every signature is valid, and of the U3 that u signed; here as many as are
+    # needed or, on a sparse graph, a sample of all that nobody can foresee (decision 13).
+    for j in _checked_signers(member, len(signers)):
+        i = state.roster.index[signers[j]]
+        signature = record(message.signatures, j, SIGNATURE_BYTES)
         member.checks.signer(state.roster, i, transcript, body, signature)
 
 
-def _drawn(population: int, count: int, rand: Rand) -> list[int]:
-    """`count` of 0..population-1, each set as likely, to within 2^-100."""
-    drawn = list(range(population))
-    for done in range(count):
-        other = done + int.from_bytes(rand(16), "little") % (population - done)
-        drawn[done], drawn[other] = drawn[other], drawn[done]
-    return drawn[:count]
+def _checked_signers(member: Member, signers: int) -> list[int]:
+    """Which of so many signatures u checks: as many as are needed, or a sample, drawn afresh."""
+    params = member.params
+    count = params.graph.quorum_checks(signers, params.min_survivors, params.n)
+    order = list(range(signers))
+    if count < params.min_survivors:
+        for place in range(count):  # each set is as likely, to within 2^-100
+            other = place + int.from_bytes(member.rand(16), "little") % (signers - place)
+            order[place], order[other] = order[other], order[place]
+    return order[:count]
 
 
 def _public(secret: X25519PrivateKey) -> bytes:
