@@ -71,7 +71,7 @@ class Crowd:
         body = messages.ConsistencyCheck.body(U3)
         transcript = Transcript(self.params.digest(self.directory.digest), roster_digest)
         signed = [transcript.sign(self.keys[v], 3, v, body) for v in U3]
-        return messages.Signatures(U3, memoryview(b"".join(signed)))
+        return messages.Signatures.of(U3, signed)
 
 
 def measure(n: int, d: int, samples: int = 5) -> dict[str, float]:

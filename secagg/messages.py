@@ -115,6 +115,11 @@ class Roster(Message, frozen=True, tag=1):
         )
         return cls(*(memoryview(column) for column in columns))
 
+    def kept(self) -> "Roster":
+        """The same in memory of its own: a frame may stand in a buffer that is used again."""
+        columns = self.ids, self.keys, self.certificates, self.signatures
+        return Roster(*(memoryview(bytes(column)) for column in columns))
+
     def __len__(self) -> int:
         """How many advertisements there are."""
         return len(self.ids) // ID_BYTES
@@ -200,10 +205,24 @@ class ConsistencyCheck(Authored, frozen=True, tag=6):
 
 
 class Signatures(Message, frozen=True, tag=7):
-    """To each of U4: signatures of U3 by members of it, ascending; 64 bytes each, end to end."""
+    """To each of U4: signatures of U3 by members of it, ascending.
+
+    Attributes:
+        packed: SIGNATURE_BYTES for each of the signers.
+    """
 
     signers: Ids
-    signatures: memoryview
+    packed: memoryview
+
+    @classmethod
+    def of(cls, signers: Iterable[int], signatures: Iterable[bytes]) -> "Signatures":
+        """These signatures, one after another."""
+        return cls(tuple(signers), memoryview(b"".join(signatures)))
+
+    @property
+    def signatures(self) -> tuple[bytes, ...]:
+        """All of them, as objects: for who needs every one."""
+        return tuple(records(self.packed, SIGNATURE_BYTES))
 
 
 class Unmasking(Authored, frozen=True, tag=8):

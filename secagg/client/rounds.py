@@ -231,9 +231,9 @@ def _check_signatures(
             "the signers are not an ascending list of members of U3, expected some of them"
         )
     # Fig. 4, round 4: |U4| ≥ t; a quorum of the whole roster, so that two U3 never both have one.
-    if len(signers) < needed or len(message.signatures) != len(signers) * SIGNATURE_BYTES:
+    if len(signers) < needed or len(message.packed) != len(signers) * SIGNATURE_BYTES:
         raise RemoteProtocolError(
-            f"{len(message.signatures)} bytes of signatures by {len(signers)} signers, "
+            f"{len(message.packed)} bytes of signatures by {len(signers)} signers, "
             f"expected {SIGNATURE_BYTES} by each of at least {needed}"
         )
     body = ConsistencyCheck.body(state.U3)
@@ -241,7 +241,7 @@ def _check_signatures(
     # needed or, on a sparse graph, a sample of all that nobody can foresee (decision 13).
     for j in _checked_signers(member, len(signers)):
         i = state.roster.index[signers[j]]
-        signature = record(message.signatures, j, SIGNATURE_BYTES)
+        signature = record(message.packed, j, SIGNATURE_BYTES)
         member.checks.signer(state.roster, i, transcript, body, signature)
 
 

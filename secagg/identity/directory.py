@@ -33,8 +33,9 @@ class Directory(Protocol):
     """What `Client` and `Server` need: whose key is whose, and a digest of whom to believe.
 
     The key must follow from the digest, u and the certificate alone: the params digest binds the
-    one, the roster digest the others. One of your own must return canonical keys of large order;
-    with certificates, the key that the certificate begins with.
+    one, the roster digest the others. One of your own must return canonical keys of large order. It
+    takes either no certificate from anybody, or from everybody one of CERTIFICATE_BYTES, whose key
+    is what the certificate begins with.
 
     >>> isinstance(secagg.Pinned(directory), secagg.Directory)
     True
@@ -81,9 +82,10 @@ class Pinned(Mapping[int, bytes]):
     def digest(self) -> bytes:
         return self._digest
 
-    def holds(self, ids: Iterable[int]) -> bool:
-        """Whether all of these clients are in it."""
-        return self._keys.keys() >= set(ids)
+    def check_holds(self, ids: Iterable[int]) -> None:
+        """RemoteProtocolError, naming the first, unless all of these clients are in it."""
+        if unknown := set(ids) - self._keys.keys():
+            raise UnknownClient(min(unknown))
 
     def identity(self, u: int, certificate: bytes, /) -> bytes:
         """The key of u; RemoteProtocolError if there is none, or for a certificate beside it."""

@@ -255,7 +255,7 @@ class Checking:
         self.answered[message.u] = message.signature
 
     def close(self) -> tuple[frozenset[int], Outbox]:
-        """U4, and to each of it the signatures: all where a sample is checked, else what it takes."""
+        """U4, and to each of it signatures: all where a sample is checked, else enough."""
         session, needed = self.rostered.session, self.rostered.params.min_survivors
         session.note_missing(self.collected.U3, self.answered, 3)
         # Fig. 4, round 3, server: |U4| ≥ t; a quorum here.
@@ -264,6 +264,5 @@ class Checking:
         n, graph = self.rostered.params.n, self.rostered.params.graph
         enough = graph.quorum_checks(len(U4), needed, n) == needed
         signers = tuple(U4[:needed] if enough else U4)
-        signatures = b"".join(self.answered[u] for u in signers)
-        message = Signatures(signers, memoryview(signatures))
+        message = Signatures.of(signers, (self.answered[u] for u in signers))
         return frozenset(U4), dict.fromkeys(U4, message)

@@ -47,16 +47,17 @@ class RememberedChecks(RosterChecks):
 
     def neighbour(self, roster: CheckedRoster, i: int, transcript: Transcript) -> None:
         """As `RosterChecks.neighbour`, once for each neighbour."""
-        if roster is not self._roster or (i, transcript) not in self._found:
+        key = roster, i, transcript
+        if key not in self._found:
             super().neighbour(roster, i, transcript)
-            self._found.add((i, transcript))
+            self._found.add(key)
 
     def signer(
         self, roster: CheckedRoster, i: int, transcript: Transcript, body: bytes, signature: bytes
     ) -> None:
         """As `RosterChecks.signer`, once for each signature."""
-        key = i, transcript, body, signature
-        if roster is not self._roster or key not in self._found:
+        key = roster, i, transcript, body, signature
+        if key not in self._found:
             super().signer(roster, i, transcript, body, signature)
             self._found.add(key)
 
