@@ -17,7 +17,7 @@ class SecAggError(Exception):
     ...     secagg.wire.decode(b"?")
     ... except secagg.SecAggError as error:
     ...     print(error, error.sender, error.about)
-    version 63, expected version 2 None ()
+    version 63, expected version 3 None ()
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class DecodeError(RemoteProtocolError):
 
     >>> secagg.wire.decode(b"")
     Traceback (most recent call last):
-    secagg.errors.DecodeError: an empty frame, expected version 2
+    secagg.errors.DecodeError: an empty frame, expected version 3
     """
 
 

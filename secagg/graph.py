@@ -1,7 +1,7 @@
 """Who shares a mask with whom: N(u), a pure function of the signed roster.
 
     Complete:   N(u) = everybody else                                (Bonawitz et al. 2017)
-    Harary(k):  N(u) = the k clients next to u on a ring that SHA-256 orders   (Bell et al. 2020)
+    Harary(k):  N(u) = the k clients next to u on a ring that SHAKE-256 orders  (Bell et al. 2020)
 
 Clients are roster indices 0..m-1 here.  A graph is given as closed neighbourhoods, N(u) ∪ {u} in
 ascending order, because that is who holds shares of b_u.  Nobody picks a position on the ring: the
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secagg.errors import LocalProtocolError
-from secagg.keys import GRAPH, framed, sha256
+from secagg.keys import GRAPH, expanded, framed
 from secagg.parameters import (
     LEAST_GRINDING_BITS,
     LEAST_PRIVACY_BITS,
@@ -29,6 +29,7 @@ from secagg.parameters import (
     curious_leak,
     least_ring_threshold,
     ring_leak,
+    sample_size,
 )
 
 Indices = NDArray[np.int64]
@@ -54,6 +55,9 @@ class Graph(Protocol):
 
     def leak(self, *, n: int, t: int, corrupt: int, min_roster: int) -> float:
         """log2 of the most with which a server learns more than the sum; −inf for never."""
+
+    def quorum_checks(self, signers: int, needed: int, n: int) -> int:
+        """How many of so many signatures of U3 a client checks, to know that `needed` are valid."""
 
     def row(self, roster_digest: bytes, m: int, i: int) -> Indices:
         """N(i) ∪ {i} of one client among m, ascending."""
@@ -99,6 +103,10 @@ class Complete:
         """Never: nothing is drawn."""
         return -math.inf
 
+    def quorum_checks(self, signers: int, needed: int, n: int) -> int:
+        """All that are needed, so that nothing is left to chance."""
+        return needed
+
     def row(self, roster_digest: bytes, m: int, i: int) -> Indices:
         """0..m-1, whoever asks."""
         return np.arange(m, dtype=np.int64)
@@ -110,7 +118,7 @@ class Complete:
 
 @dataclass(frozen=True)
 class Ring(ABC):
-    """The k nearest on a ring (k even), the ring ordered by SHA-256 of (roster digest, index).
+    """The k nearest on a ring (k even), ordered by 128 bits each of SHAKE-256 of the roster digest.
 
     What it takes of k and t to be private depends on the server: that is `Harary`, for an active
     one, or `CuriousOnlyHarary`.
@@ -175,6 +183,10 @@ class Ring(ABC):
         """Nothing beyond the quorum."""
         return 1
 
+    def quorum_checks(self, signers: int, needed: int, n: int) -> int:
+        """A sample that misses with at most 2^-(privacy_bits + 1) in n clients together."""
+        return sample_size(signers, needed, self.privacy_bits + 1, n)
+
     def row(self, roster_digest: bytes, m: int, i: int) -> Indices:
         """N(i) ∪ {i} of one client among m, ascending."""
         ring, position = _ring(roster_digest, m)
@@ -221,9 +233,10 @@ class Harary(Ring):
         return self.grinding_bits
 
     def leak(self, *, n: int, t: int, corrupt: int, min_roster: int) -> float:
-        """Of one ring, times the 2^grinding_bits that the server may try."""
+        """Of one ring, times the 2^grinding_bits that the server may try; and of the samples."""
         one = ring_leak(self.k, t, n=n, corrupt=corrupt, min_roster=min_roster)
-        return min(one + self.grinding_bits, 0.0)
+        samples = -(self.privacy_bits + 1)
+        return min(float(np.logaddexp2(one + self.grinding_bits, samples)), 0.0)
 
 
 @dataclass(frozen=True)
@@ -266,8 +279,8 @@ def graph_of(choice: Choice) -> Graph:
 @lru_cache(maxsize=8)
 def _ring(roster_digest: bytes, m: int) -> tuple[Indices, Indices]:
     """The clients in ring order, and the position of each."""
-    hashes = [sha256(GRAPH, roster_digest, i.to_bytes(8, "little")) for i in range(m)]
-    ring = np.array(sorted(range(m), key=hashes.__getitem__), np.int64)
+    drawn = np.frombuffer(expanded(GRAPH, roster_digest, size=16 * m), ">u8").reshape(m, 2)
+    ring = np.lexsort((drawn[:, 1], drawn[:, 0]))  # as 128-bit numbers; equal ones by index
     position = np.empty(m, np.int64)
     position[ring] = np.arange(m)
     ring.flags.writeable = position.flags.writeable = False  # one copy serves all callers

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from secagg.errors import RemoteProtocolError
 
-VERSION = 2
+VERSION = 3
 """Of the wire and of what is signed. Labels name the family, and all digests hold the version."""
 
 DIRECTORY = b"secagg/v1/directory"
@@ -68,6 +68,11 @@ def sha256(label: bytes, *parts: Buffer) -> bytes:
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
     return digest.digest()
+
+
+def expanded(label: bytes, *parts: Buffer, size: int) -> bytes:
+    """SHAKE-256 of framed(label, *parts): as many bytes as are asked for."""
+    return hashlib.shake_256(framed(label, *parts)).digest(size)
 
 
 @dataclass(frozen=True)

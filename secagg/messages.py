@@ -17,7 +17,7 @@ with the number of clients are packed into one field of fixed-size records, in a
 client id: a second record for one client cannot be written.  How they look as bytes: `wire`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Annotated, ClassVar
 
@@ -49,7 +49,11 @@ SEALED_BYTES = 32 + 16
 """What sealing the shares of round 4 adds: an ephemeral key and the tag."""
 
 
-UNSIGNED = bytes(64)
+ID_BYTES = 8
+KEYS_BYTES = 32 + 32 + 32
+SIGNATURE_BYTES = 64
+
+UNSIGNED = bytes(SIGNATURE_BYTES)
 """Stands where the signature will be while a message is being written."""
 
 
@@ -83,9 +87,59 @@ class AdvertiseKeys(Authored, frozen=True, tag=0):
 
 
 class Roster(Message, frozen=True, tag=1):
-    """To each of U1: everybody's advertisement, ascending by id."""
+    """To each of U1: everybody's advertisement, ascending by id, in columns.
 
-    entries: Annotated[tuple[AdvertiseKeys, ...], msgspec.Meta(max_length=MAX_CLIENTS)]
+    A column is one field of packed records, so that a roster of any size is decoded at once, and
+    read where it is needed. Nothing but the columns' types is checked here: `roster` does the rest.
+
+    Attributes:
+        ids: 8 little-endian bytes each.
+        keys: c_pk ‖ s_pk ‖ commitment, KEYS_BYTES each.
+        certificates: CERTIFICATE_BYTES each, or none at all where the directory pins keys.
+        signatures: 64 bytes each.
+    """
+
+    ids: memoryview
+    keys: memoryview
+    certificates: memoryview
+    signatures: memoryview
+
+    @classmethod
+    def of(cls, entries: Sequence[AdvertiseKeys]) -> "Roster":
+        """The columns of these advertisements, in their order."""
+        columns = (
+            pack_ids(e.u for e in entries),
+            b"".join(e.c_pk + e.s_pk + e.commitment for e in entries),
+            b"".join(e.certificate for e in entries),
+            b"".join(e.signature for e in entries),
+        )
+        return cls(*(memoryview(column) for column in columns))
+
+    def kept(self) -> "Roster":
+        """The same in memory of its own: a frame may stand in a buffer that is used again."""
+        columns = self.ids, self.keys, self.certificates, self.signatures
+        return Roster(*(memoryview(bytes(column)) for column in columns))
+
+    def __len__(self) -> int:
+        """How many advertisements there are."""
+        return len(self.ids) // ID_BYTES
+
+    def entry(self, i: int) -> AdvertiseKeys:
+        """The i-th advertisement of a roster whose columns fit each other."""
+        keys = record(self.keys, i, KEYS_BYTES)
+        return AdvertiseKeys(
+            int.from_bytes(record(self.ids, i, ID_BYTES), "little"),
+            keys[:32],
+            keys[32:64],
+            keys[64:],
+            record(self.certificates, i, CERTIFICATE_BYTES),
+            record(self.signatures, i, SIGNATURE_BYTES),
+        )
+
+    @property
+    def entries(self) -> tuple[AdvertiseKeys, ...]:
+        """All of them, as objects: for who needs every one."""
+        return tuple(map(self.entry, range(len(self))))
 
 
 class ShareKeys(Authored, frozen=True, tag=2):
@@ -151,10 +205,24 @@ class ConsistencyCheck(Authored, frozen=True, tag=6):
 
 
 class Signatures(Message, frozen=True, tag=7):
-    """To each of U4: signatures of U3 by min_survivors of its members, ascending."""
+    """To each of U4: signatures of U3 by members of it, ascending.
+
+    Attributes:
+        packed: SIGNATURE_BYTES for each of the signers.
+    """
 
     signers: Ids
-    signatures: Annotated[tuple[Signature, ...], msgspec.Meta(max_length=MAX_CLIENTS)]
+    packed: memoryview
+
+    @classmethod
+    def of(cls, signers: Iterable[int], signatures: Iterable[bytes]) -> "Signatures":
+        """These signatures, one after another."""
+        return cls(tuple(signers), memoryview(b"".join(signatures)))
+
+    @property
+    def signatures(self) -> tuple[bytes, ...]:
+        """All of them, as objects: for who needs every one."""
+        return tuple(records(self.packed, SIGNATURE_BYTES))
 
 
 class Unmasking(Authored, frozen=True, tag=8):
@@ -187,8 +255,13 @@ AnyMessage = ClientMessage | ServerMessage
 
 
 def pack_ids(ids: Iterable[int]) -> bytes:
-    """Client ids, 8 little-endian bytes each."""
+    """Client ids, ID_BYTES little-endian bytes each."""
     return b"".join(map(id_bytes, ids))
+
+
+def record(packed: Buffer, i: int, size: int) -> bytes:
+    """The i-th record of a packed field; empty beyond its end."""
+    return bytes(packed[i * size : (i + 1) * size])
 
 
 def records(packed: Buffer, size: int) -> list[bytes]:

@@ -1,47 +1,60 @@
 """U1 as both sides check it: who takes part, under which keys, signed by whom.
 
-    roster digest = SHA-256(label, for each u ascending: u, c_pk, s_pk, commitment, certificate)
+    roster digest = SHA-256(label, ids, keys, certificates)          the columns of the Roster
 
 Which identity key speaks for u follows from the directory's digest, which is in the params digest,
 and from u and its certificate, which are in this one.
 
-Client and server run the same checks, so an honest server never forwards a roster that makes an
-honest client abort; and every client judges the whole roster, not only its neighbours.
+What is cheap a client checks of everybody; signatures and certificates only of its neighbours and,
+in round 4, of a sample of the signers.  Why that is enough is in
+docs/decisions/0013-a-client-checks-its-neighbours.md.  On the complete graph everybody is a
+neighbour.  The server checks everything of everybody, so an honest server never forwards a roster
+that makes an honest client abort.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import repeat
-from typing import Self
+from typing import Self, cast
 
+import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from numpy.typing import NDArray
 
+from secagg import wire
 from secagg.curve import check_x25519
 from secagg.errors import RemoteProtocolError, signed_by
-from secagg.identity.directory import Directory
-from secagg.keys import ROSTER, Transcript, id_bytes, sha256
-from secagg.messages import AdvertiseKeys, ConsistencyCheck, Roster, strictly_ascending
+from secagg.identity.authority import CERTIFICATE_BYTES, KEY_BYTES
+from secagg.identity.directory import Directory, Pinned
+from secagg.keys import ROSTER, Buffer, Transcript, sha256
+from secagg.messages import (
+    ID_BYTES,
+    KEYS_BYTES,
+    SIGNATURE_BYTES,
+    AdvertiseKeys,
+    ConsistencyCheck,
+    Roster,
+    record,
+    strictly_ascending,
+)
 from secagg.params import Params
 
 
 @dataclass(frozen=True, eq=False)
 class CheckedRoster:
-    """U1 after every check: ascending by id, keys parsed once; the same only if the same object."""
+    """U1 in columns, after the checks of everybody; the same only if the same object.
 
-    entries: tuple[AdvertiseKeys, ...]
-    identities: tuple[Ed25519PublicKey, ...]
+    A client's position here is its roster index.  `identities` has the keys that are known already;
+    the others are asked of the directory when they are needed.
+    """
 
-    @classmethod
-    def again(cls, entries: tuple[AdvertiseKeys, ...], directory: Directory) -> Self:
-        """A roster that has passed every check before, from its entries."""
-        keys = identity_keys(entries, directory)
-        return cls(entries, tuple(map(Ed25519PublicKey.from_public_bytes, keys)))
+    columns: Roster
+    directory: Directory = field(repr=False)
+    identities: dict[int, Ed25519PublicKey] = field(default_factory=dict, repr=False)
 
     @cached_property
     def ids(self) -> tuple[int, ...]:
-        """The client ids; a client's position here is its roster index."""
-        return tuple(entry.u for entry in self.entries)
+        """The client ids, ascending."""
+        return ids_of(self.columns)
 
     @cached_property
     def index(self) -> dict[int, int]:
@@ -51,109 +64,177 @@ class CheckedRoster:
     @cached_property
     def digest(self) -> bytes:
         """What later signatures, derivations and the graph bind to."""
-        fields = (
-            field
-            for e in self.entries
-            for field in (id_bytes(e.u), e.c_pk, e.s_pk, e.commitment, e.certificate)
-        )
-        return sha256(ROSTER, *fields)
+        columns = self.columns
+        return sha256(ROSTER, columns.ids, columns.keys, columns.certificates)
+
+    def __len__(self) -> int:
+        """How many clients."""
+        return len(self.columns)
+
+    def entry(self, i: int) -> AdvertiseKeys:
+        """The advertisement at roster index i."""
+        return self.columns.entry(i)
+
+    def c_pk(self, i: int) -> bytes:
+        """The key to which shares for i are sealed."""
+        return record(self.columns.keys, i, KEYS_BYTES)[:32]
+
+    def s_pk(self, i: int) -> bytes:
+        """The key of the masks of i."""
+        return record(self.columns.keys, i, KEYS_BYTES)[32:64]
+
+    def commitment(self, i: int) -> bytes:
+        """The commitment of i to its self-mask seed."""
+        return record(self.columns.keys, i, KEYS_BYTES)[64:]
+
+    def identity(self, i: int) -> Ed25519PublicKey:
+        """Whose signatures those of i have to be; RemoteProtocolError if the directory says no."""
+        if (known := self.identities.get(i)) is not None:
+            return known
+        certificate = record(self.columns.certificates, i, CERTIFICATE_BYTES)
+        raw = self.directory.identity(self.ids[i], certificate)
+        return self.identities.setdefault(i, Ed25519PublicKey.from_public_bytes(raw))
+
+    @classmethod
+    def again(cls, frame: Buffer, directory: Directory) -> Self:
+        """A roster that has passed the checks of everybody before, from its frame."""
+        return cls(cast(Roster, wire.decode(frame)), directory)
+
+    @classmethod
+    def of_server(
+        cls,
+        entries: dict[int, AdvertiseKeys],
+        identities: dict[int, Ed25519PublicKey],
+        directory: Directory,
+    ) -> Self:
+        """U1 of advertisements that the server has checked one by one, by client id."""
+        ids = sorted(entries)
+        columns = Roster.of([entries[u] for u in ids])
+        return cls(columns, directory, {i: identities[u] for i, u in enumerate(ids)})
 
 
-def identity_keys(entries: Sequence[AdvertiseKeys], directory: Directory) -> tuple[bytes, ...]:
-    """Whose signatures these have to be; RemoteProtocolError if the directory does not know one."""
-    return tuple(directory.identity(entry.u, entry.certificate) for entry in entries)
+def ids_of(columns: Roster) -> tuple[int, ...]:
+    """The ids of a roster whose columns fit each other."""
+    return tuple(np.frombuffer(columns.ids, "<i8").tolist())
 
 
 def check_advertisement(
-    entry: AdvertiseKeys, key: bytes, transcript: Transcript
-) -> Ed25519PublicKey:
-    """The author's identity key `key`, parsed, if it signed two acceptable public keys.
-
-    Raises:
-        RemoteProtocolError: for a key that is not canonical or of low order, a signature by another
-            key or under other parameters.
-    """
-    identity = Ed25519PublicKey.from_public_bytes(key)
+    entry: AdvertiseKeys, identity: Ed25519PublicKey, transcript: Transcript
+) -> None:
+    """RemoteProtocolError unless `identity` signed this entry, with two acceptable public keys."""
     transcript.verify(identity, entry.signature, entry.round, entry.u, entry.body())
     with signed_by(entry.u):
         check_x25519(entry.c_pk)
         check_x25519(entry.s_pk)
-    return identity
 
 
-def check_distinct_keys(entries: Sequence[AdvertiseKeys]) -> None:
-    """RemoteProtocolError if a public key stands twice, whoever advertised it."""
-    seen: dict[bytes, int] = {}
-    for entry in entries:
-        for key in (entry.c_pk, entry.s_pk):
-            if key in seen:
-                raise RemoteProtocolError(
-                    f"client {entry.u} advertises a public key that client {seen[key]} has, "
-                    "expected keys that all differ"
-                )
-            seen[key] = entry.u
+class RosterChecks:
+    """What a client checks of others: functions of their arguments alone, and these are public.
 
-
-def check_distinct_identities(entries: Sequence[AdvertiseKeys], keys: Sequence[bytes]) -> None:
-    """RemoteProtocolError if one identity key speaks for two clients: one thief is one client."""
-    owners: dict[bytes, int] = {}
-    for entry, key in zip(entries, keys, strict=True):
-        if (v := owners.setdefault(key, entry.u)) != entry.u:
-            raise RemoteProtocolError(
-                f"clients {v} and {entry.u} have the same identity key, expected one for each"
-            )
-
-
-def check_roster(message: Roster, own: AdvertiseKeys, params: Params) -> None:
-    """What a client checks of U1 before any signature; RemoteProtocolError unless all holds."""
-    # Not in Fig. 4: a list has one allowed order, so nobody stands in it twice.
-    ids = tuple(entry.u for entry in message.entries)
-    if not strictly_ascending(ids):
-        raise RemoteProtocolError("the roster's ids are not strictly ascending")
-    # Fig. 4, round 1: |U1| ≥ t; min_roster here, and no more than n, so that one U3 has a quorum.
-    if not params.min_roster <= len(ids) <= params.n:
-        raise RemoteProtocolError(
-            f"the roster has {len(ids)} clients, expected {params.min_roster} to {params.n}"
-        )
-    # Not in Fig. 4: an older advertisement of its own would pass for u's.
-    if own not in message.entries:
-        raise RemoteProtocolError(f"the roster does not hold what client {own.u} advertised")
-
-
-class SignatureChecks:
-    """The checks of a client that cost a signature for each client of the session.
-
-    Both are functions of their arguments alone, and these are public.  So a simulation, in which
-    many clients ask the same, may give its clients a subclass that remembers the last answer.
+    So a simulation, in which many clients ask the same, may give its clients a subclass that
+    remembers the answers.
     """
 
-    def roster(
-        self, entries: tuple[AdvertiseKeys, ...], keys: tuple[bytes, ...], transcript: Transcript
-    ) -> CheckedRoster:
-        """U1, if its keys are good and distinct and each entry is signed under its key of `keys`.
-
-        Raises:
-            RemoteProtocolError: naming the first entry that does not hold.
-        """
+    def everybody(self, message: Roster, params: Params, directory: Directory) -> CheckedRoster:
+        """What is cheap, of all of U1; RemoteProtocolError unless all holds."""
+        # What is checked now is read again in every round: not from the buffer of whoever sent it.
+        message = message.kept()
+        check_columns(message)
+        # Fig. 4, round 1: |U1| ≥ t; min_roster here, and no more than n: one U3 has a quorum.
+        if not params.min_roster <= len(message) <= params.n:
+            raise RemoteProtocolError(
+                f"the roster has {len(message)} clients, expected {params.min_roster} to {params.n}"
+            )
+        # Not in Fig. 4: a list has one allowed order, so nobody stands in it twice.
+        ids = ids_of(message)
+        if not strictly_ascending(ids) or ids[0] < 0:
+            raise RemoteProtocolError(
+                "the roster's ids are not strictly ascending, expected each once, from 0 on"
+            )
+        # Not in Fig. 4, whose PKI has a key for everybody.
+        if isinstance(directory, Pinned):
+            directory.check_holds(ids)
         # Fig. 4, round 1: all public keys are different.
-        check_distinct_keys(entries)
+        check_distinct_keys(message)
         # Not in Fig. 4: with certificates one identity key could speak for two clients.
-        check_distinct_identities(entries, keys)
-        # Fig. 4, round 1: every signature is valid.
-        identities = tuple(map(check_advertisement, entries, keys, repeat(transcript)))
-        return CheckedRoster(entries, identities)
+        check_distinct_identities(message, directory)
+        return CheckedRoster(message, directory)
 
-    def quorum(
-        self,
-        roster: CheckedRoster,
-        transcript: Transcript,
-        U3: tuple[int, ...],
-        signers: tuple[int, ...],
-        signatures: tuple[bytes, ...],
+    def neighbour(self, roster: CheckedRoster, i: int, transcript: Transcript) -> None:
+        """RemoteProtocolError unless the client at roster index i signed its entry."""
+        # Not in Fig. 4, whose PKI has a key for everybody: `identity` asks the directory.
+        # Fig. 4, round 1: every signature is valid; of the neighbours here.
+        check_advertisement(roster.entry(i), roster.identity(i), transcript)
+
+    def signer(
+        self, roster: CheckedRoster, i: int, transcript: Transcript, body: bytes, signature: bytes
     ) -> None:
-        """RemoteProtocolError unless each of `signers` has signed U3 under this transcript."""
-        body = ConsistencyCheck.body(U3)
-        for v, signature in zip(signers, signatures, strict=True):
-            # Fig. 4, round 4: every signature of U3 is valid.
-            key = roster.identities[roster.index[v]]
-            transcript.verify(key, signature, ConsistencyCheck.round, v, body)
+        """RemoteProtocolError unless the client at roster index i signed this body, U3."""
+        # Fig. 4, round 4: every signature of U3 is valid; of a sample here.
+        round, u = ConsistencyCheck.round, roster.ids[i]
+        transcript.verify(roster.identity(i), signature, round, u, body)
+
+
+def check_columns(message: Roster) -> None:
+    """RemoteProtocolError unless every column has a record for each id."""
+    m, certificates = len(message), len(message.certificates)
+    seen = len(message.ids), len(message.keys), len(message.signatures)
+    if seen != (m * ID_BYTES, m * KEYS_BYTES, m * SIGNATURE_BYTES):
+        raise RemoteProtocolError(
+            f"a roster with columns of {seen} bytes, expected {ID_BYTES}, {KEYS_BYTES} and "
+            f"{SIGNATURE_BYTES} for each client"
+        )
+    if certificates not in (0, m * CERTIFICATE_BYTES):
+        raise RemoteProtocolError(
+            f"{certificates} bytes of certificates for {m} clients, expected none or "
+            f"{CERTIFICATE_BYTES} for each"
+        )
+
+
+def check_own_entry(roster: CheckedRoster, own: AdvertiseKeys) -> None:
+    """RemoteProtocolError unless the roster holds what this client advertised."""
+    # Not in Fig. 4: an older advertisement of its own would pass for u's.
+    if own.u not in roster.index or roster.entry(roster.index[own.u]) != own:
+        raise RemoteProtocolError(
+            f"the roster does not hold what client {own.u} advertised, expected it unchanged"
+        )
+
+
+def check_distinct_keys(columns: Roster) -> None:
+    """RemoteProtocolError if a public key stands twice, whoever advertised it."""
+    keys = np.frombuffer(columns.keys, np.uint8).reshape(-1, 3, 32)[:, :2].reshape(-1, 32)
+    second = _first_repeated(keys)
+    if second is not None:
+        raise RemoteProtocolError(
+            f"client {ids_of(columns)[second // 2]} advertises a public key that stands twice, "
+            "expected keys that all differ"
+        )
+
+
+def check_distinct_identities(columns: Roster, directory: Directory) -> None:
+    """RemoteProtocolError if one identity key speaks for two clients: one thief is one client.
+
+    What a certificate claims is enough: a claim that is false is no key that anybody signs with.
+    """
+    if isinstance(directory, Pinned):
+        return  # it was refused when the directory was made
+    if len(columns.certificates):
+        certificates = np.frombuffer(columns.certificates, np.uint8).reshape(-1, CERTIFICATE_BYTES)
+        keys = certificates[:, :KEY_BYTES]
+    else:
+        known = b"".join(directory.identity(u, b"") for u in ids_of(columns))
+        keys = np.frombuffer(known, np.uint8).reshape(-1, KEY_BYTES)
+    second = _first_repeated(keys)
+    if second is not None:
+        raise RemoteProtocolError(
+            f"client {ids_of(columns)[second]} has the identity key of another client, expected "
+            "one for each"
+        )
+
+
+def _first_repeated(rows: NDArray[np.uint8]) -> int | None:
+    """The first index at which a row stands that has stood before, or None. Rows of 32 bytes."""
+    words = np.ascontiguousarray(rows).view("<u8").T
+    order = np.lexsort(words)  # stable: of equal rows the first comes first
+    repeated = (words[:, order[1:]] == words[:, order[:-1]]).all(axis=0)
+    return int(order[1:][repeated].min()) if repeated.any() else None

@@ -49,7 +49,7 @@ from secagg.messages import (
     Survivors,
 )
 from secagg.params import Params
-from secagg.roster import SignatureChecks
+from secagg.roster import RosterChecks
 from secagg.sharing.shamir import Rand
 
 _log = logging.getLogger(__name__)
@@ -97,9 +97,9 @@ class Client:
         certificate: bytes = b"",
         rand: Rand = token_bytes,
         store: SnapshotStore | None = None,
-        checks: SignatureChecks | None = None,
+        checks: RosterChecks | None = None,
     ) -> None:
-        checks = SignatureChecks() if checks is None else checks
+        checks = RosterChecks() if checks is None else checks
         self._member = Member(
             u, params, signing_key, as_directory(directory), certificate, rand, checks
         )

@@ -12,7 +12,7 @@ from secagg.identity.directory import Directory, check_id
 from secagg.keys import Transcript
 from secagg.messages import Authored
 from secagg.params import Params
-from secagg.roster import SignatureChecks
+from secagg.roster import RosterChecks
 from secagg.sharing.shamir import Rand
 
 Reply = TypeVar("Reply", bound=Authored)
@@ -32,7 +32,7 @@ class Member:
     directory: Directory = field(repr=False)
     certificate: bytes = field(repr=False)
     rand: Rand = field(repr=False)
-    checks: SignatureChecks = field(repr=False)
+    checks: RosterChecks = field(repr=False)
 
     def __post_init__(self) -> None:
         check_id(self.u)

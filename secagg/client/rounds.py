@@ -35,6 +35,7 @@ from secagg.masks.prg import RingVector
 from secagg.masks.suites import prg_of
 from secagg.messages import (
     CIPHERTEXT_BYTES,
+    SIGNATURE_BYTES,
     UNSIGNED,
     AdvertiseKeys,
     Ciphertexts,
@@ -45,11 +46,12 @@ from secagg.messages import (
     Signatures,
     Survivors,
     Unmasking,
+    record,
     records,
     strictly_ascending,
 )
 from secagg.packing import pack
-from secagg.roster import CheckedRoster, check_roster, identity_keys
+from secagg.roster import check_own_entry
 from secagg.server_sealing import seal_for_server
 from secagg.sharing.shamir import encode_shares, split
 
@@ -70,12 +72,16 @@ def advertise_keys(member: Member, state: Created) -> tuple[Advertised, Advertis
 
 
 def share_keys(member: Member, state: Advertised, message: Roster) -> tuple[Shared, ShareKeys]:
-    """Round 1: check all of U1, then deal s_sk to N(u) and b_u to N(u) ∪ {u}."""
-    # Fig. 4, round 1: |U1| ≥ t, all public keys are different, all signatures are valid.
-    roster = _checked_roster(member, state, message)
+    """Round 1: check U1 and N(u), then deal s_sk to N(u) and b_u to N(u) ∪ {u}."""
+    # Fig. 4, round 1: |U1| ≥ t, all public keys are different.
+    roster = member.checks.everybody(message, member.params, member.directory)
+    check_own_entry(roster, state.hello)
     transcript = member.transcript.with_roster(roster.digest)
     u, me = member.u, roster.index[member.u]
-    neighbourhood = member.params.graph.row(roster.digest, len(roster.ids), me)
+    neighbourhood = member.params.graph.row(roster.digest, len(roster), me)
+    # Fig. 4, round 1: all signatures are valid; those of N(u) here (decision 13).
+    for i in neighbourhood.tolist():
+        member.checks.neighbour(roster, i, member.transcript)
     # Fig. 4, round 1: t-out-of-n shares of s_sk and of b, x being the place in the roster, plus 1.
     secrets = [state.s_sk, state.b_u]
     shares = encode_shares(split(secrets, member.params.t, neighbourhood + 1, member.rand))
@@ -87,7 +93,7 @@ def share_keys(member: Member, state: Advertised, message: Roster) -> tuple[Shar
             own_share = SelfMaskShare(dealt[1].tobytes())
             continue
         v = roster.ids[i]
-        channels[v] = _exchange(c_sk, roster.entries[i].c_pk)
+        channels[v] = _exchange(c_sk, roster.c_pk(i))
         # Fig. 4, round 1: e_{u,v} = AE.enc(KA.agree(c_sk_u, c_pk_v), u ‖ v ‖ the two shares).
         sealed = seal_shares(transcript, channels[v], u, v, dealt.tobytes(), member.rand)
         ciphertexts.append(sealed)
@@ -97,13 +103,6 @@ def share_keys(member: Member, state: Advertised, message: Roster) -> tuple[Shar
     )
     # Not in Fig. 4: signed, as every message here, so that nobody answers for somebody else.
     return following, member.signed(reply, transcript, reply.body())
-
-
-def _checked_roster(member: Member, state: Advertised, message: Roster) -> CheckedRoster:
-    check_roster(message, state.hello, member.params)
-    # Not in Fig. 4, whose PKI has a key for everybody: each entry is of somebody enrolled.
-    keys = identity_keys(message.entries, member.directory)
-    return member.checks.roster(message.entries, keys, member.transcript)
 
 
 def mask_input(
@@ -171,7 +170,7 @@ def _streams(
     s_sk = X25519PrivateKey.from_private_bytes(state.s_sk)
     for v in senders:
         # Fig. 4, round 2: p_{u,v} = ±PRG(KA.agree(s_sk_u, s_pk_v)).
-        s_uv = _exchange(s_sk, roster.entries[roster.index[v]].s_pk)
+        s_uv = _exchange(s_sk, roster.s_pk(roster.index[v]))
         yield transcript.pairwise_seed(s_uv, u, v), masks.sign(u, v)
 
 
@@ -224,7 +223,7 @@ def unmask(member: Member, state: Checked, message: Signatures) -> tuple[Done, U
 def _check_signatures(
     member: Member, state: Checked, transcript: Transcript, message: Signatures
 ) -> None:
-    """min_survivors signatures of this U3 by distinct members of U3, of the whole roster."""
+    """At least min_survivors signatures of this U3 by distinct members of it, as a sample shows."""
     signers, needed = message.signers, member.params.min_survivors
     # Fig. 4, round 4: U4 ⊆ U3, each signer once.
     if not strictly_ascending(signers) or not set(state.U3) >= set(signers):
@@ -232,13 +231,30 @@ def _check_signatures(
             "the signers are not an ascending list of members of U3, expected some of them"
         )
     # Fig. 4, round 4: |U4| ≥ t; a quorum of the whole roster, so that two U3 never both have one.
-    if len(signers) < needed or len(message.signatures) != len(signers):
+    if len(signers) < needed or len(message.packed) != len(signers) * SIGNATURE_BYTES:
         raise RemoteProtocolError(
-            f"{len(message.signatures)} signatures by {len(signers)} signers, "
-            f"expected one by each of at least {needed}"
+            f"{len(message.packed)} bytes of signatures by {len(signers)} signers, "
+            f"expected {SIGNATURE_BYTES} by each of at least {needed}"
         )
-    # Fig. 4, round 4: every signature is valid, and of the U3 that u signed.
-    member.checks.quorum(state.roster, transcript, state.U3, signers, message.signatures)
+    body = ConsistencyCheck.body(state.U3)
+    # Fig. 4, round 4: every signature is valid, and of the U3 that u signed; here as many as are
+    # needed or, on a sparse graph, a sample of all that nobody can foresee (decision 13).
+    for j in _checked_signers(member, len(signers)):
+        i = state.roster.index[signers[j]]
+        signature = record(message.packed, j, SIGNATURE_BYTES)
+        member.checks.signer(state.roster, i, transcript, body, signature)
+
+
+def _checked_signers(member: Member, signers: int) -> list[int]:
+    """Which of so many signatures u checks: as many as are needed, or a sample, drawn afresh."""
+    params = member.params
+    count = params.graph.quorum_checks(signers, params.min_survivors, params.n)
+    order = list(range(signers))
+    if count < params.min_survivors:
+        for place in range(count):  # each set is as likely, to within 2^-100
+            other = place + int.from_bytes(member.rand(16), "little") % (signers - place)
+            order[place], order[other] = order[other], order[place]
+    return order[:count]
 
 
 def _public(secret: X25519PrivateKey) -> bytes:

@@ -27,7 +27,7 @@ from secagg import wire
 from secagg.client.states import Aborted, Advertised, Checked, Done, Ended, Masked, Shared, State
 from secagg.identity.directory import Directory
 from secagg.keys import CLIENT_SNAPSHOT, REQUEST, Buffer, id_bytes, sha256
-from secagg.messages import AdvertiseKeys, AnyMessage, ClientMessage
+from secagg.messages import AnyMessage, ClientMessage
 from secagg.roster import CheckedRoster
 from secagg.snapshots.sealed import check_key, seal, unseal
 from secagg.snapshots.state_bytes import encode, fields_of, from_fields
@@ -75,7 +75,7 @@ class _Kept(msgspec.Struct, frozen=True, array_like=True):
     """The plaintext of a client's blob; an empty reply answers no request."""
 
     state: str
-    roster: tuple[AdvertiseKeys, ...]
+    roster: bytes
     fields: list[object]
     request: bytes
     reply: bytes
@@ -110,9 +110,11 @@ class Snapshots:
     def record(self, state: State, request: bytes, reply: ClientMessage | None) -> None:
         """Have the host store this; whatever `write` raises is its caller's to see."""
         frame = b"" if reply is None else wire.encode(reply)
-        entries = state.roster.entries if isinstance(state, Shared | Masked | Checked) else ()
+        roster = b""
+        if isinstance(state, Shared | Masked | Checked):
+            roster = wire.encode(state.roster.columns)
         fields = fields_of(state, {CheckedRoster})
-        kept = encode(_Kept(type(state).__name__, entries, fields, request, frame))
+        kept = encode(_Kept(type(state).__name__, roster, fields, request, frame))
         self._write(kept, self._generation + 1)
         self._request, self._reply = request, frame
 
@@ -120,8 +122,10 @@ class Snapshots:
         """The state in a blob, once the host has stored it again under a generation of its own."""
         plaintext = unseal(self._store.key, blob, generation, *self._identity)
         kept = msgspec.msgpack.decode(plaintext, type=_Kept)
-        roster = CheckedRoster.again(kept.roster, directory)
-        state = from_fields(_STATES[kept.state], kept.fields, {CheckedRoster: roster})
+        given: dict[type, object] = {}
+        if kept.roster:
+            given[CheckedRoster] = CheckedRoster.again(kept.roster, directory)
+        state = from_fields(_STATES[kept.state], kept.fields, given)
         # From here on no other process, and no blob of a write that failed, has a generation that
         # the host would accept: whoever was restored last is the only one that can answer.
         self._write(plaintext, generation + RESTORED)

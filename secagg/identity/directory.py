@@ -8,7 +8,7 @@ and it does not take a key back: leave the client out of the next session's dire
 `authority` is the other kind, in which clients bring certificates.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, Self, runtime_checkable
 
@@ -33,7 +33,9 @@ class Directory(Protocol):
     """What `Client` and `Server` need: whose key is whose, and a digest of whom to believe.
 
     The key must follow from the digest, u and the certificate alone: the params digest binds the
-    one, the roster digest the others. One of your own must return canonical keys of large order.
+    one, the roster digest the others. One of your own must return canonical keys of large order. It
+    takes either no certificate from anybody, or from everybody one of CERTIFICATE_BYTES, whose key
+    is what the certificate begins with.
 
     >>> isinstance(secagg.Pinned(directory), secagg.Directory)
     True
@@ -79,6 +81,11 @@ class Pinned(Mapping[int, bytes]):
     @property
     def digest(self) -> bytes:
         return self._digest
+
+    def check_holds(self, ids: Iterable[int]) -> None:
+        """RemoteProtocolError, naming the first, unless all of these clients are in it."""
+        if unknown := set(ids) - self._keys.keys():
+            raise UnknownClient(min(unknown))
 
     def identity(self, u: int, certificate: bytes, /) -> bytes:
         """The key of u; RemoteProtocolError if there is none, or for a certificate beside it."""

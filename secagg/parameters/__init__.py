@@ -8,11 +8,13 @@
 other.  The derivation is docs/decisions/0002-choosing-k-and-t.md.
 
 Modules: `tails` are exact tails of the hypergeometric distribution, `rules` what (k, t) must
-satisfy for each adversary, `choice` the search for the least k, and the refusals.  May be
-imported from it: what is in `__all__`.  It uses `errors`.
+satisfy for each adversary, `choice` the search for the least k, and the refusals,
+`quorum` how many signatures of a quorum a client checks.  May be imported from it: what is in
+`__all__`.  It uses `errors`.
 """
 
 from secagg.parameters.choice import MAX_CLIENTS, Choice, GraphChoice, choose, choose_curious_only
+from secagg.parameters.quorum import sample_size
 from secagg.parameters.rules import (
     LEAST_GRINDING_BITS,
     LEAST_PRIVACY_BITS,
@@ -38,4 +40,5 @@ __all__ = [
     "curious_leak",
     "least_ring_threshold",
     "ring_leak",
+    "sample_size",
 ]

@@ -78,9 +78,12 @@ class Choice:
     @property
     def leak(self) -> float:
         """log2 of the most with which a server learns more than the sum, having tried as many rings
-        as it may; −inf on the complete graph."""
-        rings = np.logaddexp2.reduce([bound.met for bound in self.bounds[:-1]])
-        return min(float(rings) + self.grinding_bits, 0.0)
+        as it may, and told each client another quorum; −inf on the complete graph."""
+        rings = float(np.logaddexp2.reduce([bound.met for bound in self.bounds[:-1]]))
+        leak = rings + self.grinding_bits
+        if self.k is not None and self.adversary == "active":
+            leak = float(np.logaddexp2(leak, -(self.privacy_bits + 1)))
+        return min(leak, 0.0)
 
     @property
     def no_sum(self) -> float:

@@ -33,7 +33,7 @@ statistical parameter (Bell et al. 2020), and nothing that is computed later mak
 
 LEAST_GRINDING_BITS = 64
 """A server tries rosters at its leisure, and asks nobody. To draw the ring of 1000 clients takes
-2^10 hashes, so 2^64 rosters are 2^74 hashes."""
+about 2^7 permutations of Keccak, so 2^64 rosters are 2^71 of them."""
 
 MOST_BITS = 1024
 """No tail is that small for any reason but that it is 0."""

@@ -146,8 +146,7 @@ def recover_self_seeds(
 
     # Not in Fig. 4: what the shares lead to is what was committed to in round 0.
     def opens(owner: int, b_u: bytes) -> bool:
-        entry = roster.entries[owner]
-        return transcript.commitment(entry.u, b_u) == entry.commitment
+        return transcript.commitment(roster.ids[owner], b_u) == roster.commitment(owner)
 
     return table.recover(owners, t, opens)
 
@@ -160,6 +159,6 @@ def recover_mask_keys(
     # Not in Fig. 4: what the shares lead to is the key that was advertised in round 0.
     def fits(owner: int, s_sk: bytes) -> bool:
         public = X25519PrivateKey.from_private_bytes(s_sk).public_key()
-        return public.public_bytes_raw() == roster.entries[owner].s_pk
+        return public.public_bytes_raw() == roster.s_pk(owner)
 
     return table.recover(owners, t, fits)

@@ -26,7 +26,6 @@ from secagg.messages import (
     Ciphertexts,
     ConsistencyCheck,
     MaskedInput,
-    Roster,
     ShareKeys,
     Signatures,
     Survivors,
@@ -61,7 +60,8 @@ class Advertising:
                 f"client {message.u} has the identity key of another client, expected its own"
             )
         # Fig. 4, round 1, of the clients: the signature is valid, and the keys are no bad points.
-        identity = check_advertisement(message, key, session.transcript)
+        identity = Ed25519PublicKey.from_public_bytes(key)
+        check_advertisement(message, identity, session.transcript)
         # Fig. 4, round 1, of the clients: all public keys are different.
         new = {message.c_pk, message.s_pk}
         if len(new) < 2 or new & self.public_keys:
@@ -80,11 +80,9 @@ class Advertising:
         # Fig. 4, round 0, server: |U1| ≥ t; min_roster here.
         needed = self.session.params.min_roster
         self.session.at_least(needed, len(self.answered), "advertised keys")
-        ids = sorted(self.answered)
-        roster = CheckedRoster(
-            tuple(self.answered[u] for u in ids), tuple(self.identities[u] for u in ids)
-        )
-        return Rostered.of(self.session, roster), dict.fromkeys(ids, Roster(roster.entries))
+        directory = self.session.directory
+        roster = CheckedRoster.of_server(self.answered, self.identities, directory)
+        return Rostered.of(self.session, roster), dict.fromkeys(roster.ids, roster.columns)
 
 
 @dataclass
@@ -257,12 +255,14 @@ class Checking:
         self.answered[message.u] = message.signature
 
     def close(self) -> tuple[frozenset[int], Outbox]:
-        """U4, and min_survivors signatures to each of it: more would prove nothing more."""
+        """U4, and to each of it signatures: all where a sample is checked, else enough."""
         session, needed = self.rostered.session, self.rostered.params.min_survivors
         session.note_missing(self.collected.U3, self.answered, 3)
         # Fig. 4, round 3, server: |U4| ≥ t; a quorum here.
         session.at_least(needed, len(self.answered), "signed U3")
         U4 = sorted(self.answered)
-        signers = tuple(U4[:needed])
-        message = Signatures(signers, tuple(self.answered[u] for u in signers))
+        n, graph = self.rostered.params.n, self.rostered.params.graph
+        enough = graph.quorum_checks(len(U4), needed, n) == needed
+        signers = tuple(U4[:needed] if enough else U4)
+        message = Signatures.of(signers, (self.answered[u] for u in signers))
         return frozenset(U4), dict.fromkeys(U4, message)

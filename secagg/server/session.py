@@ -99,7 +99,7 @@ class Rostered:
 
     def verify(self, message: ClientMessage, body: bytes) -> None:
         """RemoteProtocolError unless the author signed this body in this round and session."""
-        key = self.roster.identities[self.roster.index[message.u]]
+        key = self.roster.identity(self.roster.index[message.u])
         self.transcript.verify(key, message.signature, message.round, message.u, body)
 
     def ids_at(self, indices: Indices) -> tuple[int, ...]:

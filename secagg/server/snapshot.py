@@ -17,7 +17,7 @@ import msgspec
 
 from secagg import wire
 from secagg.keys import SERVER_SNAPSHOT, Buffer
-from secagg.messages import AdvertiseKeys, ServerMessage
+from secagg.messages import ServerMessage
 from secagg.roster import CheckedRoster
 from secagg.server.aggregate import Aggregate, Failed
 from secagg.server.neighbourhoods import Neighbourhoods
@@ -39,7 +39,7 @@ class _Kept(msgspec.Struct, frozen=True, array_like=True):
     """The plaintext of a server's blob."""
 
     round: str
-    roster: tuple[AdvertiseKeys, ...]
+    roster: bytes
     missed: dict[int, int]
     advertised: dict[int, bytes]
     fields: list[object]
@@ -53,11 +53,11 @@ def seal_server(
     key: bytes, session: Session, round: Round | Aggregate | Failed, outbox: Outbox
 ) -> bytes:
     """A blob of the session in this round."""
-    entries: tuple[AdvertiseKeys, ...] = ()
+    roster = b""
     if not isinstance(round, Advertising | Aggregate | Failed):
-        entries = round.rostered.roster.entries
+        roster = wire.encode(round.rostered.roster.columns)
     fields, frames = fields_of(round, _GIVEN), list(_frames(outbox))
-    kept = _Kept(type(round).__name__, entries, session.missed, session.advertised, fields, frames)
+    kept = _Kept(type(round).__name__, roster, session.missed, session.advertised, fields, frames)
     return seal(key, encode(kept), 0, SERVER_SNAPSHOT, session.transcript.params_digest)
 
 

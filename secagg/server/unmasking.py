@@ -77,13 +77,12 @@ def orphaned(
     roster: CheckedRoster, neighbourhoods: Neighbourhoods, in_U3: Flags, mask_keys: dict[int, bytes]
 ) -> tuple[Orphaned, ...]:
     """For each v whose s_sk was reconstructed, by roster index: who has a mask with it."""
-    entries = roster.entries
     return tuple(
         Orphaned(
-            entries[i].u,
+            roster.ids[i],
             s_sk,
             tuple(
-                (entries[j].u, entries[j].s_pk)
+                (roster.ids[j], roster.s_pk(j))
                 for j in neighbourhoods.members[i][in_U3[neighbourhoods.members[i]]].tolist()
             ),
         )

@@ -18,17 +18,18 @@ from collections.abc import Generator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
-import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from secagg import wire
 from secagg.client.client import Client
 from secagg.errors import RemoteProtocolError
+from secagg.identity.directory import Directory
 from secagg.masks.prg import RingVector
-from secagg.messages import AdvertiseKeys
+from secagg.messages import Roster
 from secagg.roster import CheckedRoster
+from secagg.simulation.checks import of_this_process
 
 Frames = Mapping[int, bytes | None]
 """u → what was sent to u; None where u begins."""
@@ -130,17 +131,12 @@ def _key(key: Ed25519PrivateKey) -> tuple[Any, ...]:
 
 
 def _roster(roster: CheckedRoster) -> tuple[Any, ...]:
-    identities = tuple(key.public_bytes_raw() for key in roster.identities)
-    return _parsed, (msgspec.msgpack.encode(roster.entries), identities)
+    return _known, (wire.encode(roster.columns), roster.directory)
 
 
-@lru_cache(maxsize=1)
-def _parsed(entries: bytes, identities: tuple[bytes, ...]) -> CheckedRoster:
+def _known(frame: bytes, directory: Directory) -> CheckedRoster:
     """One object for all batches of a session in a process: what was checked of it is kept."""
-    return CheckedRoster(
-        msgspec.msgpack.decode(entries, type=tuple[AdvertiseKeys, ...]),
-        tuple(map(Ed25519PublicKey.from_public_bytes, identities)),
-    )
+    return of_this_process().again(cast(Roster, wire.decode(frame)), directory)
 
 
 class _Pickler(pickle.Pickler):

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from secagg.errors import LocalProtocolError
 from secagg.keys import Buffer, framed
 
-LAYOUT = 3
+LAYOUT = 4
 """Changes whenever a state's fields do: a blob of another layout is refused, not guessed at."""
 
 _NONCE_BYTES = 12

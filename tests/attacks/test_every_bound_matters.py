@@ -100,8 +100,6 @@ BEYOND: dict[str, list[Any]] = {
     "Ids: max_length": [5, many],
     "Packed: max_length": [4, 1, [b""] * (MAX_VECTORS + 1), [], SIGNATURE],
     "Message: forbid_unknown_fields": [5, [], 0],
-    "Roster.entries: max_length": [1, [hello()[0:] for _ in many]],
-    "Signatures.signatures: max_length": [7, [], [SIGNATURE] * len(many)],
 }
 
 

@@ -83,13 +83,13 @@ def test_an_attack_on_a_check_that_is_not_there_says_which_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     attacks = Attacks("roster")
-    attacks.breaks("roster.check_roster", "len(ids) > params.n")(never)
+    attacks.breaks("roster.RosterChecks.everybody", "len(message) > params.n")(never)
     message = said(attacks, monkeypatch)
     assert (
-        "never breaks `len(ids) > params.n` of secagg.roster.check_roster, which has no such check"
-        "\n    its checks are now:\n    not strictly_ascending(ids)\n"
+        "never breaks `len(message) > params.n` of secagg.roster.RosterChecks.everybody, "
+        "which has no such check\n    its checks are now:\n    check_columns(message)\n"
     ) in message
-    assert "\n    not len(ids) <= params.n" in message
+    assert "\n    not len(message) <= params.n" in message
 
 
 def test_an_attack_on_a_function_that_is_not_there_says_which_are(
@@ -99,7 +99,7 @@ def test_an_attack_on_a_function_that_is_not_there_says_which_are(
     attacks.breaks("roster.checked", "not strictly_ascending(ids)")(never)
     message = said(attacks, monkeypatch)
     assert "of secagg.roster.checked, which has no such check\n    functions with checks" in message
-    assert "\n    secagg.roster.check_roster" in message
+    assert "\n    secagg.roster.RosterChecks.everybody" in message
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def a_refusal_is_forgotten() -> bool:
     party.after(0)
     truth: Any = party.outbox[10]
     with pytest.raises(RemoteProtocolError):
-        host.client.receive(Roster(truth.entries[:-2]))
+        host.client.receive(Roster.of(truth.entries[:-2]))
     try:
         host.restored(host.generation).receive(truth)
     except secagg.SecAggError:
@@ -178,7 +178,7 @@ def decoder_raises(error: Exception) -> Callable[[], None]:
     def attack() -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(wire, "_decoder", Decoder())
-            wire.decode(b"\2\x92\x05\x90")
+            wire.decode(b"\3\x92\x05\x90")
 
     return attack
 
@@ -206,7 +206,7 @@ breaks("server.recovery._checked", "except RemoteProtocolError")(
 breaks("curve.check_server_key", "except RemoteProtocolError")(
     blames_the_peer(lambda: Party(5, server_key=bytes(32)))
 )
-breaks("wire.decode", "except msgspec.DecodeError")(dies(lambda: wire.decode(b"\2\x05")))
+breaks("wire.decode", "except msgspec.DecodeError")(dies(lambda: wire.decode(b"\3\x05")))
 breaks("wire.decode", "except UnicodeDecodeError")(
     dies(decoder_raises(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no text")))
 )

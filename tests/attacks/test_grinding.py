@@ -13,8 +13,9 @@ import msgspec
 import numpy as np
 import pytest
 
+import secagg
 from secagg.graph import Complete, Harary
-from secagg.messages import AdvertiseKeys
+from secagg.messages import AdvertiseKeys, Roster
 from secagg.roster import CheckedRoster
 from tests.helpers.dishonest import Coalition
 
@@ -31,11 +32,14 @@ def roster(n: int = M) -> list[AdvertiseKeys]:
     """n clients under fresh-looking keys; which is enough to be hashed."""
     names = (b"c_pk", b"s_pk", b"commitment", b"certificate")
     fields = [[hashlib.sha256(b"%d %s" % (u, name)).digest() for name in names] for u in range(n)]
-    return [AdvertiseKeys(u, *four, bytes(64)) for u, four in enumerate(fields)]
+    return [
+        AdvertiseKeys(u, *three, 3 * certificate, bytes(64))
+        for u, (*three, certificate) in enumerate(fields)
+    ]
 
 
 def digest(entries: list[AdvertiseKeys]) -> bytes:
-    return CheckedRoster(tuple(entries), ()).digest
+    return CheckedRoster(Roster.of(entries), secagg.Pinned({})).digest
 
 
 @pytest.mark.parametrize("field", ["u", "c_pk", "s_pk", "commitment", "certificate"])

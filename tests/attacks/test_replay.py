@@ -120,7 +120,7 @@ def test_asked_twice_for_unmasking() -> None:
     party.play()
     without = tuple(party.ids[1:])
     signers = (60, 70)
-    again = Signatures(signers, tuple(
+    again = Signatures.of(signers, tuple(
         party.sign_U3(v, party.seen[20].roster.digest, without) for v in signers
     ))  # fmt: skip
     for u in party.honest:

@@ -46,8 +46,8 @@ from tests.helpers.ring import (
 
 OPENED = {
     (36, 24): [(22, 7)],
-    (78, 52): [(48, 13)],
-    (32, 23): [(22, 9)],
+    (78, 52): [(57, 12)],
+    (32, 23): [(21, 9)],
     (156, 118): [],
 }
 """(k, t) → inputs summed alone, and clients dropped, where only neighbours sign.
@@ -175,7 +175,7 @@ class Cut:
 
 def ascending(signatures: Mapping[int, bytes]) -> Signatures:
     signers = tuple(sorted(signatures))
-    return Signatures(signers, tuple(signatures[v] for v in signers))
+    return Signatures.of(signers, tuple(signatures[v] for v in signers))
 
 
 def cuts(ring: Ring, length: int) -> list[tuple[Flags, Flags]]:

@@ -40,7 +40,7 @@ def unmasked(
     binding = Transcript(party.params.digest(party.directory.digest), roster.digest)
     key = X25519PrivateKey.from_private_bytes(s_sk)
     streams = [(binding.self_seed(b_u, u), -1)]
-    for entry in roster.entries:
+    for entry in roster.columns.entries:
         if entry.u != u:
             shared = key.exchange(X25519PublicKey.from_public_bytes(entry.s_pk))
             seed = binding.pairwise_seed(shared, u, entry.u)
@@ -67,7 +67,7 @@ def two_rosters_for_one_seed(kind: type[Host]) -> None:
     b = recover_self_seeds(opening.table, opening.collected.owners.of_b, t, roster, party.binding)
 
     other = secagg.Server(party.params, directory=party.directory, private_key=SERVER_KEY)
-    other.receive(VICTIM, roster.entries[roster.index[VICTIM]])
+    other.receive(VICTIM, roster.entry(roster.index[VICTIM]))
     for u in (60, 70, 80, 90):
         other.receive(u, party.clients[u].start())
     party.clients[VICTIM] = host.restored(ADVERTISED)
@@ -145,7 +145,7 @@ def two_survivor_lists(kind: type[Host]) -> None:
 def opened(clients: dict[int, secagg.Client], survivors: Survivors, binding: Transcript) -> bytes:
     """What the shares that four of the ids 10, 20, ... release of client 10 combine to."""
     signed = [client.receive(survivors).signature for client in clients.values()]
-    message = Signatures(tuple(clients), tuple(signed))
+    message = Signatures.of(tuple(clients), tuple(signed))
     released = []
     for client in clients.values():
         reply = client.receive(message)

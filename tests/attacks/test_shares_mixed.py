@@ -33,7 +33,7 @@ def test_one_list_of_ids_decides_and_the_other_chooses_nothing() -> None:
     after_round_2 = [Survivors, Signatures]
     assert set(after_round_2) < set(get_args(ServerMessage))
     fields = [field.name for m in after_round_2 for field in msgspec.structs.fields(m)]
-    assert fields == ["U3", "signers", "signatures"]
+    assert fields == ["U3", "signers", "packed"]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_the_same_shares_leave_whoever_signed(U3: tuple[int, ...]) -> None:
             party.show_U3(u, U3)
         everybody = party.signatures(VICTIM)
         by = dict(zip(everybody.signers, everybody.signatures, strict=True))
-        message = Signatures(signers, tuple(by[v] for v in signers))
+        message = Signatures.of(signers, tuple(by[v] for v in signers))
         reply = party.clients[VICTIM].receive(message)
         replies.add(shares_in(reply, party.seen[VICTIM].binding))
     assert len(replies) == 1

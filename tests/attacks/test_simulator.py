@@ -88,7 +88,7 @@ def transcript(inputs: Callable[[int], Inputs], world: str, *, sound: bool = Tru
     def link(sender: int | None, receiver: int | None, frame: bytes) -> bytes:
         message = wire.decode(frame)
         if isinstance(message, Roster):
-            bindings.append(Bound(digest, CheckedRoster(message.entries, ()).digest))
+            bindings.append(Bound(digest, CheckedRoster(message, secagg.Pinned({})).digest))
         if receiver is None:
             note(fields, message, bindings)
         return frame

@@ -13,7 +13,7 @@ VICTIM = 10
 def test_ids_that_nobody_enrolled_fill_no_roster() -> None:
     party = Coalition(5, bad=2)
     strangers = tuple(unsigned(party.face(50, number), u=60 + number) for number in (1, 2))
-    roster = Roster((*party.roster((VICTIM,)).entries, *strangers))
+    roster = Roster.of((*party.roster((VICTIM,)).entries, *strangers))
     assert len(roster.entries) == party.params.min_roster + 1
     with pytest.raises(RemoteProtocolError, match="61 is not in the directory"):
         party.clients[VICTIM].receive(roster)
@@ -24,7 +24,7 @@ def test_one_corrupt_client_under_many_faces_fills_no_roster() -> None:
     party = Coalition(5, bad=1, t=4, corrupt=1)
     faces = tuple(party.face(50, number) for number in range(4))
     with pytest.raises(RemoteProtocolError, match="not strictly ascending"):
-        party.clients[VICTIM].receive(Roster((party.hello[VICTIM], *faces)))
+        party.clients[VICTIM].receive(Roster.of((party.hello[VICTIM], *faces)))
 
 
 def test_one_identity_key_cannot_be_enrolled_under_two_ids() -> None:

@@ -15,11 +15,12 @@ from secagg.errors import LocalProtocolError, RemoteProtocolError, SecAggError
 from secagg.graph import Harary, _ring
 from secagg.keys import Transcript
 from secagg.messages import CIPHERTEXT_BYTES, NONCE_BYTES, Roster, Signatures, records
+from secagg.roster import CheckedRoster
 from tests.helpers.breaks import UNTYPED, Attack
 from tests.helpers.dishonest import Coalition, harm
 from tests.helpers.lying_client import LIAR, STORIES
 from tests.helpers.lying_server import LIES, VICTIM
-from tests.helpers.party import SPECS, Party
+from tests.helpers.party import SPECS, Party, unsigned
 from tests.helpers.steady import Steady
 
 # What counts as success.
@@ -184,15 +185,38 @@ def two_views(message: Callable[[Coalition, int], Signatures]) -> Attack:
 
 
 def forged(party: Coalition, u: int) -> Signatures:
-    return Signatures(tuple(party.seen[u].U3[:5]), (bytes(64),) * 5)
+    return Signatures.of(tuple(party.seen[u].U3[:5]), (bytes(64),) * 5)
 
 
 def many_faces() -> bool:
     """One corrupt client under t keys: it gets t shares of both secrets."""
     party = Coalition(5, bad=1, t=4, corrupt=1)
     faces = tuple(party.face(50, number) for number in range(4))
-    party.show_roster(10, Roster((party.hello[10], *faces)))
+    party.show_roster(10, Roster.of((party.hello[10], *faces)))
     return party.both_opened() == (10,)
+
+
+def man_in_the_middle() -> bool:
+    """Everybody else's keys are the server's own: it holds all shares, and knows all masks."""
+    party = Coalition(7, bad=2)
+    fakes = [unsigned(party.face(u), signature=bytes(64)) for u in party.ids if u != 10]
+    if party.show_roster(10, Roster.of((party.hello[10], *fakes))):
+        party.show_senders(10, party.ids[1:])
+    return party.both_opened() == (10,) and party.learned()[0].clients == (10,)
+
+
+def a_stranger_far_away() -> bool:
+    """An id that nobody enrolled takes a place on the ring, beyond the victim's neighbours."""
+    party = Steady(13, graph=Harary(8), t=7, corrupt=1, min_roster=11).after(0)
+    true: Any = party.outbox[10]
+    for place in range(2**7):
+        entry = unsigned(true.entry(12), u=1000, commitment=bytes([place]) * 32)
+        roster = Roster.of((*true.entries[:12], entry))
+        digest = CheckedRoster(roster, party.directory).digest
+        if 12 not in party.params.graph.row(digest, 13, 0):
+            break
+    party.clients[10].receive(roster)
+    return True
 
 
 def sparse() -> Party:

@@ -51,7 +51,7 @@ def sybils(certificate: Callable[[int], bytes], key: int | None = None) -> Coali
 
 def their_roster(party: Coalition) -> Roster:
     """The victim, and nobody but 50."""
-    return Roster((party.hello[10], *(party.face(u) for u in (50, *SYBILS))))
+    return Roster.of((party.hello[10], *(party.face(u) for u in (50, *SYBILS))))
 
 
 def opened_by(make: Callable[[], Coalition]) -> Callable[[], bool]:
@@ -99,7 +99,7 @@ def two_rosters(party: Coalition, hello: AdvertiseKeys) -> tuple[Roster, Roster]
     """The true one, and the one in which 30 has its old certificate and says `hello`."""
     true = party.roster()
     old = under_the_old_key(party, hello)
-    return true, Roster(tuple(old if e.u == VICTIM else e for e in true.entries))
+    return true, Roster.of(tuple(old if e.u == VICTIM else e for e in true.entries))
 
 
 def signs_by_the_old_key(party: Coalition, u: int) -> Signatures:
@@ -108,7 +108,7 @@ def signs_by_the_old_key(party: Coalition, u: int) -> Signatures:
     by = dict(zip(message.signers, message.signatures, strict=True))
     body = ConsistencyCheck.body(seen.U3)
     by[VICTIM] = Transcript(party.digest, seen.roster.digest).sign(identity(31), 3, VICTIM, body)
-    return Signatures(tuple(sorted(by)), tuple(by[v] for v in sorted(by)))
+    return Signatures.of(tuple(sorted(by)), tuple(by[v] for v in sorted(by)))
 
 
 def two_certificates() -> Coalition:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 import secagg
-from secagg import masks
+from secagg import masks, wire
 from secagg.keys import Transcript
 from secagg.masks.prg import RingVector
 from secagg.messages import (
@@ -61,7 +61,7 @@ class Coalition(Steady):
         self.hello = {u: self.clients[u].start() for u in self.honest}
         self.seen: dict[int, Seen] = {}
         self.shares = Shares()
-        self.rosters: dict[tuple[AdvertiseKeys, ...], CheckedRoster] = {}
+        self.rosters: dict[bytes, CheckedRoster] = {}
         self.faces: dict[bytes, Face] = {}
         self.secrets: dict[bytes, bytes] = {}
         self.digest = self.params.digest(self.directory.digest)
@@ -81,13 +81,14 @@ class Coalition(Steady):
         """A roster of these honest clients (by default all) and every corrupt one."""
         entries = [self.hello[u] for u in (self.honest if honest is None else honest)]
         entries += [self.face(u, faces) for u in self.corrupt]
-        return Roster(tuple(sorted(entries, key=lambda entry: entry.u)))
+        return Roster.of(tuple(sorted(entries, key=lambda entry: entry.u)))
 
     def parsed(self, roster: Roster) -> CheckedRoster:
         """A roster as its members read it: one object, however many are shown it."""
-        if roster.entries not in self.rosters:
-            self.rosters[roster.entries] = CheckedRoster.again(roster.entries, self.directory)
-        return self.rosters[roster.entries]
+        frame = wire.encode(roster)
+        if frame not in self.rosters:
+            self.rosters[frame] = CheckedRoster.again(frame, self.directory)
+        return self.rosters[frame]
 
     def show_roster(self, u: int, roster: Roster) -> bool:
         """Round 1; whether u answered."""
@@ -102,7 +103,7 @@ class Coalition(Steady):
         believes = self.clients[u]._member.transcript.params_digest
         self.seen[u] = Seen(believes, checked, {checked.ids[i]: c for i, c in dealt.items()})
         for i, ciphertext in dealt.items():
-            if checked.entries[i].c_pk in self.faces:
+            if checked.c_pk(i) in self.faces:
                 self._open(u, i, ciphertext)
         return True
 
@@ -140,7 +141,7 @@ class Coalition(Steady):
         for v in set(seen.U3) & set(self.corrupt):
             gathered[v] = self.sign_U3(v, seen.roster.digest, seen.U3)
         signers = tuple(sorted(gathered.keys() & set(seen.U3)))
-        return Signatures(signers, tuple(gathered[v] for v in signers))
+        return Signatures.of(signers, tuple(gathered[v] for v in signers))
 
     def sign_U3(self, v: int, roster_digest: bytes, U3: Iterable[int]) -> bytes:
         """What corrupt v signs as often as it is asked."""
@@ -199,7 +200,7 @@ class Coalition(Steady):
     def _open(self, sender: int, i: int, ciphertext: bytes) -> None:
         """The corrupt client at index i opens what the honest sender dealt it."""
         seen = self.seen[sender]
-        receiver, entry = seen.roster.entries[i], seen.entry(sender)
+        receiver, entry = seen.roster.entry(i), seen.entry(sender)
         binding = seen.binding
         shared = exchange(self.faces[receiver.c_pk].c_sk, entry.c_pk)
         plaintext = binding.aead(shared, sender, receiver.u).decrypt(

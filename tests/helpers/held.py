@@ -56,7 +56,7 @@ class Seen:
 
     def entry(self, u: int) -> AdvertiseKeys:
         """What u advertised in this roster."""
-        return self.roster.entries[self.roster.index[u]]
+        return self.roster.entry(self.roster.index[u])
 
 
 Sharings = dict[bytes, dict[int, bytes]]

@@ -29,13 +29,13 @@ def keys(seed: int) -> bytes:
 def entry(party: Party, message: Roster, u: int, **changes: Any) -> Roster:
     """The roster in which corrupt u advertised something else, signed by u."""
     entries = [party.signed(e, **changes) if e.u == u else e for e in message.entries]
-    return Roster(tuple(entries))
+    return Roster.of(tuple(entries))
 
 
 def tampered(message: Roster, u: int, **changes: Any) -> Roster:
     """The roster in which the server changed what u advertised."""
     replace = msgspec.structs.replace
-    return Roster(tuple(replace(e, **changes) if e.u == u else e for e in message.entries))
+    return Roster.of(tuple(replace(e, **changes) if e.u == u else e for e in message.entries))
 
 
 def outsider(party: Party, u: int) -> Any:
@@ -58,17 +58,20 @@ def of_another_session(party: Party, message: Roster, **params: Any) -> Roster:
     others = tuple(
         party.client(e.u, **params).start() if e.u != VICTIM else e for e in message.entries
     )
-    return Roster(others)
+    return Roster.of(others)
 
 
 ROSTER_LIES: dict[str, tuple[str, Lie]] = {
-    "not ascending": ("ascending", lambda p, m: Roster(m.entries[::-1])),
-    "one client twice": ("ascending", lambda p, m: Roster((m.entries[0], *m.entries))),
-    "too few": ("3 clients, expected 4", lambda p, m: Roster(m.entries[:3])),
-    "too many": ("6 clients", lambda p, m: Roster((*m.entries, outsider(p, 60)))),
+    "not ascending": ("ascending", lambda p, m: Roster.of(m.entries[::-1])),
+    "one client twice": (
+        "ascending",
+        lambda p, m: Roster.of((m.entries[0], m.entries[0], *m.entries[2:])),
+    ),
+    "too few": ("3 clients, expected 4", lambda p, m: Roster.of(m.entries[:3])),
+    "too many": ("6 clients", lambda p, m: Roster.of((*m.entries, outsider(p, 60)))),
     "without the victim": (
         "does not hold what client 30",
-        lambda p, m: Roster(tuple(e for e in m.entries if e.u != VICTIM)),
+        lambda p, m: Roster.of(tuple(e for e in m.entries if e.u != VICTIM)),
     ),
     "the victim's keys changed": (
         "does not hold what client 30",
@@ -76,7 +79,7 @@ ROSTER_LIES: dict[str, tuple[str, Lie]] = {
     ),
     "a client nobody enrolled": (
         "70 is not in the directory",
-        lambda p, m: Roster((*m.entries[:4], stranger(p))),
+        lambda p, m: Roster.of((*m.entries[:4], stranger(p))),
     ),
     "a key changed under its signature": (
         "client 50: the signature",
@@ -110,9 +113,9 @@ ROSTER_LIES: dict[str, tuple[str, Lie]] = {
         "canonical",
         lambda p, m: entry(p, m, 50, s_pk=keys(9)[:31] + b"\x80"),
     ),
-    "the victim's s_pk advertised again": ("public key that client", own_key_again),
+    "the victim's s_pk advertised again": ("public key that stands twice", own_key_again),
     "one key as c_pk and s_pk": (
-        "public key that client 50 has",
+        "client 50 advertises a public key that stands twice",
         lambda p, m: entry(p, m, 50, c_pk=keys(9), s_pk=keys(9)),
     ),
     **{
@@ -166,13 +169,13 @@ SURVIVOR_LIES: dict[str, tuple[str, Lie]] = {
 
 
 def forged(party: Party, message: Signatures) -> Signatures:
-    return Signatures(message.signers, (message.signatures[1], *message.signatures[1:]))
+    return Signatures.of(message.signers, (message.signatures[1], *message.signatures[1:]))
 
 
 def signed_by_all(party: Party, message: Signatures, round: int, U3: list[int]) -> Signatures:
     """What the signers would have signed in another round or of another U3."""
     digest, body = party.params.digest(party.directory.digest), ConsistencyCheck.body(U3)
-    return Signatures(
+    return Signatures.of(
         message.signers,
         tuple(
             Transcript(digest, party.roster_digest()).sign(party.keys[v], round, v, body)
@@ -183,20 +186,24 @@ def signed_by_all(party: Party, message: Signatures, round: int, U3: list[int]) 
 
 SIGNATURE_LIES: dict[str, tuple[str, Lie]] = {
     "too few": (
-        "3 signatures by 3 signers, expected one by each of at least 4",
-        lambda p, m: Signatures(m.signers[:3], m.signatures[:3]),
+        "bytes of signatures by 3 signers, expected 64 by each of at least 4",
+        lambda p, m: Signatures.of(m.signers[:3], m.signatures[:3]),
     ),
     "one signer twice": (
         "ascending",
-        lambda p, m: Signatures((10, 10, 20, 30), (m.signatures[0], *m.signatures[:3])),
+        lambda p, m: Signatures.of((10, 10, 20, 30), (m.signatures[0], *m.signatures[:3])),
     ),
     "a signer outside U3": (
         "members of U3",
-        lambda p, m: Signatures((*m.signers[:3], 60), m.signatures),
+        lambda p, m: Signatures.of((*m.signers[:3], 60), m.signatures),
+    ),
+    "a signature too many": (
+        "320 bytes of signatures by 4 signers",
+        lambda p, m: Signatures.of(m.signers, (*m.signatures, m.signatures[0])),
     ),
     "a signature missing": (
-        "3 signatures by 4 signers",
-        lambda p, m: Signatures(m.signers, m.signatures[:3]),
+        "192 bytes of signatures by 4 signers",
+        lambda p, m: Signatures.of(m.signers, m.signatures[:3]),
     ),
     "somebody else's signature": ("client 10: the signature of round 3", forged),
     "signatures of another U3": (

@@ -22,7 +22,7 @@ from secagg.messages import (
     ServerMessage,
     Unmasking,
 )
-from secagg.roster import SignatureChecks
+from secagg.roster import RosterChecks
 from secagg.server.rounds import Advertising
 from secagg.server_sealing import open_at_server, seal_for_server
 
@@ -57,7 +57,7 @@ class Party:
         outsiders: int = 0,
         ca: Ed25519PrivateKey | None = None,
         executor: Executor | None = None,
-        checks: SignatureChecks | None = None,
+        checks: RosterChecks | None = None,
         **params: Any,
     ) -> None:
         self.checks = checks

@@ -87,16 +87,17 @@ NO_DEFENCE = (
     "identity.key_files",
     "masks.suites",
     "parameters",
+    "simulation.checks",
     "simulation.setup",
 )
 """Modules that refuse only what their own user gives them, and guard only against that."""
 
 CALLS = {
     "verify", "check_x25519", "check_distinct_keys", "check_holders", "at_least", "decode_shares",
-    "_check_signatures", "_check_ciphertexts", "check_roster", "quorum", "_check_author", "_check",
-    "check", "check_entry", "check_id",
-    "check_distinct_identities", "signed", "check_server_key", "need_server_key", "_check_key",
-    "check_end", "check_bits",
+    "_check_signatures", "_check_ciphertexts", "_check_author", "_check", "check", "check_entry",
+    "check_id", "check_columns", "check_own_entry", "check_advertisement", "check_holds",
+    "neighbour", "signer", "check_distinct_identities", "signed", "check_server_key",
+    "need_server_key", "_check_key", "check_end", "check_bits",
 }  # fmt: skip
 OURS_TO_GET_WRONG = {  # arguments of our own caller: nobody attacks with them
     "secagg.client.member.Member.__post_init__",

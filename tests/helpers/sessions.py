@@ -90,10 +90,10 @@ class Recorder:
     def closed_neighbourhoods(self, graph: Graph) -> dict[int, set[int]]:
         """N(u) ∪ {u} by client id, from the roster that was sent; empty if nobody was there."""
         messages = (wire.decode(frame) for sender, _, frame in self.frames if sender is None)
-        sent = next((m for m in messages if isinstance(m, Roster)), Roster(()))
+        sent = next((m for m in messages if isinstance(m, Roster)), Roster.of(()))
         if not sent.entries:
             return {}
-        roster = CheckedRoster(sent.entries, ())
+        roster = CheckedRoster(sent, secagg.Pinned({}))
         rows = graph.rows(roster.digest, len(roster.ids)).tolist()
         return {u: {roster.ids[j] for j in rows[i]} for i, u in enumerate(roster.ids)}
 

@@ -92,13 +92,13 @@ advertisements = st.builds(
 
 messages: st.SearchStrategy[AnyMessage] = st.one_of(
     advertisements,
-    st.builds(Roster, st.lists(advertisements, max_size=4).map(tuple)),
+    st.builds(Roster.of, st.lists(advertisements, max_size=4)),
     st.builds(ShareKeys, ids, packed, _signatures),
     st.builds(Ciphertexts, _id_tuples, packed),
     st.builds(MaskedInput, ids, st.lists(packed, max_size=4).map(tuple), _id_tuples, _signatures),
     st.builds(Survivors, _id_tuples),
     st.builds(ConsistencyCheck, ids, _signatures),
-    st.builds(Signatures, _id_tuples, st.lists(_signatures, max_size=4).map(tuple)),
+    st.builds(Signatures.of, _id_tuples, st.lists(_signatures, max_size=4)),
     st.builds(Unmasking, ids, packed, _signatures),
 )
 """Any message that has an encoding, sensible or not."""

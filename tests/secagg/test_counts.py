@@ -18,8 +18,9 @@ import secagg
 from secagg import keys, masks, roster, server_sealing
 from secagg.client import rounds
 from secagg.identity import authority
-from secagg.roster import SignatureChecks
+from secagg.roster import RosterChecks
 from secagg.server import recovery, unmasking
+from secagg.server import rounds as server_rounds
 from secagg.simulation import setup
 from tests.helpers.party import Party, identity
 
@@ -89,7 +90,8 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     monkeypatch.setattr(masks.AesCtr, "adder", counted_adder)
     monkeypatch.setattr(recovery, "combine_digits", counted_combine)
     monkeypatch.setattr(keys, "HKDF", counted_derive)
-    monkeypatch.setattr(roster, "Ed25519PublicKey", CountedIdentity)
+    for module in (roster, server_rounds):
+        monkeypatch.setattr(module, "Ed25519PublicKey", CountedIdentity)
     for module in (rounds, unmasking, server_sealing):
         monkeypatch.setattr(module, "X25519PrivateKey", CountedSecret)
     return seen
@@ -112,6 +114,7 @@ def expected(n: int, k: int, dropped: int, orphaned: int, params: secagg.Params)
     """`orphaned`: edges from the dropped to the survivors."""
     survivors = n - dropped
     removed = survivors + orphaned
+    quorum = params.graph.quorum_checks(survivors, params.min_survivors, n)
     return {
         "bytes expanded": (survivors * (k + 1) + removed) * B,
         # each client with each neighbour by both its keys, but the dropped by one; and with the
@@ -121,15 +124,15 @@ def expected(n: int, k: int, dropped: int, orphaned: int, params: secagg.Params)
         # sealed for the server, on both sides; and of the end of each client's session
         "derivations": n * k + survivors * (2 * k + 1) + removed + 2 * survivors + n,
         "shares interpolated": params.t * (survivors + (dropped if orphaned else 0)),
-        # rounds 0 and 1 from all, 2 to 4 from survivors; by clients the roster and the quorum
-        "signatures checked": 2 * n + 3 * survivors + n * n + survivors * params.min_survivors,
+        # rounds 0 and 1 from all, 2 to 4 from survivors; by clients N(u) ∪ {u} and the quorum
+        "signatures checked": 2 * n + 3 * survivors + n * (k + 1) + survivors * quorum,
     }
 
 
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every client as in a process of its own: nothing that another has checked is known."""
-    monkeypatch.setattr(setup, "RememberedChecks", SignatureChecks)
+    monkeypatch.setattr(setup, "RememberedChecks", RosterChecks)
 
 
 @pytest.mark.parametrize(("n", "dropped"), COMPLETE)
@@ -154,7 +157,7 @@ def test_an_authority_costs_one_signature_more_for_each_entry_and_reader(
     Party(5).finish()
     pinned = counts.pop("signatures checked")
     Party(5, ca=identity(1000)).finish()
-    # by the server; by each client when it is made, its own, and in round 1 everybody's
+    # by the server; by each client when it is made, its own, and in round 1 its neighbours'
     assert counts["signatures checked"] == pinned + 5 + 5 + 5 * 5
 
 

@@ -84,13 +84,11 @@ def test_transposing_flags_turns_every_pair_around(
 
 
 def ring_by_hand(digest: bytes, m: int) -> list[int]:
-    """Clients by SHA-256 of (label, roster digest, index), each behind its length."""
-
-    def place(i: int) -> bytes:
-        parts = (b"secagg/v1/graph", digest, i.to_bytes(8, "little"))
-        return hashlib.sha256(b"".join(len(p).to_bytes(8, "little") + p for p in parts)).digest()
-
-    return sorted(range(m), key=place)
+    """Clients by 16 bytes each of SHAKE-256 of (label, roster digest), each behind its length."""
+    parts = (b"secagg/v1/graph", digest)
+    framed = b"".join(len(p).to_bytes(8, "little") + p for p in parts)
+    drawn = hashlib.shake_256(framed).digest(16 * m)
+    return sorted(range(m), key=lambda i: drawn[16 * i : 16 * (i + 1)])
 
 
 @given(digests, st.integers(3, 30), st.data())

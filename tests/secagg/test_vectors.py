@@ -140,9 +140,11 @@ def test_derivations() -> None:
     assert case["certificate"] == case["key"] + ca.sign(statement).hex()
 
     case = known["roster"]
-    names = ("c_pk", "s_pk", "commitment", "certificate")
-    fields = [f for e in case["entries"] for f in (le(e["u"]), *(raw(e[name]) for name in names))]
-    assert labelled("roster", *fields) == case["digest"]
+    entries = case["entries"]
+    keys = b"".join(raw(e[name]) for e in entries for name in ("c_pk", "s_pk", "commitment"))
+    certificates = b"".join(raw(e["certificate"]) for e in entries)
+    ids = b"".join(le(e["u"]) for e in entries)
+    assert labelled("roster", ids, keys, certificates) == case["digest"]
 
 
 def directory_digest(identities: dict[int, bytes]) -> str:
@@ -161,7 +163,7 @@ def params_digest(
 ) -> str:
     return labelled(
         "params",
-        b"\x02",
+        b"\x03",
         b"X25519 HKDF-SHA256 AES128-GCM Ed25519 " + stream,
         raw(case["session"]),
         *(le(case[name]) for name in ("n", "t", "corrupt", "min_roster", "min_survivors")),
@@ -180,7 +182,7 @@ def params_digest(
 
 def test_params() -> None:
     known = load("params")
-    assert known["version"] == 2
+    assert known["version"] == 3
     for case in known["cases"]:
         assert params_digest(case, raw(known["directory_digest"])) == case["digest"]
 
@@ -257,7 +259,8 @@ def test_graphs() -> None:
     digest = raw(known["roster_digest"])
     for case in known["cases"]:
         m, half = case["m"], case["k"] // 2
-        ring = sorted(range(m), key=lambda i: labelled("graph", digest, le(i)))
+        drawn = hashlib.shake_256(framed(b"secagg/v1/graph", digest)).digest(16 * m)
+        ring = sorted(range(m), key=lambda i: int.from_bytes(drawn[16 * i :][:16], "big"))
         for place, i in enumerate(ring):
             near = [ring[(place + d) % m] for d in range(-half, half + 1)]
             assert case["rows"][i] == sorted(near)
@@ -353,7 +356,9 @@ def test_the_masked_inputs_of_the_session() -> None:
     hellos = {fields[1]: fields[2:6] for _, fields in sent if fields[0] == 0}
     for u, (c_sk, s_sk, b_u) in secrets.items():
         assert hellos[u] == [public(c_sk), public(s_sk), raw(commitment(agreed, u, b_u)), b""]
-    roster = raw(labelled("roster", *(f for u in sorted(order) for f in (le(u), *hellos[u]))))
+    ids = b"".join(le(u) for u in sorted(order))
+    keys = b"".join(b"".join(hellos[u][:3]) for u in sorted(order))
+    roster = raw(labelled("roster", ids, keys, b""))
 
     masked = {fields[1]: fields[2] for _, fields in sent if fields[0] == 4}
     assert sorted(masked) == known["survivors"]

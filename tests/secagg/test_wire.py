@@ -30,13 +30,13 @@ TAGS = {
 }
 ONE_OF_EACH: list[AnyMessage] = [
     HELLO,
-    m.Roster((HELLO, m.AdvertiseKeys(MAX_ID, KEY, KEY, KEY, b"", SIGNATURE))),
+    m.Roster.of((HELLO, m.AdvertiseKeys(MAX_ID, KEY, KEY, KEY, KEY + SIGNATURE, SIGNATURE))),
     m.ShareKeys(300, memoryview(bytes(range(256))), SIGNATURE),
     m.Ciphertexts((1, 128, 70000), memoryview(b"sealed")),
     m.MaskedInput(0, (memoryview(b"abc"), memoryview(b"")), (5, 2**40), SIGNATURE),
     m.Survivors(tuple(range(20))),
     m.ConsistencyCheck(127, SIGNATURE),
-    m.Signatures((3, 4), (SIGNATURE, bytes(64))),
+    m.Signatures.of((3, 4), (SIGNATURE, bytes(64))),
     m.Unmasking(2**32, memoryview(bytes(34)), SIGNATURE),
     m.SessionEnd(True, KEY),
 ]
@@ -112,7 +112,7 @@ def test_decode_inverts_encode(message: AnyMessage) -> None:
 
 @given(messages)
 def test_the_encoding_is_messagepack_as_written_by_hand(message: AnyMessage) -> None:
-    assert encode(message) == b"\x02" + by_hand(message)
+    assert encode(message) == b"\x03" + by_hand(message)
 
 
 def test_one_of_each_is_all_there_are() -> None:
@@ -155,7 +155,7 @@ def test_a_packed_field_is_a_view_of_the_frame() -> None:
 
 @given(st.binary(max_size=200), st.booleans())
 def test_any_bytes_are_a_message_or_a_decode_error(raw: bytes, versioned: bool) -> None:
-    frame = b"\x02" + raw if versioned else raw
+    frame = b"\x03" + raw if versioned else raw
     try:
         message = decode(frame)
     except DecodeError:
@@ -179,7 +179,7 @@ values = st.recursive(
 
 @given(st.integers(-1, 10), st.lists(values, max_size=6))
 def test_any_values_are_a_message_or_a_decode_error(tag: int, fields: list[object]) -> None:
-    frame = b"\x02" + msgspec.msgpack.encode([tag, *fields])
+    frame = b"\x03" + msgspec.msgpack.encode([tag, *fields])
     try:
         message = decode(frame)
     except DecodeError:
@@ -232,31 +232,31 @@ def test_nothing_may_follow_the_message(message: AnyMessage, tail: bytes) -> Non
     refused(encode(message) + tail)
 
 
-@pytest.mark.parametrize("version", [0, 1, *range(3, 256)])
+@pytest.mark.parametrize("version", [0, 1, 2, *range(4, 256)])
 def test_another_version_is_refused(version: int) -> None:
     frame = bytes([version]) + encode(HELLO)[1:]
-    refused(frame, f"version {version}, expected version 2")
+    refused(frame, f"version {version}, expected version 3")
 
 
 def test_an_empty_frame_is_refused() -> None:
-    refused(b"", "an empty frame, expected version 2")
-    refused(b"\x02")
+    refused(b"", "an empty frame, expected version 3")
+    refused(b"\x03")
 
 
 @pytest.mark.parametrize("nesting", [b"\x91", b"\x92\x05", b"\x92\x05\x91", b"\x81\xa1x"])
 @pytest.mark.parametrize("depth", [10, 2000, 10**6])
 def test_deep_nesting_is_refused(nesting: bytes, depth: int) -> None:
-    refused(b"\x02" + nesting * depth)
-    refused(b"\x02" + nesting * depth + b"\x00")
+    refused(b"\x03" + nesting * depth)
+    refused(b"\x03" + nesting * depth + b"\x00")
 
 
 @pytest.mark.parametrize(
     "head", [b"\xdd\xff\xff\xff\xff", b"\xc6\xff\xff\xff\xff", b"\xdc\xff\xff"]
 )
 def test_a_length_that_the_frame_does_not_have_is_refused(head: bytes) -> None:
-    refused(b"\x02" + head, "no message")
-    refused(b"\x02\x92\x05" + head, "no message")
-    refused(b"\x02\x93\x03\x90" + head, "no message")
+    refused(b"\x03" + head, "no message")
+    refused(b"\x03\x92\x05" + head, "no message")
+    refused(b"\x03\x93\x03\x90" + head, "no message")
 
 
 # One encoding for each message
@@ -264,7 +264,7 @@ def test_a_length_that_the_frame_does_not_have_is_refused(head: bytes) -> None:
 
 @given(ids)
 def test_a_number_has_one_form(u: int) -> None:
-    head, shortest = b"\x02\x92\x05\x91", packed_int(u)
+    head, shortest = b"\x03\x92\x05\x91", packed_int(u)
     assert decode(head + shortest) == m.Survivors((u,))
     for form in other_ints(u):
         if form != shortest:
@@ -272,13 +272,13 @@ def test_a_number_has_one_form(u: int) -> None:
 
 
 def test_a_signed_form_as_long_as_the_unsigned_one_is_refused() -> None:
-    assert decode(bytes.fromhex("02920591cd012c")) == m.Survivors((300,))
-    refused(bytes.fromhex("02920591d1012c"), "not in its canonical encoding")  # int16
-    assert decode(bytes.fromhex("02920591ccc8")) == m.Survivors((200,))
-    refused(bytes.fromhex("02920591d0c8"))  # int8, so −56
-    refused(bytes.fromhex("02920591cb4072c00000000000"))  # 300.0
-    refused(bytes.fromhex("02920591a3333030"))  # "300"
-    refused(bytes.fromhex("02920591c3"))  # true
+    assert decode(bytes.fromhex("03920591cd012c")) == m.Survivors((300,))
+    refused(bytes.fromhex("03920591d1012c"), "not in its canonical encoding")  # int16
+    assert decode(bytes.fromhex("03920591ccc8")) == m.Survivors((200,))
+    refused(bytes.fromhex("03920591d0c8"))  # int8, so −56
+    refused(bytes.fromhex("03920591cb4072c00000000000"))  # 300.0
+    refused(bytes.fromhex("03920591a3333030"))  # "300"
+    refused(bytes.fromhex("03920591c3"))  # true
 
 
 @pytest.mark.parametrize("tag", range(9))
@@ -294,7 +294,7 @@ def test_the_length_of_a_message_has_one_form(message: AnyMessage) -> None:
     frame = encode(message)
     fields = frame[1] & 15
     for head in (b"\xdc" + fields.to_bytes(2, "big"), b"\xdd" + fields.to_bytes(4, "big")):
-        refused(b"\x02" + head + frame[2:], "not in its canonical encoding")
+        refused(b"\x03" + head + frame[2:], "not in its canonical encoding")
 
 
 @pytest.mark.parametrize("count", [0, 1, 15, 16, 40])
@@ -302,9 +302,9 @@ def test_the_length_of_a_list_has_one_form(count: int) -> None:
     body = b"\x05" * count
     forms = [b"\xdc" + count.to_bytes(2, "big"), b"\xdd" + count.to_bytes(4, "big")]
     shortest = bytes([0x90 | count]) if count < 16 else forms.pop(0)
-    assert decode(b"\x02\x92\x05" + shortest + body) == m.Survivors((5,) * count)
+    assert decode(b"\x03\x92\x05" + shortest + body) == m.Survivors((5,) * count)
     for form in forms:
-        refused(b"\x02\x92\x05" + form + body, "not in its canonical encoding")
+        refused(b"\x03\x92\x05" + form + body, "not in its canonical encoding")
 
 
 @pytest.mark.parametrize("count", [0, 1, 255, 256, 65535, 65536])
@@ -314,14 +314,14 @@ def test_the_length_of_bytes_has_one_form(count: int) -> None:
         for code, size in ((b"\xc4", 1), (b"\xc5", 2), (b"\xc6", 4))
         if count < 256**size
     ]
-    head, body = b"\x02\x93\x03\x90", bytes(count)
+    head, body = b"\x03\x93\x03\x90", bytes(count)
     assert decode(head + forms[0] + body) == m.Ciphertexts((), memoryview(body))
     for form in forms[1:]:
         refused(head + form + body, "not in its canonical encoding")
 
 
 def test_bytes_are_not_written_as_a_string_or_a_list() -> None:
-    head = b"\x02\x93\x03\x90"
+    head = b"\x03\x93\x03\x90"
     assert decode(head + b"\xc4\x01a") == m.Ciphertexts((), memoryview(b"a"))
     refused(head + b"\xa1a")
     refused(head + b"\xd9\x01a")
@@ -334,7 +334,7 @@ def test_bytes_are_not_written_as_a_string_or_a_list() -> None:
 
 
 def with_id(u: int) -> bytes:
-    return b"\x02\x93\x06" + packed_int(u) + packed_bytes(SIGNATURE)
+    return b"\x03\x93\x06" + packed_int(u) + packed_bytes(SIGNATURE)
 
 
 def test_an_id_ends_at_2_63() -> None:
@@ -342,8 +342,8 @@ def test_an_id_ends_at_2_63() -> None:
     assert decode(with_id(2**63 - 1)) == m.ConsistencyCheck(2**63 - 1, SIGNATURE)
     for u in (2**63, 2**64 - 1):
         refused(with_id(u), "no message")
-    refused(b"\x02\x93\x06\xff" + packed_bytes(SIGNATURE), "no message")  # −1
-    refused(b"\x02\x93\x06\xd3\x80" + bytes(7) + packed_bytes(SIGNATURE), "no message")  # −2^63
+    refused(b"\x03\x93\x06\xff" + packed_bytes(SIGNATURE), "no message")  # −1
+    refused(b"\x03\x93\x06\xd3\x80" + bytes(7) + packed_bytes(SIGNATURE), "no message")  # −2^63
 
 
 @pytest.mark.parametrize(
@@ -352,30 +352,30 @@ def test_an_id_ends_at_2_63() -> None:
 def test_keys_digests_certificates_and_signatures_have_their_sizes(place: int, extra: int) -> None:
     """Of a shorter certificate the directory judges."""
     fields = [getattr(HELLO, field) for field in HELLO.__struct_fields__]
-    assert decode(b"\x02" + packed_list([b"\x00", *map(by_hand, fields)])) == HELLO
+    assert decode(b"\x03" + packed_list([b"\x00", *map(by_hand, fields)])) == HELLO
     fields[place] = bytes(len(fields[place]) + extra)
-    refused(b"\x02" + packed_list([b"\x00", *map(by_hand, fields)]), "no message")
+    refused(b"\x03" + packed_list([b"\x00", *map(by_hand, fields)]), "no message")
 
 
 @pytest.mark.parametrize("message", ONE_OF_EACH, ids=name)
 def test_a_field_too_few_or_too_many_is_refused(message: AnyMessage) -> None:
     fields = [getattr(message, field) for field in message.__struct_fields__]
     items = [packed_int(TAGS[type(message)]), *map(by_hand, fields)]
-    assert decode(b"\x02" + packed_list(items)) == message
-    refused(b"\x02" + packed_list(items[:-1]))
-    refused(b"\x02" + packed_list([*items, b"\x00"]))
-    refused(b"\x02" + packed_list([*items, b"\xc0"]))
+    assert decode(b"\x03" + packed_list(items)) == message
+    refused(b"\x03" + packed_list(items[:-1]))
+    refused(b"\x03" + packed_list([*items, b"\x00"]))
+    refused(b"\x03" + packed_list([*items, b"\xc0"]))
 
 
 @pytest.mark.parametrize("tag", [9, 127, 128, 2**63, 2**64 - 1])
 def test_an_unknown_tag_is_refused(tag: int) -> None:
-    refused(b"\x02" + packed_list([packed_int(tag)]))
-    refused(b"\x02" + packed_list([packed_int(tag), b"\x90"]))
+    refused(b"\x03" + packed_list([packed_int(tag)]))
+    refused(b"\x03" + packed_list([packed_int(tag), b"\x90"]))
 
 
 def test_only_an_advertisement_stands_in_a_roster() -> None:
-    refused(b"\x02\x92\x01\x91" + encode(ONE_OF_EACH[6])[1:])
-    refused(b"\x02\x92\x01\x91" + encode(m.Roster(()))[1:])
+    refused(b"\x03\x92\x01\x91" + encode(ONE_OF_EACH[6])[1:])
+    refused(b"\x03\x92\x01\x91" + encode(m.Roster.of(()))[1:])
 
 
 def test_a_decode_error_is_a_peers_fault() -> None:

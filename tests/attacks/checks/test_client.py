@@ -13,7 +13,7 @@ from tests.helpers.attacks import (
     client_takes,
     dealt,
     forged,
-    many_faces,
+    man_in_the_middle,
     shared,
     two_views,
 )
@@ -81,7 +81,12 @@ def an_end_that_somebody_else_says() -> bool:
 
 # Round 1: the roster.
 
-breaks(f"{ROUNDS}._checked_roster", "check_roster(message, state.hello, member.params)")(many_faces)
+breaks(f"{ROUNDS}.share_keys", "check_own_entry(roster, state.hello)")(
+    client_takes("roster: the victim's keys changed")
+)
+breaks(f"{ROUNDS}.share_keys", "member.checks.neighbour(roster, i, member.transcript)")(
+    man_in_the_middle
+)
 
 # Round 2: the ciphertexts.
 
@@ -169,19 +174,19 @@ def a_part_of_the_survivors() -> bool:
 def repeated(party: Coalition, u: int) -> Signatures:
     """One corrupt client's signature, min_survivors times."""
     signature = party.signatures(u).signatures[-1]
-    return Signatures((70,) * 5, (signature,) * 5)
+    return Signatures.of((70,) * 5, (signature,) * 5)
 
 
 two_lies = two_views(lambda p, u: p.signatures(u))
 breaks(f"{ROUNDS}.unmask", "_check_signatures(member, state, transcript, message)")(two_lies)
 breaks(f"{ROUNDS}._check_signatures", "len(signers) < needed")(two_lies)
 breaks(f"{ROUNDS}._check_signatures", "not strictly_ascending(signers)")(two_views(repeated))
-breaks(f"{ROUNDS}._check_signatures", "len(message.signatures) != len(signers)")(
-    client_takes("signatures: a signature missing")
+breaks(f"{ROUNDS}._check_signatures", "len(message.packed) != len(signers) * SIGNATURE_BYTES")(
+    client_takes("signatures: a signature too many")
 )
 breaks(
     f"{ROUNDS}._check_signatures",
-    "member.checks.quorum(state.roster, transcript, state.U3, signers, message.signatures)",
+    "member.checks.signer(state.roster, i, transcript, body, signature)",
 )(two_views(forged))
 
 
@@ -195,7 +200,7 @@ def signers_outside_U3() -> bool:
         party.show_U3(u, party.honest)
     by = {u: party.seen[u].signature for u in (10, 20, 30)}
     by |= {v: party.sign_U3(v, party.seen[10].roster.digest, party.honest) for v in party.corrupt}
-    return party.show_signatures(10, Signatures(tuple(by), tuple(by.values())))
+    return party.show_signatures(10, Signatures.of(tuple(by), tuple(by.values())))
 
 
 # What a host keeps.

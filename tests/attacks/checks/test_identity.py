@@ -4,7 +4,7 @@ from typing import Any
 
 import secagg
 from secagg.curve import P, check_x25519
-from tests.helpers.attacks import agreed, client_takes, low_order, says, takes
+from tests.helpers.attacks import a_stranger_far_away, agreed, client_takes, low_order, says, takes
 from tests.helpers.breaks import Attack, Attacks
 from tests.helpers.certificates import CA, Lie, anybody_signs, brings, opened_by, self_certified
 from tests.helpers.lying_client import LIAR
@@ -25,6 +25,9 @@ def enrolled(key: Any, u: Any = 60) -> Attack:
 breaks("identity.directory.Pinned.__init__", "check_entry(u, keys[u])")(enrolled(bytes(32)))
 breaks("identity.directory.Pinned.__init__", "(v := owners.setdefault(keys[u], u)) != u")(
     enrolled(Party(5).directory[50])
+)
+breaks("identity.directory.Pinned.check_holds", "unknown := set(ids) - self._keys.keys()")(
+    a_stranger_far_away
 )
 breaks("identity.directory.Pinned.__init__", "check_server_key(server_key)")(
     takes(lambda: secagg.Pinned(Party(5).directory, bytes(32)))

@@ -66,6 +66,10 @@ def one_too_many() -> bool:
     return ends_wrong(party)
 
 
+breaks(
+    "server.rounds.Advertising.receive",
+    "check_advertisement(message, identity, session.transcript)",
+)(server_takes("a key that is not signed", and_breaks=True))
 breaks("server.rounds.Advertising.receive", "len(new) < 2")(
     server_takes("one key for both uses", and_breaks=True)
 )

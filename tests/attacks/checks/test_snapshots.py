@@ -29,7 +29,7 @@ breaks("snapshots.sealed.check_key", "len(key) not in (16, 32)")(
     takes(lambda: secagg.SnapshotStore(b"short", lambda blob, generation: None))
 )
 breaks("snapshots.sealed.unseal", "len(raw) < _HEADER_BYTES")(restored_from(lambda blob: b""))
-breaks("snapshots.sealed.unseal", "raw[0] != LAYOUT")(restored_from(lambda blob: b"\4" + blob[1:]))
+breaks("snapshots.sealed.unseal", "raw[0] != LAYOUT")(restored_from(lambda blob: b"\5" + blob[1:]))
 breaks("snapshots.sealed.unseal", "seen_generation != generation")(
     says("generation", restored_from(lambda blob: blob[:8] + b"\1" + blob[9:]))
 )

@@ -16,7 +16,7 @@ breaks = attacks.breaks
 
 breaks("wire.decode", "view.nbytes == 0")(takes(lambda: wire.decode(b"")))
 breaks("wire.decode", "view[0] != VERSION")(
-    says("version 3", lambda: wire.decode(b"\3" + wire.encode(Survivors((10,)))[1:]))
+    says("version 4", lambda: wire.decode(b"\4" + wire.encode(Survivors((10,)))[1:]))
 )
 
 

@@ -340,7 +340,7 @@ def test_states_have_the_fields_that_layout_3_was_written_with() -> None:
     kinds = [*client_snapshot._STATES.values(), *server_snapshot._KINDS.values()]
     kinds += [Relayed, Collected, Owners, ShareTable]
     layout = {kind.__name__: [f.name for f in fields(kind)] for kind in kinds}
-    assert sealed.LAYOUT == 3
+    assert sealed.LAYOUT == 4
     assert all(map(is_dataclass, kinds))
     assert all(list(get_type_hints(kind)) == layout[kind.__name__] for kind in kinds)
     assert layout == {

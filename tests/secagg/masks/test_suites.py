@@ -151,7 +151,7 @@ def test_clients_of_different_suites_share_no_session() -> None:
     """A server that relays both their advertisements is refused by either."""
     party = Party(5)
     party.clients[20] = party.client(20, suite="aegis128x2")
-    roster = Roster(tuple(party.clients[u].start() for u in party.ids))
+    roster = Roster.of(tuple(party.clients[u].start() for u in party.ids))
     for u in (10, 20):
         with pytest.raises(RemoteProtocolError, match="the signature of round 0 is not valid"):
             party.clients[u].receive(roster)

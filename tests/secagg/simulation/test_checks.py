@@ -10,39 +10,68 @@ import pytest
 
 import secagg
 import secagg.client
+from secagg import wire
 from secagg.errors import RemoteProtocolError
 from secagg.keys import Transcript
 from secagg.messages import Roster
-from secagg.roster import SignatureChecks, identity_keys
+from secagg.roster import RosterChecks
 from secagg.simulation.checks import RememberedChecks
 from tests.helpers.party import Party
 
 
-def asked(party: Party, roster: Roster) -> Any:
-    keys = identity_keys(roster.entries, party.directory)
-    return roster.entries, keys, Transcript(party.params.digest(party.directory.digest))
+def asked(party: Party) -> Any:
+    return party.outbox[10], party.params, party.directory
+
+
+def transcript(party: Party) -> Transcript:
+    return Transcript(party.params.digest(party.directory.digest))
 
 
 def test_one_answer_for_all_who_ask_the_same() -> None:
     party = Party(5).after(0)
-    question = asked(party, party.outbox[10])  # type: ignore[arg-type]
-    remembered, forgetful = RememberedChecks(), SignatureChecks()
-    assert remembered.roster(*question) is remembered.roster(*question)
-    assert forgetful.roster(*question) is not forgetful.roster(*question)
-    assert RememberedChecks().roster(*question).entries == forgetful.roster(*question).entries
+    message, params, directory = asked(party)
+    remembered, forgetful = RememberedChecks(), RosterChecks()
+    first = remembered.everybody(message, params, directory)
+    decoded = wire.decode(wire.encode(message))
+    assert remembered.everybody(message, params, directory) is first
+    assert remembered.everybody(decoded, params, directory) is first
+    assert forgetful.everybody(*asked(party)) is not forgetful.everybody(*asked(party))
+    assert forgetful.everybody(*asked(party)).digest == first.digest
+
+
+def test_a_client_is_checked_once() -> None:
+    party, counted = Party(5).after(0), []
+
+    class Counting(secagg.Pinned):
+        def identity(self, u: int, certificate: bytes, /) -> bytes:
+            counted.append(u)
+            return super().identity(u, certificate)
+
+    remembered = RememberedChecks()
+    message, params, directory = asked(party)
+    roster = remembered.everybody(message, params, Counting(dict(directory)))
+    for _ in range(3):
+        remembered.neighbour(roster, 2, transcript(party))
+    assert counted == [30]
 
 
 def test_another_transcript_or_signature_is_another_question() -> None:
     party = Party(5).after(0)
-    roster: Any = party.outbox[10]
+    message, params, directory = asked(party)
     remembered = RememberedChecks()
-    entries, keys, transcript = asked(party, roster)
-    remembered.roster(entries, keys, transcript)
-    forged = msgspec.structs.replace(entries[0], signature=bytes(64)), *entries[1:]
-    for question in ((entries, keys, Transcript(bytes(32))), (forged, keys, transcript)):
-        for _ in range(2):  # a refusal is one each time
-            with pytest.raises(RemoteProtocolError, match="is not valid"):
-                remembered.roster(*question)
+    true = remembered.everybody(message, params, directory)
+    remembered.neighbour(true, 0, transcript(party))
+    entry = msgspec.structs.replace(message.entry(0), signature=bytes(64))
+    forged = Roster.of((entry, *message.entries[1:]))
+    for _ in range(2):  # a refusal is one each time
+        with pytest.raises(RemoteProtocolError, match="is not valid"):
+            remembered.neighbour(true, 0, Transcript(bytes(32)))
+    roster = remembered.everybody(forged, params, directory)
+    for _ in range(2):
+        with pytest.raises(RemoteProtocolError, match="is not valid"):
+            remembered.neighbour(roster, 0, transcript(party))
+    with pytest.raises(RemoteProtocolError, match="is not valid"):
+        remembered.signer(roster, 0, transcript(party), b"U3", bytes(64))
 
 
 def test_in_a_worker_all_jobs_share_those_of_their_process() -> None:
