@@ -94,12 +94,12 @@ def phases(rows: list[dict]) -> plt.Figure:
 
 
 def sparse(clients: list[dict]) -> plt.Figure:
-    """A client on the sparse graph: masking is flat, the roster is not."""
+    """A client on the sparse graph: what it does grows with its neighbours, hardly with the crowd."""
     parts = {
         "mask_s": "masking, with its neighbours",
-        "share_s": "dealing shares",
-        "roster_s": "the roster: n signatures",
-        "quorum_s": "the signatures of U3",
+        "share_s": "checking the roster, dealing shares",
+        "consistency_s": "signing U3",
+        "unmask_s": "a sample of the quorum, unmasking",
     }
     figure, panel = plt.subplots(figsize=(6.4, 3.8))
     clients = sorted(clients, key=lambda row: row["n"])

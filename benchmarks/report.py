@@ -174,10 +174,10 @@ def sparse(results: dict[str, dict]) -> str:
     """One client on the sparse graph."""
     rows = [
         [f"{r['n']:,}", str(r["k"]), str(r["t"]), *(f"{1e3 * r[f'{part}_s']:.1f}" for part in
-         ("share", "mask", "consistency", "roster", "quorum"))]
+         ("share", "mask", "consistency", "unmask", "all"))]
         for r in clients_of(results)
     ]  # fmt: skip
-    head = ["n", "k", "t", "deal, ms", "mask, ms", "sign U3, ms", "roster, ms", "quorum, ms"]
+    head = ["n", "k", "t", "check and deal, ms", "mask, ms", "sign U3, ms", "unmask, ms", "all, ms"]
     return table(head, rows)
 
 

@@ -1,13 +1,14 @@
 """What a session costs each side, estimated before it runs.
 
     bytes     from the sizes of the messages, with ids of 8 bytes and no framing
-    client    (n + min_survivors)·verify + 2(|N|+1)·agree + 3|N|·derive + (|N|+1)·mask
+    client    (|N|+1 + q)·verify + 2(|N|+1)·agree + 3|N|·derive + (|N|+1)·mask
     server    5n·verify + S·(agree + mask) + D·|N|·(S/n)·(agree + derive + mask)
 
-S survivors, D dropped, |N| the number of neighbours, `mask` the time to expand one mask over the
-vector and add it.  Unit costs are measured here and now, for a fifth of a second, on one core.  Not
-in it: the network, encoding, splitting and joining shares.  Only the command line uses this; the
-protocol has no clock.
+S survivors, D dropped, |N| the number of neighbours, q the signatures of U3 that a client checks,
+`mask` the time to expand one mask over the vector and add it.  Unit costs are measured here and
+now, for a fifth of a second, on one core.  Not in it: the network, encoding, splitting and joining
+shares, and what is done for each client of a roster (decoding, hashing).  Only the command line
+uses this; the protocol has no clock.
 """
 
 import math
@@ -23,7 +24,7 @@ from secagg.keys import Transcript
 from secagg.masks import SEED_BYTES, add_masks
 from secagg.masks.suites import DEFAULT, Suite, prg_of
 from secagg.messages import CIPHERTEXT_BYTES, SEALED_BYTES
-from secagg.parameters import Choice
+from secagg.parameters import Choice, sample_size
 from secagg.params import VectorSpec
 from secagg.sharing.shamir import SHARE_BYTES
 
@@ -64,18 +65,31 @@ def client_bytes(choice: Choice, vector: VectorSpec) -> tuple[RoundBytes, ...]:
         RoundBytes("0 AdvertiseKeys", ADVERTISEMENT_BYTES, n * ADVERTISEMENT_BYTES),
         RoundBytes("1 ShareKeys", signed + ciphertexts, ciphertexts + neighbours * ID_BYTES),
         RoundBytes("2 MaskedInputCollection", signed + vector.packed_bytes, n * ID_BYTES),
-        RoundBytes("3 ConsistencyCheck", signed, choice.min_survivors * signed),
+        RoundBytes("3 ConsistencyCheck", signed, _signatures_sent(choice) * signed),
         RoundBytes("4 Unmasking", signed + (neighbours + 1) * SHARE_BYTES + SEALED_BYTES, 0),
     )
 
 
 def client_seconds(choice: Choice, vector: VectorSpec, unit: UnitCosts) -> float:
     """CPU seconds of one client over all rounds."""
-    checks = choice.n + choice.min_survivors
+    checks = choice.neighbours + 1 + _signatures_checked(choice)
     per_neighbour = 2 * unit.agree + 3 * unit.derive + _mask(vector, unit)
     with_server = 2 * unit.agree  # an ephemeral key, and what is sealed with it
     pairwise = choice.neighbours * per_neighbour
     return checks * unit.verify + pairwise + with_server + _mask(vector, unit)
+
+
+def _signatures_checked(choice: Choice) -> int:
+    """Of the quorum, by a client, if everybody signs."""
+    if choice.k is None:
+        return choice.min_survivors
+    return sample_size(choice.n, choice.min_survivors, choice.privacy_bits + 1, choice.n)
+
+
+def _signatures_sent(choice: Choice) -> int:
+    """To a client: all, where it checks a sample."""
+    enough = _signatures_checked(choice) == choice.min_survivors
+    return choice.min_survivors if enough else choice.n
 
 
 def server_seconds(choice: Choice, vector: VectorSpec, unit: UnitCosts, dropped: int) -> float:
