@@ -94,7 +94,7 @@ def phases(rows: list[dict]) -> plt.Figure:
 
 
 def sparse(clients: list[dict]) -> plt.Figure:
-    """A client on the sparse graph: what it does grows with its neighbours, hardly with the crowd."""
+    """A client on the sparse graph: its work grows with its neighbours, hardly with the crowd."""
     parts = {
         "mask_s": "masking, with its neighbours",
         "share_s": "checking the roster, dealing shares",

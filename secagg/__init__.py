@@ -8,7 +8,7 @@
     2 MaskedInput    x_u + PRG(b_u) + Σ ±PRG(s_uv)  ─▶  U3, added on arrival
                                                     ◀─  U3
     3 Consistency    signature of U3                ─▶  U4
-                                                    ◀─  min_survivors signatures
+                                                    ◀─  their signatures of U3
     4 Unmasking      a share of b_v or of s_sk_v    ─▶  U5: the sum over U3
 
 The protocol is that of Bonawitz et al. 2017, actively secure, with the sparse graphs of Bell et al.

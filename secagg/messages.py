@@ -228,7 +228,7 @@ class Signatures(Message, frozen=True, tag=7):
 class Unmasking(Authored, frozen=True, tag=8):
     """Round 4: one share for each owner that u holds shares of, ascending by owner, sealed.
 
-    Only the server's private key opens them (`sealing.seal_for_server`).
+    Only the server's private key opens them (`server_sealing.seal_for_server`).
     The share is of b_v where v is in U3 and of s_sk_v where it is not. Which one is a function of
     the one signed U3, and there is one place for it: both shares of one owner cannot be sent.
     """

@@ -41,10 +41,14 @@ from secagg.params import Params
 
 @dataclass(frozen=True, eq=False)
 class CheckedRoster:
-    """U1 in columns, after the checks of everybody; the same only if the same object.
+    """U1 in columns. Checked of every member: sizes, ids, that no key stands twice.
 
-    A client's position here is its roster index.  `identities` has the keys that are known already;
-    the others are asked of the directory when they are needed.
+    Not checked: signatures and certificates; `check_neighbour` and `check_signer` do that of those
+    whom a client relies on.  A client's position here is its roster index.  Two are equal only if
+    they are one object.
+
+    identities: the keys that are known already; the others are asked of the directory when they are
+        needed, and kept.
     """
 
     columns: Roster
@@ -88,7 +92,10 @@ class CheckedRoster:
         return record(self.columns.keys, i, KEYS_BYTES)[64:]
 
     def identity(self, i: int) -> Ed25519PublicKey:
-        """Whose signatures those of i have to be; RemoteProtocolError if the directory says no."""
+        """The identity key of i, against which its signatures are verified.
+
+        RemoteProtocolError if the directory knows none, or does not believe the certificate.
+        """
         if (known := self.identities.get(i)) is not None:
             return known
         certificate = record(self.columns.certificates, i, CERTIFICATE_BYTES)
@@ -96,8 +103,8 @@ class CheckedRoster:
         return self.identities.setdefault(i, Ed25519PublicKey.from_public_bytes(raw))
 
     @classmethod
-    def again(cls, frame: Buffer, directory: Directory) -> Self:
-        """A roster that has passed the checks of everybody before, from its frame."""
+    def trusted(cls, frame: Buffer, directory: Directory) -> Self:
+        """From a frame of our own whose roster was checked before: nothing is checked here."""
         return cls(cast(Roster, wire.decode(frame)), directory)
 
     @classmethod
@@ -135,23 +142,25 @@ class RosterChecks:
     remembers the answers.
     """
 
-    def everybody(self, message: Roster, params: Params, directory: Directory) -> CheckedRoster:
+    def check_all(self, message: Roster, params: Params, directory: Directory) -> CheckedRoster:
         """What is cheap, of all of U1; RemoteProtocolError unless all holds."""
         # What is checked now is read again in every round: not from the buffer of whoever sent it.
         message = message.kept()
         check_columns(message)
-        # Fig. 4, round 1: |U1| ≥ t; min_roster here, and no more than n: one U3 has a quorum.
+        # Fig. 4, round 1: |U1| ≥ t; min_roster here, and at most n: among more, two U3 could each
+        # have a quorum.
         if not params.min_roster <= len(message) <= params.n:
             raise RemoteProtocolError(
                 f"the roster has {len(message)} clients, expected {params.min_roster} to {params.n}"
             )
         # Not in Fig. 4: a list has one allowed order, so nobody stands in it twice.
         ids = ids_of(message)
-        if not strictly_ascending(ids) or ids[0] < 0:
+        if not strictly_ascending(ids) or ids[0] < 0:  # 2^63 and more read as negative
             raise RemoteProtocolError(
                 "the roster's ids are not strictly ascending, expected each once, from 0 on"
             )
-        # Not in Fig. 4, whose PKI has a key for everybody.
+        # Not in Fig. 4, whose PKI has a key for everybody: also who is no neighbour must be pinned.
+        # Another directory is asked when somebody relies on a key.
         if isinstance(directory, Pinned):
             directory.check_holds(ids)
         # Fig. 4, round 1: all public keys are different.
@@ -160,17 +169,18 @@ class RosterChecks:
         check_distinct_identities(message, directory)
         return CheckedRoster(message, directory)
 
-    def neighbour(self, roster: CheckedRoster, i: int, transcript: Transcript) -> None:
+    def check_neighbour(self, roster: CheckedRoster, i: int, transcript: Transcript) -> None:
         """RemoteProtocolError unless the client at roster index i signed its entry."""
         # Not in Fig. 4, whose PKI has a key for everybody: `identity` asks the directory.
         # Fig. 4, round 1: every signature is valid; of the neighbours here.
         check_advertisement(roster.entry(i), roster.identity(i), transcript)
 
-    def signer(
+    def check_signer(
         self, roster: CheckedRoster, i: int, transcript: Transcript, body: bytes, signature: bytes
     ) -> None:
         """RemoteProtocolError unless the client at roster index i signed this body, U3."""
-        # Fig. 4, round 4: every signature of U3 is valid; of a sample here.
+        # Fig. 4, round 4: every signature of U3 is valid; here of as many as are needed, or of a
+        # sample (`client.rounds`).
         round, u = ConsistencyCheck.round, roster.ids[i]
         transcript.verify(roster.identity(i), signature, round, u, body)
 
@@ -202,6 +212,7 @@ def check_own_entry(roster: CheckedRoster, own: AdvertiseKeys) -> None:
 
 def check_distinct_keys(columns: Roster) -> None:
     """RemoteProtocolError if a public key stands twice, whoever advertised it."""
+    # c_pk and s_pk of each, without the commitment: two rows a client.
     keys = np.frombuffer(columns.keys, np.uint8).reshape(-1, 3, 32)[:, :2].reshape(-1, 32)
     second = _first_repeated(keys)
     if second is not None:
@@ -212,9 +223,10 @@ def check_distinct_keys(columns: Roster) -> None:
 
 
 def check_distinct_identities(columns: Roster, directory: Directory) -> None:
-    """RemoteProtocolError if one identity key speaks for two clients: one thief is one client.
+    """RemoteProtocolError if one identity key speaks for two clients.
 
-    What a certificate claims is enough: a claim that is false is no key that anybody signs with.
+    One stolen key is one corrupt client. What certificates claim is compared unverified: a false
+    claim is refused by `CheckedRoster.identity` before anything is believed in its name.
     """
     if isinstance(directory, Pinned):
         return  # it was refused when the directory was made

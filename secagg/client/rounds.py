@@ -74,14 +74,15 @@ def advertise_keys(member: Member, state: Created) -> tuple[Advertised, Advertis
 def share_keys(member: Member, state: Advertised, message: Roster) -> tuple[Shared, ShareKeys]:
     """Round 1: check U1 and N(u), then deal s_sk to N(u) and b_u to N(u) ∪ {u}."""
     # Fig. 4, round 1: |U1| ≥ t, all public keys are different.
-    roster = member.checks.everybody(message, member.params, member.directory)
+    roster = member.checks.check_all(message, member.params, member.directory)
     check_own_entry(roster, state.hello)
     transcript = member.transcript.with_roster(roster.digest)
     u, me = member.u, roster.index[member.u]
     neighbourhood = member.params.graph.row(roster.digest, len(roster), me)
-    # Fig. 4, round 1: all signatures are valid; those of N(u) here (decision 13).
+    # Fig. 4, round 1: all signatures are valid; those of N(u) ∪ {u} here (decision 13). They were
+    # made in round 0, when there was no roster: so under `member.transcript`.
     for i in neighbourhood.tolist():
-        member.checks.neighbour(roster, i, member.transcript)
+        member.checks.check_neighbour(roster, i, member.transcript)
     # Fig. 4, round 1: t-out-of-n shares of s_sk and of b, x being the place in the roster, plus 1.
     secrets = [state.s_sk, state.b_u]
     shares = encode_shares(split(secrets, member.params.t, neighbourhood + 1, member.rand))
@@ -108,7 +109,10 @@ def share_keys(member: Member, state: Advertised, message: Roster) -> tuple[Shar
 def mask_input(
     member: Member, state: Shared, vectors: list[RingVector], message: Ciphertexts
 ) -> tuple[Masked, MaskedInput]:
-    """Round 2: open every ciphertext now, then mask the input in place with all of U2."""
+    """Round 2: open every ciphertext now, then mask the input: with b_u, and with each sender.
+
+    `vectors` is the state's input, which the client gives up: it is overwritten by y_u.
+    """
     _check_ciphertexts(member, state, message)
     transcript, senders = member.transcript.with_roster(state.roster.digest), message.senders
     opened = _opened(member, state, transcript, message)
@@ -186,11 +190,12 @@ def check_consistency(
         raise RemoteProtocolError(
             f"U3 has {len(U3)} clients, expected at least {member.params.min_survivors}"
         )
-    # Fig. 4, round 3: U3 ⊆ U2 ⊆ U1.  Not in Fig. 4: u has sent y_u, so a U3 without u is a lie.
-    if member.u not in U3 or not state.roster.index.keys() >= U3:
-        raise RemoteProtocolError(
-            f"U3 is not a part of the roster, expected one that holds client {member.u}"
-        )
+    # Not in Fig. 4: a server tells U3 to its members only, so a U3 without u is a lie.
+    if member.u not in U3:
+        raise RemoteProtocolError(f"U3 without client {member.u}, expected one that holds it")
+    # Fig. 4, round 3: U3 ⊆ U2 ⊆ U1.
+    if not state.roster.index.keys() >= U3:
+        raise RemoteProtocolError("U3 is not a part of the roster, expected members of it alone")
     # Fig. 4, round 3: U3 ⊆ U2, as far as u knows U2: who sent u no ciphertext is not in it.
     if state.absent & U3:
         raise RemoteProtocolError(
@@ -242,17 +247,18 @@ def _check_signatures(
     for j in _checked_signers(member, len(signers)):
         i = state.roster.index[signers[j]]
         signature = record(message.packed, j, SIGNATURE_BYTES)
-        member.checks.signer(state.roster, i, transcript, body, signature)
+        member.checks.check_signer(state.roster, i, transcript, body, signature)
 
 
-def _checked_signers(member: Member, signers: int) -> list[int]:
+def _checked_signers(member: Member, given: int) -> list[int]:
     """Which of so many signatures u checks: as many as are needed, or a sample, drawn afresh."""
     params = member.params
-    count = params.graph.quorum_checks(signers, params.min_survivors, params.n)
-    order = list(range(signers))
+    count = params.graph.quorum_checks(given, params.min_survivors, params.n)
+    order = list(range(given))
     if count < params.min_survivors:
-        for place in range(count):  # each set is as likely, to within 2^-100
-            other = place + int.from_bytes(member.rand(16), "little") % (signers - place)
+        # Fisher–Yates, stopped after `count` places: each set is as likely, to within 2^-100.
+        for place in range(count):
+            other = place + int.from_bytes(member.rand(16), "little") % (given - place)
             order[place], order[other] = order[other], order[place]
     return order[:count]
 

@@ -1,4 +1,4 @@
-"""A dealer's shares for one holder, sealed: round 1.
+"""A dealer's shares for one holder: sealed in round 1, opened and checked in round 2.
 
     ciphertext = nonce ‖ AES-GCM(key of u → v, id u ‖ id v ‖ share of s_sk_u ‖ share of b_u)
 

@@ -124,7 +124,7 @@ class Snapshots:
         kept = msgspec.msgpack.decode(plaintext, type=_Kept)
         given: dict[type, object] = {}
         if kept.roster:
-            given[CheckedRoster] = CheckedRoster.again(kept.roster, directory)
+            given[CheckedRoster] = CheckedRoster.trusted(kept.roster, directory)
         state = from_fields(_STATES[kept.state], kept.fields, given)
         # From here on no other process, and no blob of a write that failed, has a generation that
         # the host would accept: whoever was restored last is the only one that can answer.

@@ -84,7 +84,8 @@ class Pinned(Mapping[int, bytes]):
 
     def check_holds(self, ids: Iterable[int]) -> None:
         """RemoteProtocolError, naming the first, unless all of these clients are in it."""
-        if unknown := set(ids) - self._keys.keys():
+        unknown = set(ids) - self._keys.keys()
+        if unknown:
             raise UnknownClient(min(unknown))
 
     def identity(self, u: int, certificate: bytes, /) -> bytes:

@@ -71,7 +71,7 @@ def open_server(
     session.advertised.update(kept.advertised)
     given: dict[type, object] = {Session: session}
     if kept.roster:
-        rostered = Rostered.of(session, CheckedRoster.again(kept.roster, session.directory))
+        rostered = Rostered.of(session, CheckedRoster.trusted(kept.roster, session.directory))
         given |= {Rostered: rostered, Neighbourhoods: rostered.neighbourhoods}
     return from_fields(_KINDS[kept.round], kept.fields, given), dict(_messages(kept.outbox))
 

@@ -30,12 +30,12 @@ class RememberedChecks(RosterChecks):
     def __reduce__(self) -> "tuple[Callable[[], RememberedChecks], tuple[()]]":
         return of_this_process, ()
 
-    def everybody(self, message: Roster, params: Params, directory: Directory) -> CheckedRoster:
-        """As `RosterChecks.everybody`, once for all messages that say the same."""
+    def check_all(self, message: Roster, params: Params, directory: Directory) -> CheckedRoster:
+        """As `RosterChecks.check_all`, once for all messages that say the same."""
         asked = params.min_roster, params.n, directory.digest
         if self._roster is None or self._asked != asked or not self._same(message):
             self._found = set()
-            self._roster = super().everybody(message, params, directory)
+            self._roster = super().check_all(message, params, directory)
             self._message, self._columns, self._asked = message, _columns(message), asked
         return self._roster
 
@@ -45,20 +45,20 @@ class RememberedChecks(RosterChecks):
             return self._roster
         return CheckedRoster(message, directory)
 
-    def neighbour(self, roster: CheckedRoster, i: int, transcript: Transcript) -> None:
-        """As `RosterChecks.neighbour`, once for each neighbour."""
+    def check_neighbour(self, roster: CheckedRoster, i: int, transcript: Transcript) -> None:
+        """As `RosterChecks.check_neighbour`, once for each neighbour."""
         key = roster, i, transcript
         if key not in self._found:
-            super().neighbour(roster, i, transcript)
+            super().check_neighbour(roster, i, transcript)
             self._found.add(key)
 
-    def signer(
+    def check_signer(
         self, roster: CheckedRoster, i: int, transcript: Transcript, body: bytes, signature: bytes
     ) -> None:
-        """As `RosterChecks.signer`, once for each signature."""
+        """As `RosterChecks.check_signer`, once for each signature."""
         key = roster, i, transcript, body, signature
         if key not in self._found:
-            super().signer(roster, i, transcript, body, signature)
+            super().check_signer(roster, i, transcript, body, signature)
             self._found.add(key)
 
     def _same(self, message: Roster) -> bool:

@@ -83,10 +83,10 @@ def test_an_attack_on_a_check_that_is_not_there_says_which_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     attacks = Attacks("roster")
-    attacks.breaks("roster.RosterChecks.everybody", "len(message) > params.n")(never)
+    attacks.breaks("roster.RosterChecks.check_all", "len(message) > params.n")(never)
     message = said(attacks, monkeypatch)
     assert (
-        "never breaks `len(message) > params.n` of secagg.roster.RosterChecks.everybody, "
+        "never breaks `len(message) > params.n` of secagg.roster.RosterChecks.check_all, "
         "which has no such check\n    its checks are now:\n    check_columns(message)\n"
     ) in message
     assert "\n    not len(message) <= params.n" in message
@@ -99,7 +99,7 @@ def test_an_attack_on_a_function_that_is_not_there_says_which_are(
     attacks.breaks("roster.checked", "not strictly_ascending(ids)")(never)
     message = said(attacks, monkeypatch)
     assert "of secagg.roster.checked, which has no such check\n    functions with checks" in message
-    assert "\n    secagg.roster.RosterChecks.everybody" in message
+    assert "\n    secagg.roster.RosterChecks.check_all" in message
 
 
 @pytest.mark.parametrize(

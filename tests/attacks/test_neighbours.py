@@ -91,7 +91,7 @@ def test_without_the_check_it_reads_whoever_has_them_for_neighbours(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """All neighbours of one victim are the server: it holds its shares, and knows its masks."""
-    monkeypatch.setattr(RosterChecks, "neighbour", lambda *_: None)
+    monkeypatch.setattr(RosterChecks, "check_neighbour", lambda *_: None)
     party = coalition()
     victim = party.honest[0]
     roster = with_entries(party.roster(), *(forged(party, u) for u in party.honest[1:]))
@@ -148,7 +148,7 @@ def test_what_a_false_certificate_claims_is_no_signer() -> None:
     body = rounds.ConsistencyCheck.body(message.signers)
     transcript = Transcript(party.params.digest(party.directory.digest), roster.digest)
     with pytest.raises(RemoteProtocolError, match="not signed by"):
-        RosterChecks().signer(false, 4, transcript, body, transcript.sign(key, 3, 50, body))
+        RosterChecks().check_signer(false, 4, transcript, body, transcript.sign(key, 3, 50, body))
 
 
 def test_one_identity_key_under_two_ids_is_refused_by_everybody() -> None:
@@ -175,7 +175,7 @@ def test_a_directory_of_ones_own_that_has_one_key_twice_is_no_way_round() -> Non
     numbered = [unsigned(e, u=u) for u, e in enumerate(entries)]
     params = Params(4, SPECS, t=3)
     with pytest.raises(RemoteProtocolError, match="client 1 has the identity key of another"):
-        RosterChecks().everybody(Roster.of(numbered), params, Twice())
+        RosterChecks().check_all(Roster.of(numbered), params, Twice())
 
 
 # Bytes that were checked, and bytes that are used.

@@ -160,9 +160,9 @@ SURVIVOR_LIES: dict[str, tuple[str, Lie]] = {
     "not ascending": ("ascending", lambda p, m: Survivors(m.U3[::-1])),
     "one client twice": ("ascending", lambda p, m: Survivors((10, 20, 20, 30, 40))),
     "too few": ("3 clients, expected at least 4", lambda p, m: Survivors((10, 20, 30))),
-    "without the victim": ("holds client 30", lambda p, m: Survivors((10, 20, 40, 50))),
+    "without the victim": ("U3 without client 30", lambda p, m: Survivors((10, 20, 40, 50))),
     "somebody outside the roster": (
-        "holds client 30",
+        "U3 is not a part of the roster",
         lambda p, m: Survivors((10, 20, 30, 40, 60)),
     ),
 }

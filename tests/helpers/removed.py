@@ -29,7 +29,7 @@ ROOMS = {
     "identity": ("identity.directory", "identity.authority", "curve"),
     "params": ("params", "graph"),
     "roster": ("roster",),
-    "rounds": ("server.rounds", "server.opening", "server.session", "server.recovery"),
+    "server_rounds": ("server.rounds", "server.opening", "server.session", "server.recovery"),
     "server": (
         "server.server",
         "server.transitions",
@@ -96,7 +96,7 @@ CALLS = {
     "verify", "check_x25519", "check_distinct_keys", "check_holders", "at_least", "decode_shares",
     "_check_signatures", "_check_ciphertexts", "_check_author", "_check", "check", "check_entry",
     "check_id", "check_columns", "check_own_entry", "check_advertisement", "check_holds",
-    "neighbour", "signer", "check_distinct_identities", "signed", "check_server_key",
+    "check_neighbour", "check_signer", "check_distinct_identities", "signed", "check_server_key",
     "need_server_key", "_check_key", "check_end", "check_bits",
 }  # fmt: skip
 OURS_TO_GET_WRONG = {  # arguments of our own caller: nobody attacks with them

@@ -84,7 +84,7 @@ def an_end_that_somebody_else_says() -> bool:
 breaks(f"{ROUNDS}.share_keys", "check_own_entry(roster, state.hello)")(
     client_takes("roster: the victim's keys changed")
 )
-breaks(f"{ROUNDS}.share_keys", "member.checks.neighbour(roster, i, member.transcript)")(
+breaks(f"{ROUNDS}.share_keys", "member.checks.check_neighbour(roster, i, member.transcript)")(
     man_in_the_middle
 )
 
@@ -186,7 +186,7 @@ breaks(f"{ROUNDS}._check_signatures", "len(message.packed) != len(signers) * SIG
 )
 breaks(
     f"{ROUNDS}._check_signatures",
-    "member.checks.signer(state.roster, i, transcript, body, signature)",
+    "member.checks.check_signer(state.roster, i, transcript, body, signature)",
 )(two_views(forged))
 
 

@@ -21,7 +21,7 @@ from tests.helpers.removed import ROOMS
 
 attacks = Attacks(*ROOMS["roster"])
 breaks = attacks.breaks
-EVERYBODY = "roster.RosterChecks.everybody"
+EVERYBODY = "roster.RosterChecks.check_all"
 
 # Whose keys these are.
 
@@ -34,7 +34,7 @@ breaks(
     "transcript.verify(identity, entry.signature, entry.round, entry.u, entry.body())",
 )(man_in_the_middle)
 breaks(
-    "roster.RosterChecks.neighbour",
+    "roster.RosterChecks.check_neighbour",
     "check_advertisement(roster.entry(i), roster.identity(i), transcript)",
 )(man_in_the_middle)
 breaks(EVERYBODY, "check_distinct_keys(message)")(client_takes("roster: one key as c_pk and s_pk"))
@@ -113,7 +113,8 @@ def half_a_certificate() -> bool:
 
 
 breaks(
-    "roster.RosterChecks.signer", "transcript.verify(roster.identity(i), signature, round, u, body)"
+    "roster.RosterChecks.check_signer",
+    "transcript.verify(roster.identity(i), signature, round, u, body)",
 )(two_views(forged))
 
 test_every_check_has_its_attack, test_an_attack_needs_its_check_gone = attacks.tests()

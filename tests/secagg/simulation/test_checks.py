@@ -31,12 +31,12 @@ def test_one_answer_for_all_who_ask_the_same() -> None:
     party = Party(5).after(0)
     message, params, directory = asked(party)
     remembered, forgetful = RememberedChecks(), RosterChecks()
-    first = remembered.everybody(message, params, directory)
+    first = remembered.check_all(message, params, directory)
     decoded = wire.decode(wire.encode(message))
-    assert remembered.everybody(message, params, directory) is first
-    assert remembered.everybody(decoded, params, directory) is first
-    assert forgetful.everybody(*asked(party)) is not forgetful.everybody(*asked(party))
-    assert forgetful.everybody(*asked(party)).digest == first.digest
+    assert remembered.check_all(message, params, directory) is first
+    assert remembered.check_all(decoded, params, directory) is first
+    assert forgetful.check_all(*asked(party)) is not forgetful.check_all(*asked(party))
+    assert forgetful.check_all(*asked(party)).digest == first.digest
 
 
 def test_a_client_is_checked_once() -> None:
@@ -49,9 +49,9 @@ def test_a_client_is_checked_once() -> None:
 
     remembered = RememberedChecks()
     message, params, directory = asked(party)
-    roster = remembered.everybody(message, params, Counting(dict(directory)))
+    roster = remembered.check_all(message, params, Counting(dict(directory)))
     for _ in range(3):
-        remembered.neighbour(roster, 2, transcript(party))
+        remembered.check_neighbour(roster, 2, transcript(party))
     assert counted == [30]
 
 
@@ -59,19 +59,19 @@ def test_another_transcript_or_signature_is_another_question() -> None:
     party = Party(5).after(0)
     message, params, directory = asked(party)
     remembered = RememberedChecks()
-    true = remembered.everybody(message, params, directory)
-    remembered.neighbour(true, 0, transcript(party))
+    true = remembered.check_all(message, params, directory)
+    remembered.check_neighbour(true, 0, transcript(party))
     entry = msgspec.structs.replace(message.entry(0), signature=bytes(64))
     forged = Roster.of((entry, *message.entries[1:]))
     for _ in range(2):  # a refusal is one each time
         with pytest.raises(RemoteProtocolError, match="is not valid"):
-            remembered.neighbour(true, 0, Transcript(bytes(32)))
-    roster = remembered.everybody(forged, params, directory)
+            remembered.check_neighbour(true, 0, Transcript(bytes(32)))
+    roster = remembered.check_all(forged, params, directory)
     for _ in range(2):
         with pytest.raises(RemoteProtocolError, match="is not valid"):
-            remembered.neighbour(roster, 0, transcript(party))
+            remembered.check_neighbour(roster, 0, transcript(party))
     with pytest.raises(RemoteProtocolError, match="is not valid"):
-        remembered.signer(roster, 0, transcript(party), b"U3", bytes(64))
+        remembered.check_signer(roster, 0, transcript(party), b"U3", bytes(64))
 
 
 def test_in_a_worker_all_jobs_share_those_of_their_process() -> None:

@@ -24,7 +24,7 @@ from tests.helpers.party import SERVER_PUBLIC, SPECS, Party
 from tests.helpers.removed import ROOMS
 from tests.helpers.steady import Stream
 
-attacks = Attacks(*ROOMS["rounds"])
+attacks = Attacks(*ROOMS["server_rounds"])
 breaks = attacks.breaks
 
 
