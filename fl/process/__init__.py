@@ -2,7 +2,7 @@
 
 Modules: `client_half` and `server_half` are a round on two kinds of machines, `simulation` a loop
 over both in one process; these need no TensorFlow.  `federated_process` is what builders return,
-`training_steps` its server half, with `server_optimizer`; `reports` types a round's metrics.  All
+`training_server` its server half, with `server_optimizer`; `reports` types a round's metrics.  All
 may be imported, by whoever builds a process.  It uses `aggregators`, `client`, `errors`, `model`,
 `plan`, `progress`, `round_message`, `tff` and `warn`.
 """

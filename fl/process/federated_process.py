@@ -26,7 +26,7 @@ from fl.process.client_half import ClientHalf
 from fl.process.server_half import ServerHalf
 from fl.process.server_optimizer import ServerOptimizer, ServerState
 from fl.process.simulation import play
-from fl.process.training_steps import LearningRate, RoundResult, TrainingSteps
+from fl.process.training_server import LearningRate, RoundResult, TrainingServer
 
 
 class FederatedProcess(tff.NamesWhatReplaces):
@@ -59,7 +59,7 @@ class FederatedProcess(tff.NamesWhatReplaces):
         self._aggregator = aggregator
         self._terms = terms
         self._make_model = make_model
-        self._steps = TrainingSteps(server, trainer, terms, client_learning_rate)
+        self._server_work = TrainingServer(server, trainer, terms, client_learning_rate)
 
     def __repr__(self) -> str:
         model = self._trainer.model.name
@@ -79,7 +79,7 @@ class FederatedProcess(tff.NamesWhatReplaces):
     @property
     def server_half(self) -> ServerHalf[ServerState, RoundResult]:
         """What the server does of a round. One that trains nobody itself needs `trace` before."""
-        return ServerHalf(self._steps, self._aggregator)
+        return ServerHalf(self._server_work, self._aggregator)
 
     def trace(self, data: object) -> None:
         """Learn from examples of the clients' form, such as a row of zeros, what metrics and

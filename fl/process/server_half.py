@@ -30,7 +30,7 @@ R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 
-class Steps(Protocol[S_contra, R_co]):
+class ServerWork(Protocol[S_contra, R_co]):
     """What an algorithm, an evaluation or a question has the server do."""
 
     def message(self, state: S_contra, announced: Announced) -> bytes:
@@ -50,16 +50,16 @@ class Steps(Protocol[S_contra, R_co]):
 class ServerHalf(Generic[S, R]):
     """The server's half. aggregator: by the server's own configuration."""
 
-    steps: Steps[S, R]
+    work: ServerWork[S, R]
     aggregator: Aggregator
 
     def message(self, state: S) -> bytes:
         """What the clients of the next round are sent."""
-        return self.steps.message(state, announced_by(self.aggregator, self.carried(state)))
+        return self.work.message(state, announced_by(self.aggregator, self.carried(state)))
 
     def carried(self, state: S) -> State:
         """What the aggregator carries from round to round."""
-        return self.steps.carried(state)
+        return self.work.carried(state)
 
     def params(self, state: S, message: bytes, shape: SumShape) -> secagg.Params | None:
         """The session to open for clients that were sent this message; None where their vectors
@@ -72,7 +72,7 @@ class ServerHalf(Generic[S, R]):
 
     def finish(self, state: S, total: Aggregated, worked: float) -> R:
         """The next state and the report of the round."""
-        return self.steps.finish(state, total, worked)
+        return self.work.finish(state, total, worked)
 
     def _side(self, state: S, shape: SumShape) -> ServerSide:
         return split(self.aggregator).server_side(shape, self.carried(state))
