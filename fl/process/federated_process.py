@@ -113,15 +113,15 @@ class FederatedProcess(tff.NamesWhatReplaces):
             round 0, 1 or 2 it is not in the sum; at 3 or 4 it is.
 
         A client counts for nothing whose update is not finite, whose weight is beyond `max_weight`,
-        who has no examples, or data of the wrong form, as long as most clients have data of the
-        right one; and a metric that is not finite does not count. All are counted in the metrics.
-        Warns (SumWarning) of data of the wrong form, of weights beyond `max_weight`, and of a part
-        of the coordinates being clipped.
+        who has no examples, or data of the wrong form, as long as more clients have examples than
+        data of the wrong form; and a metric that is not finite does not count. All are counted in
+        the metrics. Warns (SumWarning) of data of the wrong form, of weights beyond `max_weight`,
+        and of a part of the coordinates being clipped.
 
-        Raises DataError where half of the clients or more have data of the wrong form, NoExamples
-        where none has an example, AggregationError for input that cannot be
-        summed, ImplausibleSum for a sum that no honest clients give, secagg.TooFewClients when
-        fewer clients finish than the threshold.
+        Raises DataError where as many clients have data of the wrong form as others have examples,
+        NoExamples where none has an example, AggregationError for input that cannot be summed,
+        ImplausibleSum for a sum that no honest clients give, secagg.TooFewClients when fewer
+        clients finish than the threshold.
         """
         self._server.check(state)
         count_clients(client_data)

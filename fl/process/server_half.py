@@ -2,6 +2,8 @@
 
     state -> message                    sums of the clients' vectors -> totals -> next state, report
 
+Between `decode` and `finish` whoever carried the session says who took part: `Aggregated.of`.
+
 It knows the state, its own configuration and sums; it never sees a client's data or contribution.
 """
 
@@ -63,7 +65,8 @@ class ServerHalf(Generic[S, R]):
 
     def params(self, state: S, message: bytes, shape: SumShape) -> secagg.Params | None:
         """The session to open for clients that were sent this message; None where their vectors
-        are summed in the clear."""
+        are summed in the clear. Their `session` and `server_key` are to be replaced, as in
+        `SessionInput`."""
         return self._side(state, shape).params(digest_of(message))
 
     def decode(self, state: S, sums: Vectors, survivors: int, shape: SumShape) -> Totals:
@@ -71,7 +74,10 @@ class ServerHalf(Generic[S, R]):
         return self._side(state, shape).decode(sums, survivors)
 
     def finish(self, state: S, total: Aggregated, worked: float) -> R:
-        """The next state and the report of the round."""
+        """The next state and the report of the round.
+
+        total: `Aggregated.of` what `decode` gave. worked: seconds that the clients took.
+        """
         return self.work.finish(state, total, worked)
 
     def _side(self, state: S, shape: SumShape) -> ServerSide:
