@@ -4,12 +4,13 @@
     state = process.initialize()
     state, metrics = process.next(state, [client_a, client_b, ...])
 
-Rooms: `algorithms` build the processes of `process`; `client` is what a client does, on a
-`model`; `aggregators` sum, and alone import the protocol; `evaluation` and `analytics` ask
-without training; `data` and `population` are who takes part and with what; `experiment` is a
-whole training, `cli` the command.  Below them all are `plan` (what a round of training sends),
-`round_message` (what every round does), `progress`, `seeds`, `warn`, `one_line`, `tff` (what
-TensorFlow Federated calls things), `errors`, and `startup`, which this page itself begins with.
+Rooms: `algorithms` build the processes of `process`; `client` is what a client does, on a `model`;
+`aggregators` sum, and use the protocol (pyproject.toml lists what others import of it);
+`evaluation` and `analytics` ask without training; `data` and `population` are who takes part and
+with what; `experiment` is a whole training, `cli` the command. Below them all are `plan` (what a
+round of training sends), `round_message` (what every round does), `progress`, `seeds`, `warn`,
+`one_line`, `tff` (what TensorFlow Federated calls things), `errors`, and `startup`, which this page
+itself begins with.
 Imports point downwards (pyproject.toml has the rules).  May be imported: what `fl/__init__.pyi`
 names, and what the rooms for users say of themselves (`fl.aggregators`, `fl.analytics`, `fl.data`,
 `fl.errors`, `fl.population`).
@@ -21,13 +22,16 @@ What this package refuses is an `fl.errors.FLError`. A round that too few client
 is the protocol's `fl.errors.TooFewClients`. After either the old state is as good as before.
 
 Importing this package imports neither TensorFlow nor numpy: that happens when a name is first used.
-It keeps TensorFlow's start-up messages off the terminal; TF_CPP_MIN_LOG_LEVEL=0 shows them.
+Where TensorFlow is missing, or Keras has another backend, the rooms in `_WITHOUT_TENSORFLOW` work,
+and any other name raises ImportError. The package keeps TensorFlow's start-up messages off the
+terminal; TF_CPP_MIN_LOG_LEVEL=0 shows them.
 """
 
 from fl.startup.quiet_tensorflow import quieten
 from fl.startup.requirement import require_tensorflow
 
 __all__: list[str]
+_WITHOUT_TENSORFLOW = ("aggregators", "analytics", "errors", "population")
 
 
 def __getattr__(name: str) -> object:
@@ -42,8 +46,10 @@ def __getattr__(name: str) -> object:
     if name not in names:
         tff = importlib.import_module("fl.tff")
         raise tff.missing("module 'fl'", name, tff.NAMES)
+    if name in _WITHOUT_TENSORFLOW:
+        return attribute(name)
     require_tensorflow()
-    value: object = attribute(name)
+    value = attribute(name)
     require_tensorflow()  # Keras is imported now, and may have read its backend from a file
     return value
 

@@ -24,7 +24,7 @@ from .model.keras_models import from_keras_model as from_keras_model
 from .model.vector import ModelWeights as ModelWeights
 from .process.federated_process import FederatedProcess as FederatedProcess
 from .process.server_optimizer import ServerState as ServerState
-from .process.training_steps import RoundResult as RoundResult
+from .process.training_server import RoundResult as RoundResult
 from .progress.watch import show_progress as show_progress
 
 __all__: list[str]

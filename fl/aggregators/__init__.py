@@ -7,9 +7,17 @@
 Modules: `interface` says what an aggregator is, `contribution` what goes into it, `totals` what
 comes out; `plain` and `secure` are the two sums, `thresholds` what both make of a threshold;
 `encoding` turns contributions into ring words and `decoding` reads the sums of these; `clipping`
-bounds norms; `observed` reads what an observer of a simulation saw.  May be imported from it: what
-is in `__all__`.  Of `fl`, only this room uses the protocol; the halves of a round in `process` hand
-on a session's parameters.  It uses `errors`, `progress`, `seeds` and `warn`.
+bounds norms; `observed` reads what an observer of a simulation saw.  Single coordinates are clipped
+where they become ring words, by `secagg.Quantizer` in `encoding`.  May be imported from it: what is
+in `__all__`.  Of `fl`, this room uses the protocol; pyproject.toml lists what little others import
+of it, such as a session's parameters, which the halves of a round in `process` hand on.
+
+A new aggregator is a class here, with `aggregate` and for machines of their own the two sides of
+`interface`, and an entry in `__all__`; for the command a name in `SUMS` of `fl.experiment.names`, a
+case in `sum_of` of `fl.experiment.assembly`, and for an argument of its own a field of
+`fl.experiment.settings`.
+
+It uses `errors`, `progress`, `seeds` and `warn`.
 """
 
 from fl.aggregators.clipping import AdaptiveNorm, ByNorm

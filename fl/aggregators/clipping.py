@@ -7,9 +7,9 @@ The second is Andrew et al. 2021 (without the noise): C moves to the γ-quantile
 the server sees no norm, only the securely summed count of those that are within C. Each wraps an
 aggregator and is one: `fl.aggregators.ByNorm(fl.SecureSum(), 1.0)`. The norm is that of the trained
 weights' change: statistics, such as those of batch normalization, are in other units, and stay as
-they are. The client half clips; the server half checks the sum, and adapts the norm, which it
-announces. An honest client clips; where one does not, a sum that is longer than honest clients can
-make it is refused.
+they are. The client half clips (in a simulation: `aggregate`); the server half checks the sum, and
+adapts the norm, which it announces. An honest client clips; where one does not, a sum that is
+longer than honest clients can make it is refused.
 
 >>> aggregator = fl.aggregators.ByNorm(fl.SecureSum(), 1.0)
 >>> process = fl.build_weighted_fed_avg(model_fn, aggregator=aggregator)

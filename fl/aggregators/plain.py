@@ -68,15 +68,14 @@ class PlainSum:
             client.encode(contributions[u], rounding(session.seed, session.round, u))
             for u in survivors
         )
-        return Aggregated(
-            **vars(server.decode(sums, len(survivors))),
+        return Aggregated.of(
+            server.decode(sums, len(survivors)),
             kind="plain",
-            clients=list(range(n)),
+            clients=range(n),
             survivors=survivors,
             dropped=dropped(session.dropouts, session.dropouts),
             threshold=threshold,
             bytes_up=_clear_bytes(contributions[0]),
-            bytes_down=0,
             seconds=time.perf_counter() - started,
         )
 

@@ -142,11 +142,11 @@ class SecureSum:
             contexts={u: client.bind(context) for u, context in enumerate(session.contexts)},
         )
         totals = server.decode(result.vectors, len(result.survivors))
-        return Aggregated(
-            **vars(replace(totals, extra=Extra(graph=_graph(params)))),
+        return Aggregated.of(
+            replace(totals, extra=Extra(graph=_graph(params))),
             kind="secure",
-            clients=list(range(n)),
-            survivors=list(result.survivors),
+            clients=range(n),
+            survivors=result.survivors,
             dropped=dropped(result.dropped, session.dropouts),
             threshold=params.min_survivors,
             bytes_up=traffic.up // n,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypedDict
 
@@ -120,6 +120,36 @@ class Aggregated(Totals):
     bytes_up: int
     bytes_down: int
     seconds: float
+
+    @classmethod
+    def of(
+        cls,
+        totals: Totals,
+        *,
+        kind: str,
+        clients: Iterable[int],
+        survivors: Iterable[int],
+        threshold: int,
+        dropped: Iterable[DroppedClient] = (),
+        bytes_up: int = 0,
+        bytes_down: int = 0,
+        seconds: float = 0.0,
+    ) -> Aggregated:
+        """What a server read from the sums of a session, with what is known of the session.
+
+        Whoever did not measure the bytes or the seconds leaves them 0.
+        """
+        return cls(
+            **vars(totals),
+            kind=kind,
+            clients=list(clients),
+            survivors=list(survivors),
+            dropped=list(dropped),
+            threshold=threshold,
+            bytes_up=bytes_up,
+            bytes_down=bytes_down,
+            seconds=seconds,
+        )
 
     def __repr__(self) -> str:
         return (

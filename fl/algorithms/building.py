@@ -25,7 +25,7 @@ from fl.model.layout import NonTrainable
 from fl.plan import Terms
 from fl.process.federated_process import FederatedProcess
 from fl.process.server_optimizer import ServerOptimizer
-from fl.process.training_steps import LearningRate
+from fl.process.training_server import LearningRate
 
 ADD_THE_MEAN: OptimizerFn = partial(SGD, 1.0)
 """The server optimizer of federated averaging: the weights move by the mean delta."""

@@ -13,7 +13,7 @@ from fl.algorithms.building import ADD_THE_MEAN, build_process
 from fl.model.keras_models import InputSpec, ModelFn, OptimizerFn
 from fl.model.layout import NonTrainable
 from fl.process.federated_process import FederatedProcess
-from fl.process.training_steps import LearningRate
+from fl.process.training_server import LearningRate
 
 
 @tff.refuses_tff_arguments

@@ -113,7 +113,7 @@ class Assignment:
         return _contribution(np.frombuffer(received.body, "<f8").reshape(self._shape), data)
 
 
-class CenterSteps:
+class CenterServer:
     """The server's half: sends the centers, and moves them to the means of their points."""
 
     def __init__(self, shape: tuple[int, ...], memory: float, seed: int) -> None:

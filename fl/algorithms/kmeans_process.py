@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from fl import seeds, tff
 from fl.aggregators.interface import Aggregator
 from fl.aggregators.secure import chosen_sum
-from fl.algorithms.kmeans import Assignment, CenterSteps, KMeansResult, KMeansState, within
+from fl.algorithms.kmeans import Assignment, CenterServer, KMeansResult, KMeansState, within
 from fl.client.examples import count_clients
 from fl.errors import ModelError
 from fl.process.client_half import ClientHalf
@@ -70,7 +70,7 @@ class FedKMeans:
     @property
     def server_half(self) -> ServerHalf[KMeansState, KMeansResult]:
         """What the server does of a round."""
-        return ServerHalf(CenterSteps(self._shape, self._memory, self._seed), self._aggregator)
+        return ServerHalf(CenterServer(self._shape, self._memory, self._seed), self._aggregator)
 
     def __repr__(self) -> str:
         k, *shape = self._shape

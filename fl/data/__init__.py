@@ -13,8 +13,13 @@ Modules: `catalogue` has every data set by name and `federated` each as a federa
 `digits`, `emnist`, `images`, `leaf` and `shakespeare` read them, from `files` or `hdf5` of the
 `sources` that publish them; `partition` divides examples and `clients` holds them; `masked` and
 `reals` refuse arrays that are no plain numbers.  May be imported from it: what is in `__all__`,
-and `masked` and `reals` by whoever takes a client's numbers.  It uses `errors`, `seeds` and
-`tff`.
+and `masked` and `reals` by whoever takes a client's numbers.
+
+A new data set is a reader here, a function of the directory of its files that gives train and test,
+a line in `catalogue`, by whose name `federated` and the command know it, and its files in `sources`
+where they are to be downloaded.
+
+It uses `errors`, `seeds` and `tff`.
 """
 
 import importlib

@@ -22,7 +22,7 @@ from fl.aggregators.secure import chosen_sum
 from fl.client.examples import count_clients, read_examples
 from fl.client.measuring import Measuring
 from fl.errors import ModelError
-from fl.evaluation.halves import EvaluationSteps, EvaluationWork
+from fl.evaluation.halves import EvaluationServer, EvaluationWork
 from fl.model.keras_models import InputSpec, ModelFn, evaluation_model, weights_of
 from fl.model.vector import ModelWeights
 from fl.process.client_half import ClientHalf
@@ -30,7 +30,7 @@ from fl.process.reports import EvaluationMetrics
 from fl.process.server_half import ServerHalf
 from fl.process.server_optimizer import ServerState
 from fl.process.simulation import play
-from fl.process.training_steps import RoundResult
+from fl.process.training_server import RoundResult
 
 
 @tff.refuses_tff_arguments
@@ -70,7 +70,7 @@ class FedEval(tff.NamesWhatReplaces):
         self._measuring = Measuring(model)
         self._aggregator = aggregator
         self._batch_size = batch_size
-        self._steps = EvaluationSteps(self._measuring, batch_size)
+        self._server_work = EvaluationServer(self._measuring, batch_size)
 
     def __repr__(self) -> str:
         return (
@@ -87,7 +87,7 @@ class FedEval(tff.NamesWhatReplaces):
     def server_half(self) -> ServerHalf[ServerState, RoundResult]:
         """What the server does of an evaluation. One that evaluates nothing itself needs `trace`
         before."""
-        return ServerHalf(self._steps, self._aggregator)
+        return ServerHalf(self._server_work, self._aggregator)
 
     def trace(self, data: object) -> None:
         """Learn from examples of the clients' form, such as a row of zeros, what metrics there are.

@@ -153,7 +153,7 @@ class FineTuningWork:
         return weights, plan.terms_in(received, task.get(BASELINE)), terms
 
 
-class FineTuningSteps:
+class FineTuningServer:
     """The server's half: sends weights and strategies, reports the metrics by strategy."""
 
     def __init__(

@@ -15,7 +15,7 @@ from fl.client.measuring import Measuring
 from fl.plan import Terms
 from fl.process.reports import ClientWork, RoundMetrics, Seconds
 from fl.process.server_optimizer import ServerState
-from fl.process.training_steps import RoundResult
+from fl.process.training_server import RoundResult
 from fl.round_message import Received
 
 KIND = "evaluation"
@@ -46,7 +46,7 @@ class EvaluationWork:
         return Contribution(np.zeros(0, np.float32), 1, numbers)
 
 
-class EvaluationSteps:
+class EvaluationServer:
     """The server's half: sends the weights, counts evaluations, reports the metrics."""
 
     def __init__(self, measuring: Measuring, batch_size: int) -> None:

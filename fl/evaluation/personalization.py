@@ -22,7 +22,7 @@ from fl.client.measuring import Measuring
 from fl.errors import ModelError
 from fl.evaluation.fine_tuning import (
     BASELINE,
-    FineTuningSteps,
+    FineTuningServer,
     FineTuningWork,
     Tuner,
 )
@@ -115,7 +115,7 @@ class PersonalizationEval:
         self._aggregator = aggregator
         measuring = Measuring(model)
         self._work = FineTuningWork(measuring, tuners)
-        self._steps = FineTuningSteps(
+        self._server_work = FineTuningServer(
             measuring, {name: tuner.terms for name, tuner in tuners.items()}, batch_size
         )
 
@@ -133,7 +133,7 @@ class PersonalizationEval:
     @property
     def server_half(self) -> ServerHalf[ModelWeights, EvaluationMetrics]:
         """What the server does of the evaluation."""
-        return ServerHalf(self._steps, self._aggregator)
+        return ServerHalf(self._server_work, self._aggregator)
 
     def __call__(
         self,

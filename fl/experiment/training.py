@@ -36,7 +36,7 @@ from fl.population.sampling import Dropout, Uniform, round_rng
 from fl.population.watched_data import OnClient, WatchedData
 from fl.process.reports import EvaluationMetrics, MetricValues, RoundMetrics
 from fl.process.server_optimizer import ServerState
-from fl.process.training_steps import RoundResult
+from fl.process.training_server import RoundResult
 
 _DEFAULT_OPTIONS = RunOptions()
 

@@ -36,14 +36,19 @@ class Work(Protocol):
         """What a contribution's metrics consist of; known after a client's work."""
 
     def contribution(self, received: Received, client: int, data: object) -> Contribution | None:
-        """The work of one client; None where it has no examples. Raises DataError."""
+        """The work of one client; None where it has no examples. Raises DataError.
+
+        client: its position in the round, as in `ClientHalf`.
+        """
 
 
 class SessionInput(NamedTuple):
     """What a `secagg.Client` is given.
 
     params: of the session, by the client's own configuration; None where the vectors are summed in
-        the clear. The session's id and the server's key are for whoever opens sessions to put in.
+        the clear. Their `session` is a new random id on each host and their `server_key` is empty:
+        before a `secagg.Client` is made, `dataclasses.replace` both with the session's id that all
+        its parties were told, and the server's key from this host's own configuration.
     """
 
     params: secagg.Params | None
@@ -52,7 +57,12 @@ class SessionInput(NamedTuple):
 
 @dataclass(frozen=True)
 class ClientHalf:
-    """One client's half. aggregator: by the client's own configuration."""
+    """One client's half.
+
+    aggregator: by the client's own configuration.
+    client, in the methods: the client's position in the round, as the server told it. With the seed
+        in the message it names the client's streams of randomness.
+    """
 
     work: Work
     aggregator: Aggregator
@@ -75,8 +85,10 @@ class ClientHalf:
     ) -> SessionInput:
         """What the client submits to the session of a sum with this shape.
 
-        A client without examples, or with malformed ones, submits `Contribution.left_out`. Raises
-        AggregationError where the shape is not that of the client's contribution.
+        A client without examples, or with malformed ones, submits `Contribution.left_out`, whose
+        sizes it knows from the shape alone: those of the update and of the statistics, and the sum
+        of the metrics' sizes. Raises AggregationError where the shape is not that of the client's
+        contribution.
         """
         shape.must_fit(contribution)
         if shape.weighted != received.weighted:

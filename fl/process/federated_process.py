@@ -26,7 +26,7 @@ from fl.process.client_half import ClientHalf
 from fl.process.server_half import ServerHalf
 from fl.process.server_optimizer import ServerOptimizer, ServerState
 from fl.process.simulation import play
-from fl.process.training_steps import LearningRate, RoundResult, TrainingSteps
+from fl.process.training_server import LearningRate, RoundResult, TrainingServer
 
 
 class FederatedProcess(tff.NamesWhatReplaces):
@@ -59,7 +59,7 @@ class FederatedProcess(tff.NamesWhatReplaces):
         self._aggregator = aggregator
         self._terms = terms
         self._make_model = make_model
-        self._steps = TrainingSteps(server, trainer, terms, client_learning_rate)
+        self._server_work = TrainingServer(server, trainer, terms, client_learning_rate)
 
     def __repr__(self) -> str:
         model = self._trainer.model.name
@@ -79,7 +79,7 @@ class FederatedProcess(tff.NamesWhatReplaces):
     @property
     def server_half(self) -> ServerHalf[ServerState, RoundResult]:
         """What the server does of a round. One that trains nobody itself needs `trace` before."""
-        return ServerHalf(self._steps, self._aggregator)
+        return ServerHalf(self._server_work, self._aggregator)
 
     def trace(self, data: object) -> None:
         """Learn from examples of the clients' form, such as a row of zeros, what metrics and
@@ -113,15 +113,15 @@ class FederatedProcess(tff.NamesWhatReplaces):
             round 0, 1 or 2 it is not in the sum; at 3 or 4 it is.
 
         A client counts for nothing whose update is not finite, whose weight is beyond `max_weight`,
-        who has no examples, or data of the wrong form, as long as most clients have data of the
-        right one; and a metric that is not finite does not count. All are counted in the metrics.
-        Warns (SumWarning) of data of the wrong form, of weights beyond `max_weight`, and of a part
-        of the coordinates being clipped.
+        who has no examples, or data of the wrong form, as long as more clients have examples than
+        data of the wrong form; and a metric that is not finite does not count. All are counted in
+        the metrics. Warns (SumWarning) of data of the wrong form, of weights beyond `max_weight`,
+        and of a part of the coordinates being clipped.
 
-        Raises DataError where half of the clients or more have data of the wrong form, NoExamples
-        where none has an example, AggregationError for input that cannot be
-        summed, ImplausibleSum for a sum that no honest clients give, secagg.TooFewClients when
-        fewer clients finish than the threshold.
+        Raises DataError where as many clients have data of the wrong form as others have examples,
+        NoExamples where none has an example, AggregationError for input that cannot be summed,
+        ImplausibleSum for a sum that no honest clients give, secagg.TooFewClients when fewer
+        clients finish than the threshold.
         """
         self._server.check(state)
         count_clients(client_data)

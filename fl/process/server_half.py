@@ -2,6 +2,8 @@
 
     state -> message                    sums of the clients' vectors -> totals -> next state, report
 
+Between `decode` and `finish` whoever carried the session says who took part: `Aggregated.of`.
+
 It knows the state, its own configuration and sums; it never sees a client's data or contribution.
 """
 
@@ -30,7 +32,7 @@ R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 
-class Steps(Protocol[S_contra, R_co]):
+class ServerWork(Protocol[S_contra, R_co]):
     """What an algorithm, an evaluation or a question has the server do."""
 
     def message(self, state: S_contra, announced: Announced) -> bytes:
@@ -50,20 +52,21 @@ class Steps(Protocol[S_contra, R_co]):
 class ServerHalf(Generic[S, R]):
     """The server's half. aggregator: by the server's own configuration."""
 
-    steps: Steps[S, R]
+    work: ServerWork[S, R]
     aggregator: Aggregator
 
     def message(self, state: S) -> bytes:
         """What the clients of the next round are sent."""
-        return self.steps.message(state, announced_by(self.aggregator, self.carried(state)))
+        return self.work.message(state, announced_by(self.aggregator, self.carried(state)))
 
     def carried(self, state: S) -> State:
         """What the aggregator carries from round to round."""
-        return self.steps.carried(state)
+        return self.work.carried(state)
 
     def params(self, state: S, message: bytes, shape: SumShape) -> secagg.Params | None:
         """The session to open for clients that were sent this message; None where their vectors
-        are summed in the clear."""
+        are summed in the clear. Their `session` and `server_key` are to be replaced, as in
+        `SessionInput`."""
         return self._side(state, shape).params(digest_of(message))
 
     def decode(self, state: S, sums: Vectors, survivors: int, shape: SumShape) -> Totals:
@@ -71,8 +74,11 @@ class ServerHalf(Generic[S, R]):
         return self._side(state, shape).decode(sums, survivors)
 
     def finish(self, state: S, total: Aggregated, worked: float) -> R:
-        """The next state and the report of the round."""
-        return self.steps.finish(state, total, worked)
+        """The next state and the report of the round.
+
+        total: `Aggregated.of` what `decode` gave. worked: seconds that the clients took.
+        """
+        return self.work.finish(state, total, worked)
 
     def _side(self, state: S, shape: SumShape) -> ServerSide:
         return split(self.aggregator).server_side(shape, self.carried(state))

@@ -2,8 +2,10 @@
 
     message -> every client's contribution -> the aggregator's sum -> next state and report
 
-Contributions of clients are seen here only to hand them to the aggregator: this is the simulation,
-not a server to trust.
+What a client submits, and what the server decodes of the sums, is inside `Aggregator.aggregate`
+here; `ClientHalf.submit` and `ServerHalf.params` and `decode` are for machines of their own.
+`tests/fl/process/test_two_halves.py` holds both ways to the same bits. Contributions are seen here
+only to hand them to the aggregator: this is the simulation, not a server to trust.
 """
 
 from __future__ import annotations
@@ -27,9 +29,12 @@ _NAMED = 10  # how many clients a warning names
 S = TypeVar("S")
 R = TypeVar("R")
 
+_Result = Contribution | str | None
+"""Of one client: its contribution, what is wrong with its data, or None where there are none."""
+
 
 def play(
-    client: ClientHalf,
+    half: ClientHalf,
     server: ServerHalf[S, R],
     state: S,
     client_data: Sequence[object],
@@ -41,24 +46,24 @@ def play(
     `for_each_client`, and what the aggregator and the server's half raise.
     """
     gone = check_dropouts(dropouts or {}, len(client_data))
-    started = time.perf_counter()
     # Every client reads and hashes the bytes that it was sent; here all are sent the same.
-    received = client.read(server.message(state))
+    received = half.read(server.message(state))
+    started = time.perf_counter()
     with watching():  # not around the whole: the bars are gone when the server's half warns
         contributions = for_each_client(
             client_data,
-            lambda number, data: client.contribution(received, number, data),
-            client.work.workers,
+            lambda position, data: half.contribution(received, position, data),
+            half.work.workers,
         )
         worked = time.perf_counter() - started
         session = Session(
-            received.round,
-            received.seed,
-            [received.digest] * len(client_data),
-            gone,
-            received.weighted,
-            server.carried(state),
-            client.work.metrics,
+            round=received.round,
+            seed=received.seed,
+            contexts=[received.digest] * len(client_data),
+            dropouts=gone,
+            weighted=received.weighted,
+            state=server.carried(state),
+            metrics=half.work.metrics,
         )
         total = server.aggregator.aggregate(contributions, session)
     return server.finish(state, total, worked)
@@ -77,55 +82,65 @@ def for_each_client(
 
     Raises DataError where as many clients have malformed data as others have examples: that is a
     mistake of whoever gave the data, and no fault of one client. NoExamples where none has any.
+    After an error no further client's work is begun.
     """
+    # Taken here: the pool's threads have contexts of their own.
     watch, begun = current(), itertools.count(1)
 
-    def one(client: int) -> Contribution | str | None:
+    def one(position: int) -> _Result:
         watch.trained(next(begun), len(client_data))
         try:
-            return work(client, client_data[client])
+            return work(position, client_data[position])
         except DataError as error:
             return str(error)  # the error itself would keep the client's data
 
-    n = len(client_data)
-    if workers == 1:
-        done = _usable(map(one, range(n)), n)
-    else:
-        with ThreadPoolExecutor(workers) as pool:
-            done = _usable(pool.map(one, range(n)), n)
+    done = _judged_by_turns(one, len(client_data), workers)
     sizes = next(each.sizes for each in done if isinstance(each, Contribution))
     return [
-        each if isinstance(each, Contribution) else Contribution.left_out(sizes, each is not None)
+        each
+        if isinstance(each, Contribution)
+        else Contribution.left_out(sizes, malformed=isinstance(each, str))
         for each in done
     ]
 
 
-def _usable(
-    results: Iterable[Contribution | str | None], n: int
-) -> list[Contribution | str | None]:
-    """The results of n clients: contributions, what is wrong with a client's data, None for none.
+def _judged_by_turns(one: Callable[[int], _Result], n: int, workers: int) -> list[_Result]:
+    """What `one` gives for each of n clients, `workers` at a time; raises as `_judged`."""
+    if workers == 1:
+        return _judged(map(one, range(n)), n)
+    pool = ThreadPoolExecutor(workers)
+    try:
+        return _judged(pool.map(one, range(n)), n)
+    finally:
+        # The pool's own exit would wait for clients whose turn has not come, after an error too.
+        pool.shutdown(cancel_futures=True)
 
-    Raises as soon as it is known that most are of no use.
+
+def _judged(results: Iterable[_Result], n: int) -> list[_Result]:
+    """The results of n clients.
+
+    Raises as soon as it is known that at least as many are malformed as are of use.
     """
-    done: list[Contribution | str | None] = []
+    done: list[_Result] = []
     wrong: dict[int, str] = {}
-    for client, result in enumerate(results):
+    for position, result in enumerate(results):
         done.append(result)
         if isinstance(result, str):
-            wrong[client] = result
+            wrong[position] = result
             if 2 * len(wrong) >= n:
                 break  # whatever the others have
     given = len(done) - len(wrong) - done.count(None)
     if wrong and len(wrong) >= given:
-        raise DataError("client {}: {}".format(*next(iter(wrong.items()))))
+        first, reason = next(iter(wrong.items()))
+        raise DataError(f"client {first}: {reason}")
     if not given:
         raise NoExamples(f"none of {n} clients has an example, expected at least one")
     if wrong:
-        warn(_left_out(wrong, n), SumWarning)
+        warn(_warning_of(wrong, n), SumWarning)
     return done
 
 
-def _left_out(wrong: Mapping[int, str], n: int) -> str:
+def _warning_of(wrong: Mapping[int, str], n: int) -> str:
     """A warning of clients by their positions, the reasons of the first ones."""
     positions = ", ".join(map(str, [*wrong][:_NAMED])) + (", ..." if len(wrong) > _NAMED else "")
     reasons = "; ".join(dict.fromkeys([*wrong.values()][:_NAMED]))

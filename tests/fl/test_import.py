@@ -32,6 +32,17 @@ def test_from_fl_import_everything():
     assert printed(code) == "True PlainSum"
 
 
+def test_what_needs_no_tensorflow_works_without_it():
+    code = (
+        "import importlib.util as u; find = u.find_spec; "
+        "u.find_spec = lambda name: None if name == 'tensorflow' else find(name); "
+        "import sys; sys.modules['tensorflow'] = sys.modules['keras'] = None; import fl; "
+        "fl.errors; fl.population; fl.aggregators; print(fl.analytics.secure_sum([[1], [2]]).value)"
+        "\ntry: fl.SecureSum\nexcept ImportError as error: print(error)"
+    )
+    assert printed(code) == "3.0\nfl needs TensorFlow: pip install 'secagg[fl]'"
+
+
 def test_a_command_s_first_module_imports_only_what_python_has():
     code = (
         "import os, signal, sys; before = set(sys.modules); from fl.cli import starting; "

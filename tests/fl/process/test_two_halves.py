@@ -94,9 +94,8 @@ def one_round(server, clients, state, data):
     else:
         sums, survivors = session(params, vectors)
     totals = server.decode(state, sums, len(survivors), shape)
-    cost = {"threshold": 0, "bytes_up": 0, "bytes_down": 0, "seconds": 0.0, "dropped": []}
-    total = Aggregated(
-        **vars(totals), kind="apart", clients=list(vectors), survivors=list(survivors), **cost
+    total = Aggregated.of(
+        totals, kind="apart", clients=vectors, survivors=survivors, threshold=len(survivors)
     )
     return server.finish(state, total, 0.0)
 

@@ -128,10 +128,10 @@ breaks("fl.process.federated_process.FederatedProcess.get_model", "self._server.
         "server optimizer variables", another_state(lambda process, state: process.get_model(state))
     )
 )
-breaks("fl.process.simulation._usable", "wrong and len(wrong) >= given")(
+breaks("fl.process.simulation._judged", "wrong and len(wrong) >= given")(
     wrong("client 1", rows_of(GOOD, BAD, BAD))
 )
-breaks("fl.process.simulation._usable", "not given")(
+breaks("fl.process.simulation._judged", "not given")(
     wrong("none of 2 clients", rows_of(NONE, NONE))
 )
 

@@ -1,4 +1,4 @@
-"""The server's steps of a round of training: the plan to send, and what it makes of the sum."""
+"""What the server does in a round of training: the plan to send, and what it makes of the sum."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class TracedModel(Protocol):
         """Reads summed metrics."""
 
 
-class TrainingSteps:
+class TrainingServer:
     """Sends the state's weights with the terms of training, and applies the mean update."""
 
     def __init__(
