@@ -44,7 +44,7 @@ class DataError(FLError, ValueError):
 
     >>> fl.analytics.secure_mean([[1], ["x"]])
     Traceback (most recent call last):
-    fl.errors.DataError: client 1: not an array of numbers: ... expected
+    fl.errors.DataError: client 1: not an array of numbers, expected ...
     """
 
 
@@ -114,7 +114,7 @@ class CheckpointError(FLError):
 
     >>> fl.experiment.Checkpoints("run", keep=0)
     Traceback (most recent call last):
-    fl.errors.CheckpointError: keep is 0: at least 1 expected
+    fl.errors.CheckpointError: keep is 0, expected at least 1
     """
 
 

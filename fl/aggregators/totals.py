@@ -157,7 +157,7 @@ class Aggregated(Totals):
             )
         if self.bad_weights:
             warn(
-                f"{self.bad_weights} clients count for nothing: a weight that is a whole number in "
-                "0..max_weight expected. fl.SecureSum(max_weight=...) has the range",
+                f"{self.bad_weights} clients count for nothing because of their weight, expected a "
+                "whole number in 0..max_weight. fl.SecureSum(max_weight=...) has the range",
                 SumWarning,
             )

@@ -235,7 +235,7 @@ def _refuse_copies(optimizer: keras.optimizers.Optimizer, weights: list[Any]) ->
 def _used(optimizer: keras.optimizers.Optimizer) -> str:
     return (
         f"the model's optimizer {type(optimizer).__name__} was used before and cannot be made anew "
-        "(a model with a new optimizer expected, or client_optimizer_fn)"
+        "(expected a model with a new optimizer, or client_optimizer_fn)"
     )
 
 

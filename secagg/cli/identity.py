@@ -111,7 +111,7 @@ def _load(path: Path) -> Pinned | Authority:
         return authority.load(path)
     except FileNotFoundError:
         raise LocalProtocolError(
-            f"{path} is not there: a directory file expected, `secagg enroll` makes one"
+            f"{path} is not there, expected a directory file: `secagg enroll` makes one"
         ) from None
 
 
@@ -119,7 +119,7 @@ def _pin(path: Path, client: int, key: bytes) -> Pinned:
     pinned = Pinned.load(path) if path.exists() else Pinned({})
     if pinned.get(client, key) != key:
         raise LocalProtocolError(
-            f"{path}: client {client} has another key already: expected the same"
+            f"{path}: client {client} has another key already, expected the same"
         )
     return Pinned({**pinned, client: key}, pinned.server_key)
 

@@ -279,4 +279,6 @@ class Client:
             case Checked(), Signatures():
                 return unmask(self._member, state, message)
         seen, now = type(message).__name__, type(state).__name__
-        raise RemoteProtocolError(f"a {seen} is not for a client that is {now}")
+        raise RemoteProtocolError(
+            f"a {seen} while the client is {now}, expected the message of that round"
+        )

@@ -82,8 +82,8 @@ class Authority:
             check_entry(u, key)  # a key of small order has signed everything, whoever certified it
         except InvalidSignature:
             raise RemoteProtocolError(
-                f"in the name of client {u}: the certificate is not signed by "
-                f"{self.ca_public_key.hex()}"
+                f"in the name of client {u}: a certificate of somebody else, expected the "
+                f"signature of {self.ca_public_key.hex()}"
             ) from None
         except LocalProtocolError as error:
             raise RemoteProtocolError(str(error)) from None

@@ -156,7 +156,7 @@ def test_a_round_that_too_few_finish_changes_no_weight_and_the_next_begins(tmp_p
     run = training(tmp_path, rounds=2, dropout=1.0)
     before = run.state.weights.to_vector()
     metrics = list(run)
-    assert [m["failed"] for m in metrics] == ["0 clients advertised keys, fewer than 3"] * 2
+    assert [m["failed"] for m in metrics] == ["0 clients advertised keys, expected at least 3"] * 2
     np.testing.assert_array_equal(run.state.weights.to_vector(), before)
 
 
@@ -167,7 +167,7 @@ def test_where_no_round_succeeds_there_is_no_model(tmp_path, capfd):
         seen = capfd.readouterr()
         # TensorFlow's own lines, of a machine without a GPU for one, may stand before it
         said = [line for line in seen.err.splitlines() if line.startswith("fl: ")]
-        assert said == ["fl: no round succeeded: 0 clients advertised keys, fewer than 7"]
+        assert said == ["fl: no round succeeded: 0 clients advertised keys, expected at least 7"]
         assert "saved" not in seen.out
     assert not (tmp_path / "model.keras").exists()
 
@@ -286,7 +286,7 @@ MISTAKES = {
     "model file": (["--model", "no.keras"], "no.keras is not a model"),
     "text model": (
         ["--model", "lstm"],
-        "'lstm' does not take x of float32: softmax, mlp, cnn expected",
+        "'lstm' does not take x of float32, expected softmax, mlp, cnn",
     ),
     "algorithm": (["--algorithm", "fedmagic"], "unknown algorithm 'fedmagic': fedavg, "),
     "aggregator": (["--aggregator", "open"], "aggregator 'open': secure or plain expected"),
@@ -296,7 +296,7 @@ MISTAKES = {
     "learning rate": (["--client-lr", "0"], "'--client-lr': 0.0 is not a finite number above 0"),
     "infinite rate": (["--client-lr", "inf"], "'--client-lr': inf is not a finite number above 0"),
     "no threshold": (["--threshold", "0"], "--threshold 0.0: threshold=0.0, "),
-    "no majority": (["--threshold", "0.3"], "--threshold 0.3: t=3 does not satisfy"),
+    "no majority": (["--threshold", "0.3"], "--threshold 0.3: t=3 for n="),
     "clients": (["--clients", "2000"], "1438 examples for 2000 clients"),
     "dropout": (["--dropout", "1.5"], "--dropout"),
     "threshold": (["--threshold", "1.5"], "Invalid value for '--threshold'"),
@@ -325,7 +325,7 @@ IN_THE_WAY = {
     "of the checkpoints": ("run/checkpoints", "File exists (checkpoints)"),
     "of the events": ("run/events", "File exists (events)"),
 }
-ROOM = "a directory with room, that may be written, expected\n"
+ROOM = "expected a directory with room that may be written\n"
 
 
 @pytest.mark.parametrize(("file", "seen"), IN_THE_WAY.values(), ids=IN_THE_WAY)
