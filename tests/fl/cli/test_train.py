@@ -292,6 +292,8 @@ MISTAKES = {
     "aggregator": (["--aggregator", "open"], "aggregator 'open': secure or plain expected"),
     "condition": (["--require", "sunny"], "unknown condition 'sunny': charging, unmetered, idle"),
     "seed": (["--seed", str(2**32)], "'--seed': 4294967296 is not below 2^32"),
+    "no worker": (["--workers", "0"], "workers is 0, expected 1 to 256"),
+    "too many workers": (["--workers", "999999"], "workers is 999999, expected 1 to 256"),
     "one client": (["--clients", "1"], "Invalid value for '--clients'"),
     "learning rate": (["--client-lr", "0"], "'--client-lr': 0.0 is not a finite number above 0"),
     "infinite rate": (["--client-lr", "inf"], "'--client-lr': inf is not a finite number above 0"),
