@@ -108,7 +108,7 @@ class Complete:
         return needed
 
     def row(self, roster_digest: bytes, m: int, i: int) -> Indices:
-        """0..m-1, whoever asks."""
+        """0..m-1, for every i."""
         return np.arange(m, dtype=np.int64)
 
     def rows(self, roster_digest: bytes, m: int) -> Indices:

@@ -33,7 +33,7 @@ MAX_VECTORS = 256
 """Vectors of one session: an empty field costs two bytes on the wire and a hundred in memory."""
 
 
-_FINGERPRINT = b"secagg/v1/fingerprint"  # of no message: it is for people
+_FINGERPRINT = b"secagg/v1/fingerprint"  # in no message: people compare it
 
 SESSION_BYTES = 16
 """Of a session's id, at least: 2^64 sessions may draw theirs before two are expected to agree."""

@@ -255,7 +255,7 @@ def _length(vector: Numbers) -> float:
 
 
 def _bound(norm: float, context: bytes) -> bytes:
-    """A client's context with the norm that it was told."""
+    """A client's context with the norm that it clips to."""
     return hashlib.sha256(_LABEL + struct.pack("<d", norm) + context).digest()
 
 

@@ -148,7 +148,7 @@ class Aggregated(Totals):
         }
 
     def warn(self) -> None:
-        """Warn of what is in the sum otherwise than clients had it, where a setting is to blame."""
+        """Warn where a setting made the sum leave out or change something of the clients'."""
         if self.clipped_fraction > CLIPPED:
             warn(
                 f"{self.clipped_fraction:.2%} of the coordinates of updates were clipped: the mean "

@@ -31,7 +31,7 @@ PASSPHRASE_VARIABLE: Final = "SECAGG_PASSPHRASE"
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to `app`."""
     app.command()(keygen)
-    # An id below 0 is an id that is wrong, no option that there is not.
+    # So that -5 is refused as an id, not as an unknown option.
     app.command(context_settings={"ignore_unknown_options": True})(enroll)
     directory = group.subgroup("Look at directories of identity keys.")
     directory.command()(check)

@@ -191,10 +191,10 @@ class Client:
         return cast(AdvertiseKeys, self._advance(None, START))
 
     def end(self, message: AnyMessage | Buffer) -> bool:
-        """Take the server's word that the session is over: whether there is a sum.
+        """Take the server's message that the session is over; returns whether there is a sum.
 
         The client is Ended then, and holds nothing. An end that the server did not make changes
-        nothing: whoever sits on the wire cannot end a session so that a client forgets it.
+        nothing: somebody between the two cannot make a client erase its state.
 
         Raises:
             RemoteProtocolError: for anything but the server's SessionEnd for this client.

@@ -95,9 +95,9 @@ def test_a_bad_server_key_is_named_nowhere(key: str) -> None:
 def test_a_server_s_key_is_no_identity_nor_the_other_way_round() -> None:
     said("keygen", "server.pem", "--server")
     said("keygen", "17.pem")
-    with pytest.raises(LocalProtocolError, match="a X25519.*, expected an Ed25519 key"):
+    with pytest.raises(LocalProtocolError, match=r"a X25519.*, expected an Ed25519 key"):
         key_files.load("server.pem")
-    with pytest.raises(LocalProtocolError, match="a Ed25519.*, expected an X25519 key"):
+    with pytest.raises(LocalProtocolError, match=r"a Ed25519.*, expected an X25519 key"):
         key_files.load_server("17.pem")
 
 
