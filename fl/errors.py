@@ -44,7 +44,7 @@ class DataError(FLError, ValueError):
 
     >>> fl.analytics.secure_mean([[1], ["x"]])
     Traceback (most recent call last):
-    fl.errors.DataError: client 1: not an array of numbers: ... expected
+    fl.errors.DataError: client 1: not an array of numbers, expected ...
     """
 
 
@@ -99,12 +99,12 @@ class ImplausibleSum(AggregationError):
 
 
 class SumWarning(UserWarning):
-    """Some of what clients had is not in a sum as they had it: clipped, or beyond `max_weight`.
+    """A sum leaves out or changes something of the clients': clipped, or beyond `max_weight`.
 
     >>> process = fl.build_weighted_fed_avg(model_fn, aggregator=fl.SecureSum(clip=1e-9))
-    >>> with warnings.catch_warnings(record=True, action="always") as told:
+    >>> with warnings.catch_warnings(record=True, action="always") as caught:
     ...     result = process.next(process.initialize(), clients)
-    >>> told[0].category.__name__, str(told[0].message)[:47]
+    >>> caught[0].category.__name__, str(caught[0].message)[:47]
     ('SumWarning', '100.00% of the coordinates of updates were clip')
     """
 
@@ -114,12 +114,12 @@ class CheckpointError(FLError):
 
     >>> fl.experiment.Checkpoints("run", keep=0)
     Traceback (most recent call last):
-    fl.errors.CheckpointError: keep is 0: at least 1 expected
+    fl.errors.CheckpointError: keep is 0, expected at least 1
     """
 
 
 class RunFailed(FLError):
-    """What was asked for did not come about, and no setting is to blame."""
+    """A run failed for a reason other than its settings."""
 
 
 class DamagedCheckpoints(CheckpointError, RunFailed):

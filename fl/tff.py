@@ -101,7 +101,7 @@ def missing(owner: str, name: str, names: Mapping[str, str]) -> AttributeError:
     if name not in names:
         return AttributeError(f"{owner} has no attribute {name!r}")
     return AttributeError(
-        f"{owner} has no {name!r}, which is of TensorFlow Federated: expected {names[name]}"
+        f"{owner} has no {name!r}, which is of TensorFlow Federated, expected {names[name]}"
     )
 
 
@@ -117,7 +117,7 @@ def refuses_tff_arguments(builder: Callable[P, R]) -> Callable[P, R]:
             if name in ARGUMENTS:
                 raise ModelError(
                     f"{name}= is of TensorFlow Federated, {builder.__name__} has no such "
-                    f"argument: expected {ARGUMENTS[name]}"
+                    f"argument, expected {ARGUMENTS[name]}"
                 )
         return builder(*args, **kwargs)
 

@@ -33,9 +33,11 @@ def check_x25519(raw: bytes) -> None:
     """Raise RemoteProtocolError unless `raw` is the canonical encoding of a u of large order."""
     u = _integer(raw, "X25519")
     if u >= P:
-        raise RemoteProtocolError("an X25519 public key is not canonical: expected u < 2^255 - 19")
+        raise RemoteProtocolError("an X25519 public key is not canonical, expected u < 2^255 - 19")
     if u in LOW_ORDER_U:
-        raise RemoteProtocolError(f"an X25519 public key has low order: {raw.hex()}")
+        raise RemoteProtocolError(
+            f"an X25519 public key of low order, {raw.hex()}, expected a large one"
+        )
 
 
 def check_server_key(raw: bytes) -> None:
@@ -57,11 +59,15 @@ def check_ed25519(raw: bytes) -> None:
     """
     y = _integer(raw, "Ed25519") & (2**255 - 1)
     if y >= P:
-        raise RemoteProtocolError("an Ed25519 public key is not canonical: expected y < 2^255 - 19")
+        raise RemoteProtocolError("an Ed25519 public key is not canonical, expected y < 2^255 - 19")
     if y in SMALL_ORDER_Y:
-        raise RemoteProtocolError(f"an Ed25519 public key has small order: {raw.hex()}")
+        raise RemoteProtocolError(
+            f"an Ed25519 public key of small order, {raw.hex()}, expected a large one"
+        )
     if not _on_curve(y):
-        raise RemoteProtocolError(f"an Ed25519 public key is no point of the curve: {raw.hex()}")
+        raise RemoteProtocolError(
+            f"an Ed25519 public key is {raw.hex()}, expected a point of the curve"
+        )
 
 
 def _integer(raw: bytes, kind: str) -> int:

@@ -3,9 +3,9 @@
     key = HKDF(X25519(c_sk, server key), framed(label, params digest, u, c_pk))
     tag = HMAC-SHA256(key, framed(label, summed))
 
-Both sides have the key without a further message: the client advertises c_pk, and the server key is
-in the parameters.  An end opens nothing and decides nothing: a client that is told learns that it
-may forget, and may begin another session; one that is not told has nothing to fear.
+Both sides have the key without a further message: the client advertises c_pk, the server key is in
+the parameters.  An end is a convenience: a client that receives one may erase its state and begin
+another session; one that does not only keeps its state for longer.
 """
 
 from cryptography.exceptions import InvalidSignature

@@ -48,7 +48,7 @@ class RemoteProtocolError(SecAggError):
     ... )
     >>> client.receive(client.start())  # its own message, in place of the server's
     Traceback (most recent call last):
-    secagg.errors.RemoteProtocolError: a AdvertiseKeys is not for a client that is Advertised
+    secagg.errors.RemoteProtocolError: a AdvertiseKeys while the client is Advertised, expected ...
     """
 
 
@@ -67,7 +67,7 @@ class TooFewClients(SecAggError):
     >>> inputs = {u: np.zeros(2, np.uint32) for u in (4, 7, 9)}
     >>> secagg.run(secagg.Params(3, [secagg.VectorSpec("x", 2, 32)]), inputs, drop={4: 1})
     Traceback (most recent call last):
-    secagg.errors.TooFewClients: 2 clients shared keys, fewer than 3
+    secagg.errors.TooFewClients: 2 clients shared keys, expected at least 3
     """
 
 

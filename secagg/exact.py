@@ -94,7 +94,9 @@ class ExactFloats:
                 not finite, naming the first such index.
         """
         if not (isinstance(weight, int | np.integer) and 0 <= weight <= self.max_weight):
-            raise LocalProtocolError(f"the weight is no integer in 0..max_weight={self.max_weight}")
+            raise LocalProtocolError(
+                f"a weight out of range, expected an integer in 0..max_weight={self.max_weight}"
+            )
         given = np.asarray(values)
         if given.ndim != 1:
             raise LocalProtocolError(f"values of shape {given.shape}, expected one dimension")
@@ -102,7 +104,7 @@ class ExactFloats:
             within = np.abs(given) <= LARGEST  # false for NaN
         if not within.all():
             raise LocalProtocolError(
-                f"value {int(np.argmin(within))} is beyond the range of float32 or not finite"
+                f"value {int(np.argmin(within))} is out of range, expected a finite float32"
             )
         digits = np.empty((self.words, len(given)), np.int64)
         if given.dtype == object:

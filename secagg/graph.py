@@ -83,8 +83,8 @@ class Complete:
         """2t > n + corrupt: Bonawitz et al. 2017, Theorem 6.5."""
         if not (t <= n and 2 * t > n + corrupt):
             raise LocalProtocolError(
-                f"t={t} does not satisfy 2t > n + corrupt, t <= n for n={n}, corrupt={corrupt}; "
-                f"the least that does is t={(n + max(corrupt, 0)) // 2 + 1}"
+                f"t={t} for n={n}, corrupt={corrupt}, expected 2t > n + corrupt and t <= n: "
+                f"at least t={(n + max(corrupt, 0)) // 2 + 1}"
             )
 
     def least_survivors(self, t: int) -> int:
@@ -108,7 +108,7 @@ class Complete:
         return needed
 
     def row(self, roster_digest: bytes, m: int, i: int) -> Indices:
-        """0..m-1, whoever asks."""
+        """0..m-1, for every i."""
         return np.arange(m, dtype=np.int64)
 
     def rows(self, roster_digest: bytes, m: int) -> Indices:
@@ -141,17 +141,19 @@ class Ring(ABC):
     def defaults(self, n: int, t: int | None, corrupt: int | None) -> tuple[int, int]:
         """None: a sparse graph's t and corrupt are choices, `Params.choose` makes them."""
         if t is None or corrupt is None:
-            raise LocalProtocolError("Harary(k) needs t and corrupt to be given")
+            raise LocalProtocolError("Harary(k) without t or corrupt, expected both")
         return t, corrupt
 
     def check(self, *, n: int, t: int, corrupt: int, min_roster: int) -> None:
         """least_threshold <= t <= k, for an even k below min_roster."""
         k = self.k
         if k < 2 or k % 2 or k >= min_roster:
-            raise LocalProtocolError(f"k={k} is not even and in 2..min_roster-1={min_roster - 1}")
+            raise LocalProtocolError(
+                f"k={k}, expected an even k in 2..min_roster-1={min_roster - 1}"
+            )
         least = self.least_threshold(n=n, corrupt=corrupt, min_roster=min_roster)
         if not least <= t <= k:
-            raise LocalProtocolError(f"t={t} is not in {least}..k={k} for corrupt={corrupt}")
+            raise LocalProtocolError(f"t={t} for corrupt={corrupt}, expected one in {least}..k={k}")
 
     def least_threshold(self, *, n: int, corrupt: int, min_roster: int) -> int:
         """The least t that keeps the inputs private: `parameters.least_ring_threshold`."""

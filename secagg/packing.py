@@ -68,7 +68,7 @@ def _copy_columns(source: Bytes, target: Bytes) -> None:
 def _unpack_general(spec: VectorSpec, count: int, octets: Bytes) -> RingVector:
     unused = 8 * len(octets) - spec.bits * count
     if octets[-1] >> (8 - unused):
-        raise RemoteProtocolError(f"vector {spec.name!r}: padding bits are not zero")
+        raise RemoteProtocolError(f"vector {spec.name!r}: padding bits are set, expected zeros")
     groups = -(-count // 8)
     packed = np.zeros(groups * spec.bits, np.uint8)
     packed[: len(octets)] = octets

@@ -33,7 +33,7 @@ MAX_VECTORS = 256
 """Vectors of one session: an empty field costs two bytes on the wire and a hundred in memory."""
 
 
-_FINGERPRINT = b"secagg/v1/fingerprint"  # of no message: it is for people
+_FINGERPRINT = b"secagg/v1/fingerprint"  # in no message: people compare it
 
 SESSION_BYTES = 16
 """Of a session's id, at least: 2^64 sessions may draw theirs before two are expected to agree."""
@@ -57,13 +57,15 @@ class VectorSpec:
 
     def __post_init__(self) -> None:
         if not (type(self.name) is str and self.name and self.name.isprintable()):
-            raise LocalProtocolError(f"a vector needs a printable name, seen {self.name!r}")
+            raise LocalProtocolError(
+                f"a vector with the name {self.name!r}, expected a printable one"
+            )
         if not (type(self.length) is int and 1 <= self.length < MAX_LENGTH):
             raise LocalProtocolError(
-                f"vector {self.name!r}: length {self.length!r} is not in 1..2^40-1"
+                f"vector {self.name!r}: length {self.length!r}, expected 1..2^40-1"
             )
         if not (type(self.bits) is int and 1 <= self.bits <= 64):
-            raise LocalProtocolError(f"vector {self.name!r}: {self.bits} bits are not in 1..64")
+            raise LocalProtocolError(f"vector {self.name!r}: {self.bits} bits, expected 1..64")
 
     @property
     def dtype(self) -> np.dtype[np.unsignedinteger]:
@@ -211,27 +213,28 @@ class Params:
 
     def _check(self, quorum: int) -> None:
         if not 2 <= self.n <= MAX_CLIENTS:
-            raise LocalProtocolError(f"n={self.n} clients are not in 2..{MAX_CLIENTS}")
+            raise LocalProtocolError(f"n={self.n} clients, expected 2..{MAX_CLIENTS}")
         if self.corrupt < 0:
-            raise LocalProtocolError(f"corrupt={self.corrupt} is negative")
+            raise LocalProtocolError(f"corrupt={self.corrupt}, expected 0 or more")
         if not quorum <= self.min_survivors <= self.min_roster <= self.n:
             raise LocalProtocolError(
-                f"{quorum} <= min_survivors <= min_roster <= n must hold; "
-                f"seen {self.min_survivors}, {self.min_roster}, {self.n}"
+                f"min_survivors={self.min_survivors}, min_roster={self.min_roster}, n={self.n}, "
+                f"expected {quorum} <= min_survivors <= min_roster <= n"
             )
         self.graph.check(n=self.n, t=self.t, corrupt=self.corrupt, min_roster=self.min_roster)
         if self.min_survivors - self.corrupt < 2:
             raise LocalProtocolError(
-                f"min_survivors={self.min_survivors} with corrupt={self.corrupt}: a sum over "
-                "fewer than 2 honest clients is an input"
+                f"min_survivors={self.min_survivors} with corrupt={self.corrupt}, expected 2 "
+                "honest clients at least: a sum over fewer is an input"
             )
         names = [spec.name for spec in self.vectors]
         if not 1 <= len(names) <= MAX_VECTORS or len(set(names)) < len(names):
             raise LocalProtocolError(
-                f"expected 1 to {MAX_VECTORS} vectors of distinct names, seen {len(names)}: {names}"
+                f"{len(names)} vectors, {names}, expected 1 to {MAX_VECTORS} of distinct names"
             )
         if type(self.session) is not bytes or type(self.context) is not bytes:
-            raise LocalProtocolError("session and context are bytes")
+            seen = f"{type(self.session).__name__}, {type(self.context).__name__}"
+            raise LocalProtocolError(f"session and context are {seen}, expected bytes")
         if len(self.session) < SESSION_BYTES:
             raise LocalProtocolError(
                 f"the session's id has {len(self.session)} bytes, expected {SESSION_BYTES} or more"
@@ -249,7 +252,7 @@ class Params:
         """LocalProtocolError without a server key: `Client` and `Server` cannot do without."""
         if not self.server_key:
             raise LocalProtocolError(
-                "params have no server_key: expected the server's X25519 public key, from this "
+                "params have no server_key, expected the server's X25519 public key, from this "
                 "host's own configuration"
             )
 

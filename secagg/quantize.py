@@ -57,12 +57,12 @@ class Quantizer:
     def __post_init__(self) -> None:
         if self.n < 1 or not 2 <= self.bits <= 64 or self.max_weight < 1:
             raise LocalProtocolError(
-                f"n={self.n}, bits={self.bits}, max_weight={self.max_weight}; expected n >= 1, "
+                f"n={self.n}, bits={self.bits}, max_weight={self.max_weight}, expected n >= 1, "
                 "bits in 2..64, max_weight >= 1"
             )
         if not (self.clip > 0 and math.isfinite(self.clip) and self._reach() <= _MAX_REACH):
             raise LocalProtocolError(
-                f"clip={self.clip}, max_weight={self.max_weight}: expected a finite product above 0"
+                f"clip={self.clip}, max_weight={self.max_weight}, expected a finite product above 0"
             )
         if self.scale == 0.0:
             object.__setattr__(self, "scale", self._finest_scale())
@@ -75,7 +75,7 @@ class Quantizer:
         if needed > self.bits:
             raise LocalProtocolError(
                 f"a sum of n={self.n} clients with clip={self.clip}, max_weight={self.max_weight}, "
-                f"scale={self.scale} can wrap in {self.bits} bits; {needed} bits would do"
+                f"scale={self.scale} can wrap in {self.bits} bits, expected {needed} bits"
             )
 
     @property
@@ -101,7 +101,7 @@ class Quantizer:
         """
         if not (isinstance(weight, int | np.integer) and 0 <= weight <= self.max_weight):
             raise LocalProtocolError(
-                f"the weight is not an integer in 0..max_weight={self.max_weight}"
+                f"a weight out of range, expected an integer in 0..max_weight={self.max_weight}"
             )
         is_float = isinstance(values, np.ndarray) and values.dtype.kind == "f"
         wanted = np.asarray(values, None if is_float else np.float64)
@@ -129,7 +129,7 @@ class Quantizer:
         low, high = float(values.min()), float(values.max())
         if not math.isfinite(low) or not math.isfinite(high):  # NaN is the least and the greatest
             first = start + int(np.argmin(np.isfinite(values)))
-            raise LocalProtocolError(f"value {first} is not finite")
+            raise LocalProtocolError(f"value {first} is not finite, expected finite ones")
         clipped[:] = values
         if -self.clip <= low and high <= self.clip:
             return 0
@@ -178,8 +178,8 @@ class Quantizer:
         room = (2 ** (self.bits - 1) - 1) // self.n
         if room < 1:
             raise LocalProtocolError(
-                f"{self.bits} bits cannot hold a sum of n={self.n} clients; "
-                f"{self.n.bit_length() + 1} bits would do, for 2^(bits - 1) > n is needed"
+                f"{self.bits} bits cannot hold a sum of n={self.n} clients, "
+                f"expected {self.n.bit_length() + 1} bits, for 2^(bits - 1) > n is needed"
             )
         ratio = room / self._reach()
         # 2^(exponent−1) < ratio < 2^(exponent+1)

@@ -144,7 +144,7 @@ class RosterChecks:
 
     def check_all(self, message: Roster, params: Params, directory: Directory) -> CheckedRoster:
         """What is cheap, of all of U1; RemoteProtocolError unless all holds."""
-        # What is checked now is read again in every round: not from the buffer of whoever sent it.
+        # A copy, read again in every round: the sender's buffer may change after the checks.
         message = message.kept()
         check_columns(message)
         # Fig. 4, round 1: |U1| ≥ t; min_roster here, and at most n: among more, two U3 could each

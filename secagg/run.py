@@ -16,7 +16,6 @@ from secagg.server.aggregate import Aggregate
 from secagg.sharing.shamir import Rand
 from secagg.simulation.network import ROUNDS, Link, Network, Progress, unwatched
 from secagg.simulation.setup import Inputs, set_up, with_dropped
-from secagg.simulation.workers import Frames
 
 
 def run(
@@ -42,8 +41,7 @@ def run(
         rand: the clients' randomness, not with an executor; default the operating system's.
         link: what every frame crosses; default a perfect network.
         contexts: u → the context digest u computed, where it is not `params.context`.
-        executor: where clients answer and masks are removed, in batches, if the session is large
-            enough; default here. Its workers see everything. The sum is the same bit for bit.
+        executor: of a large session, answers for clients and removes masks; it sees everything.
         progress: called with (round, clients done, clients of the round) after each client.
         private_key: the server's, of `params.server_key`; default a fresh one where that is empty.
 
@@ -58,14 +56,12 @@ def run(
     >>> secagg.run(params, inputs, drop={2: 1}).sum.tolist()  # of clients 0, 1 and 3
     [4, 3, 30]
     """
-    server, answer = set_up(
-        params, inputs, drop, signing_keys, rand, contexts, executor, private_key
-    )
+    server, ask = set_up(params, inputs, drop, signing_keys, rand, contexts, executor, private_key)
     network, progress = Network(link, drop), progress or unwatched
-    frames: Frames = dict.fromkeys(inputs)
+    frames = dict.fromkeys(inputs)
     for round in ROUNDS:
         arrived = network.down(round, frames)
-        with closing(answer(round, arrived)) as replies:
+        with closing(ask(round, arrived)) as replies:
             for done, u in enumerate(frames, 1):
                 if u in arrived and (reply := next(replies)) is not None:
                     network.up(u, reply, server)

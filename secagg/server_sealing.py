@@ -39,6 +39,6 @@ def open_at_server(
         return aead.decrypt(nonce, sealed[32:], None)
     except InvalidTag:
         raise RemoteProtocolError(
-            f"the shares that client {u} signed do not open: expected them sealed to this "
+            f"the shares that client {u} signed do not open, expected them sealed to this "
             "server's key"
         ) from None

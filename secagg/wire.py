@@ -58,9 +58,11 @@ def decode(frame: Buffer) -> AnyMessage:
     try:
         message: AnyMessage = _decoder.decode(view[1:])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DecodeError(f"{view.nbytes} bytes are no message: {error}") from None
+        raise DecodeError(f"{view.nbytes} bytes, expected a message: {error}") from None
     if _encode(message) != view:
-        raise DecodeError(f"a {type(message).__name__} is not in its canonical encoding")
+        raise DecodeError(
+            f"a {type(message).__name__} in another encoding, expected the canonical one"
+        )
     return message
 
 

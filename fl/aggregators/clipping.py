@@ -60,14 +60,15 @@ class ByNorm:
 
     Rounding to float32 and to the steps of a secure sum comes after, and may exceed it by as much.
     The round's "aggregator" metrics say `clip_norm` and `clip_fraction`, the part of the clients
-    whose update was longer. Raises AggregationError for a norm that is not above 0.
+    whose update was longer. Raises AggregationError for a norm that is not above 0, and around an
+    aggregator that itself clips by norm.
     """
 
     aggregator: Aggregator
     norm: float
 
     def __post_init__(self) -> None:
-        check_aggregator(self.aggregator)
+        _check_inner(self.aggregator)
         _check_positive("norm", self.norm)
 
     def announce(self, state: State) -> Announced:
@@ -106,7 +107,8 @@ class AdaptiveNorm:
     too many clients within it, it shrinks, otherwise it grows, by a factor of at most
     exp(learning_rate).
 
-    Metrics are those of `ByNorm`. Raises AggregationError for numbers out of range.
+    Metrics are those of `ByNorm`. Raises AggregationError for numbers out of range, and around an
+    aggregator that itself clips by norm.
     """
 
     aggregator: Aggregator
@@ -115,7 +117,7 @@ class AdaptiveNorm:
     learning_rate: float = 0.2
 
     def __post_init__(self) -> None:
-        check_aggregator(self.aggregator)
+        _check_inner(self.aggregator)
         _check_positive("initial", self.initial)
         _check_positive("learning_rate", self.learning_rate)
         if not 0 <= self.quantile <= 1:
@@ -253,8 +255,17 @@ def _length(vector: Numbers) -> float:
 
 
 def _bound(norm: float, context: bytes) -> bytes:
-    """A client's context with the norm that it was told."""
+    """A client's context with the norm that it clips to."""
     return hashlib.sha256(_LABEL + struct.pack("<d", norm) + context).digest()
+
+
+def _check_inner(aggregator: Aggregator) -> None:
+    check_aggregator(aggregator)
+    if isinstance(aggregator, ByNorm | AdaptiveNorm):  # two counts, of one name
+        raise AggregationError(
+            f"clipping by norm around {type(aggregator).__name__}, expected an aggregator that "
+            "does not clip by norm"
+        )
 
 
 def _check_positive(name: str, value: float) -> None:

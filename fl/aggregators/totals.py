@@ -178,7 +178,7 @@ class Aggregated(Totals):
         }
 
     def warn(self) -> None:
-        """Warn of what is in the sum otherwise than clients had it, where a setting is to blame."""
+        """Warn where a setting made the sum leave out or change something of the clients'."""
         if self.clipped_fraction > CLIPPED:
             warn(
                 f"{self.clipped_fraction:.2%} of the coordinates of updates were clipped: the mean "
@@ -187,7 +187,7 @@ class Aggregated(Totals):
             )
         if self.bad_weights:
             warn(
-                f"{self.bad_weights} clients count for nothing: a weight that is a whole number in "
-                "0..max_weight expected. fl.SecureSum(max_weight=...) has the range",
+                f"{self.bad_weights} clients count for nothing because of their weight, expected a "
+                "whole number in 0..max_weight. fl.SecureSum(max_weight=...) has the range",
                 SumWarning,
             )

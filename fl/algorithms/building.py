@@ -13,6 +13,7 @@ from fl.aggregators.secure import chosen_sum
 from fl.client.compiled_loop import BatchLoop
 from fl.client.local_training import NO_RATE, LocalTrainer
 from fl.client.trainer_pool import TrainerPool
+from fl.client.workers import check_workers
 from fl.errors import ModelError
 from fl.model.keras_models import (
     InputSpec,
@@ -70,9 +71,7 @@ def build_process(
             f"client_learning_rate is {rate!r}, expected a function of the round's number, such as "
             f"lambda round: {rate!r}; a rate that stays is the client optimizer's own"
         )
-    workers = options.get("workers", 1)
-    if workers < 1:
-        raise ModelError(f"workers is {workers}, expected at least 1")
+    workers = check_workers(options.get("workers", 1))
     aggregator = chosen_sum(options.get("aggregator"))
     input_spec, statistics = options.get("input_spec"), options.get("non_trainable", "average")
 

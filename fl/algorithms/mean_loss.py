@@ -19,8 +19,8 @@ from fl.client.examples import Examples
 from fl.errors import ModelError
 
 _MEANS = ("sum_over_batch_size", "mean")
-# A sum grows with the rows: that of all together is `_TRIED` times the mean of those of each.
-# With copies it stands out, and a row is computed alike in both, as it is not in a batch of one.
+# A sum grows with the rows: over all rows it is `_TRIED` times the mean of the rows' own losses.
+# Each row is repeated `_COPIES` times, for a batch of one row may be computed differently.
 _TRIED, _COPIES = 4, 16
 # What is left is the rounding of a mean over the batch.
 _TOLERANCE, _TOLERANCE_HALF = 1e-4, 1e-2
@@ -56,7 +56,7 @@ def check_loss_on(model: keras.Model, examples: Examples) -> bool:
             "FedSGD with a loss that is not the mean of the losses of a batch's examples, expected "
             "such a loss, and from `add_loss` no sum over the batch"
         )
-    # A client with one example says as much as it can by a loss that is not zero.
+    # The copies of a single example show a sum too, unless its loss is zero.
     return len(set(losses)) > 1 or (examples.count == 1 and together != 0)
 
 

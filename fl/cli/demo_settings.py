@@ -44,6 +44,6 @@ class Settings:
         if left < threshold:
             raise AggregationError(
                 f"{self.dropouts} dropouts leave {left} of {self.clients} clients, "
-                f"fewer than the threshold of {threshold}: "
-                f"at most {self.clients - threshold} dropouts expected"
+                f"fewer than the threshold of {threshold}, "
+                f"expected at most {self.clients - threshold} dropouts"
             )

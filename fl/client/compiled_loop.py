@@ -282,7 +282,7 @@ def read_vector(variables: list[keras.Variable]) -> tf.Tensor:
 
 
 def _kind(tensors: Tensors) -> tuple[Any, ...]:
-    """What has a function of its own: in one for labels (n,) and (n, 1), no rank would be known."""
+    """One function is compiled for each kind: one for (n,) and (n, 1) would know no rank."""
     leaves = keras.tree.flatten_with_path(tensors)
     return tuple((path, tensor.dtype, tensor.shape.rank) for path, tensor in leaves)
 

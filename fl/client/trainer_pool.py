@@ -108,7 +108,7 @@ class TrainerPool:
 
     @property
     def _trained(self) -> LocalTrainer:
-        """A trainer that has had a client, where one has; not each may have had one."""
+        """A trainer that has trained a client, if there is one: some may not have."""
         return next((trainer for trainer in self._trainers if trainer.trace_count), self._first)
 
     def _check_trained(self, trainer: LocalTrainer) -> None:

@@ -59,7 +59,7 @@ def check_name(name: str) -> str:
     known = name.replace("-", "_") in _LOADERS or _OTHERS in sys.modules
     if not known and find_spec(_OTHERS) is None:
         raise DataError(
-            f"unknown data set {name!r}: one of {', '.join(NAMES)} expected, "
+            f"unknown data set {name!r}, expected one of {', '.join(NAMES)}, "
             f"or a name of {_OTHERS}, which is not installed"
         )
     return name

@@ -51,7 +51,7 @@ class ClientData(tff.NamesWhatReplaces):
         count: Callable[[str], int] | None = None,
     ) -> None:
         if not client_ids:
-            raise DataError("no clients: at least one expected")
+            raise DataError("no clients, expected at least one")
         self.client_ids = list(client_ids)
         self._known = frozenset(self.client_ids)
         self._read = read
@@ -66,7 +66,7 @@ class ClientData(tff.NamesWhatReplaces):
         unless named."""
         if not 1 <= len(examples) <= len(_PARTS):
             raise DataError(
-                f"examples of {len(examples)} parts: (x[, y[, sample_weight]]) expected"
+                f"examples of {len(examples)} parts, expected (x[, y[, sample_weight]])"
             )
         parts_of = dict(zip(_PARTS, examples, strict=False))
         names = [str(u) for u in range(len(parts))] if client_ids is None else client_ids
@@ -87,7 +87,7 @@ class ClientData(tff.NamesWhatReplaces):
     def features(self, client_id: str) -> Features:
         """The stored features of one client. Raises DataError for an unknown client."""
         if client_id not in self._known:
-            raise DataError(f"no client {client_id!r}: one of {len(self)} client_ids expected")
+            raise DataError(f"no client {client_id!r}, expected one of {len(self)} client_ids")
         return self._read(client_id)
 
     def arrays(self, client_id: str) -> Arrays:
@@ -138,14 +138,14 @@ class ClientData(tff.NamesWhatReplaces):
         """The same data with these clients only. Raises DataError for an unknown one."""
         unknown = [client for client in client_ids if client not in self._known]
         if unknown:
-            raise DataError(f"no client {unknown[0]!r}: one of {len(self)} client_ids expected")
+            raise DataError(f"no client {unknown[0]!r}, expected one of {len(self)} client_ids")
         return ClientData(client_ids, self._read, self._to_arrays, self._count)
 
     def train_test_split(self, test_clients: int, seed: int = 0) -> tuple[ClientData, ClientData]:
         """Two disjoint groups of clients, the second of `test_clients`. Raises DataError."""
         if not 1 <= test_clients < len(self):
             raise DataError(
-                f"{test_clients} test clients of {len(self)}: fewer, and at least 1, expected"
+                f"{test_clients} test clients of {len(self)}, expected fewer, and at least 1"
             )
         order = self._order("split", seed)
         test, train = np.split(order, [test_clients])
@@ -176,7 +176,7 @@ def parts_by_name(features: Mapping[Any, Any]) -> Arrays:
     if "x" not in names or not names <= set(_PARTS) or names == {"x", "sample_weight"}:
         found = ", ".join(sorted(map(str, names)))
         raise DataError(
-            f"an element with the names {found}: expected x, y[, sample_weight]; several inputs "
+            f"an element with the names {found}, expected x, y[, sample_weight]; several inputs "
             "by name are the x of them, ({...}, y)"
         )
     return tuple(features[name] for name in _PARTS if name in names)

@@ -26,7 +26,7 @@ def load(seed: int = 0, test_fraction: float = 0.2) -> tuple[Split, Split]:
     The split is by `seed`. Raises DataError without scikit-learn, or for a fraction not in (0, 1).
     """
     if not 0 < test_fraction < 1:
-        raise DataError(f"test_fraction is {test_fraction}: a number between 0 and 1 expected")
+        raise DataError(f"test_fraction is {test_fraction}, expected a number between 0 and 1")
     bundled = _bundled()
     x = (bundled.data / 16).astype(np.float32)
     y = bundled.target.astype(np.int64)

@@ -23,7 +23,7 @@ def load_data(
     """(train, test). cache_dir: where the files are; None downloads them. Raises DataError."""
     if not isinstance(only_digits, bool):
         raise DataError(
-            f"only_digits={only_digits!r}: True or False expected; where the files are is "
+            f"only_digits={only_digits!r}, expected True or False; where the files are is "
             f"cache_dir={str(only_digits)!r}"
         )
     files = sources.EMNIST_DIGITS if only_digits else sources.EMNIST

@@ -68,7 +68,7 @@ def federated(name: str, data_dir: str | Path | None, division: Division) -> Fed
         clients = _divided(name, train, division, data_dir)
         parts = partition.sequential(len(test[1]), min(len(clients), len(test[1])))
         return Federated(clients, ClientData.from_partition(test, parts))
-    raise DataError(f"{name} has clients in one half only: in both, or in none, expected")
+    raise DataError(f"{name} has clients in one half only, expected in both or in none")
 
 
 def _digest(clients: ClientData) -> str:
@@ -85,7 +85,7 @@ def _digest(clients: ClientData) -> str:
 def _own_clients(name: str, train: ClientData, division: Division) -> ClientData:
     if division.rule is not None:
         raise DataError(
-            f"partition {division.rule!r} of {name}, which has clients of its own: none expected"
+            f"partition {division.rule!r} of {name}, which has clients of its own, expected none"
         )
     return _some(train, division)
 
@@ -94,7 +94,7 @@ def _some(clients: ClientData, division: Division) -> ClientData:
     """As many of the clients as are asked for, drawn from the seed, in their own order."""
     wanted = len(clients) if division.clients is None else division.clients
     if not 1 <= wanted <= len(clients):
-        raise DataError(f"{wanted} clients: 1 to the {len(clients)} that there are expected")
+        raise DataError(f"{wanted} clients, expected 1 to the {len(clients)} that there are")
     drawn = seeds.generator("data/clients", division.seed).permutation(len(clients))[:wanted]
     return clients.select([clients.client_ids[i] for i in np.sort(drawn)])
 
@@ -113,15 +113,15 @@ def _divided(
 def check_rule(rule: str, name: str) -> None:
     """Raise DataError unless there is such a rule, for a data set of this name."""
     if rule not in PARTITIONS:
-        raise DataError(f"unknown partition {rule!r}: {', '.join(PARTITIONS)} expected")
+        raise DataError(f"unknown partition {rule!r}, expected one of {', '.join(PARTITIONS)}")
     if rule == WRITER and name != "mnist":
-        raise DataError(f"the writers of {name} are not known: partition 'writer' is for mnist")
+        raise DataError(f"partition 'writer' of {name}, expected mnist, whose writers are known")
 
 
 def _by_writer(train: Split, data_dir: str | Path | None) -> ClientData:
     writers = images.writers(data_dir)
     if len(writers) != len(train[1]):
-        raise DataError(f"{len(writers)} writers for {len(train[1])} digits: one each expected")
+        raise DataError(f"{len(writers)} writers for {len(train[1])} digits, expected one each")
     return ClientData.from_partition(
         train, partition.by_owner(writers), [f"writer-{w}" for w in np.unique(writers)]
     )

@@ -75,7 +75,7 @@ def _splits(arrays: Sequence[NDArray[Any]]) -> Splits:
     x_train, y_train, x_test, y_test = arrays
     for x, y in ((x_train, y_train), (x_test, y_test)):
         if len(x) != len(y):
-            raise DataError(f"{len(x)} images with {len(y)} labels: the same number expected")
+            raise DataError(f"{len(x)} images with {len(y)} labels, expected the same number")
     return (_scaled(x_train), y_train.astype(np.int64)), (_scaled(x_test), y_test.astype(np.int64))
 
 

@@ -61,5 +61,5 @@ def _users(path: Path) -> dict[str, Features]:
 def _arrays(user: dict[str, Any]) -> Features:
     x, y = np.asarray(user["x"], np.float32), np.asarray(user["y"], np.int64)
     if len(x) != len(y):
-        raise ValueError("as many x as y expected")
+        raise ValueError(f"{len(x)} x and {len(y)} y, expected as many of both")
     return {"x": x.reshape(-1, 28, 28) if x.shape[1:] == (_PIXELS,) else x, "y": y}

@@ -17,7 +17,7 @@ def refuse_masked(value: object) -> None:
     """Raise DataError for an array, or arrays in a list, tuple or dict, with something masked."""
     if _masked(value):
         raise DataError(
-            "an array with masked values: arrays without expected, for example with a sample "
+            "an array with masked values, expected arrays without, for example with a sample "
             "weight of 0 for what does not count"
         )
 

@@ -35,7 +35,7 @@ def shards(labels: ArrayLike, clients: int, *, per_client: int = 2, seed: int = 
     """
     classes = np.asarray(labels)
     if per_client < 1:
-        raise DataError(f"per_client is {per_client}: at least 1 expected")
+        raise DataError(f"per_client is {per_client}, expected at least 1")
     _check(classes.size, clients)
     _check(classes.size, clients * per_client)
     pieces = np.array_split(np.argsort(classes, kind="stable"), clients * per_client)
@@ -64,7 +64,7 @@ def dirichlet(labels: ArrayLike, clients: int, *, alpha: float, seed: int = 0) -
     classes = np.asarray(labels)
     _check(classes.size, clients)
     if not alpha > 0:
-        raise DataError(f"alpha is {alpha}: a number above 0 expected")
+        raise DataError(f"alpha is {alpha}, expected a number above 0")
     rng = seeds.generator("partition/dirichlet", seed)
     parts: list[list[int]] = [[] for _ in range(clients)]
     for label in np.unique(classes):
@@ -84,4 +84,4 @@ def _feed_the_empty(parts: list[list[int]]) -> None:
 
 def _check(examples: int, clients: int) -> None:
     if not 1 <= clients <= examples:
-        raise DataError(f"{examples} examples for {clients} clients: at least one each expected")
+        raise DataError(f"{examples} examples for {clients} clients, expected at least one each")

@@ -23,7 +23,7 @@ def real_numbers(given: object) -> NDArray[np.float64]:
     # outside of the handler: the error of numpy quotes what it could not read
     if not np.can_cast(array.dtype, np.float64):
         raise DataError(
-            "not an array of numbers: booleans, integers or floats of up to 64 bits expected"
+            "not an array of numbers, expected booleans, integers or floats of up to 64 bits"
         )
     numbers = array.astype(np.float64)
     large = np.abs(numbers) >= _ALL_WHOLE
@@ -31,5 +31,5 @@ def real_numbers(given: object) -> NDArray[np.float64]:
         # A list of integers may have become floats already.
         exact = np.asarray(given if isinstance(given, list | tuple) else array, object)
         if (exact[large] != numbers[large]).any():
-            raise DataError("integers that float64 rounds: such as it holds exactly expected")
+            raise DataError("integers that float64 rounds, expected such as it holds exactly")
     return numbers

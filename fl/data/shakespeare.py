@@ -44,7 +44,7 @@ def sequences(snippets: Iterable[bytes], length: int = LENGTH) -> Arrays:
     """
     pieces = [_pieces(np.frombuffer(text, np.uint8), length + 1) for text in snippets]
     if not pieces:
-        raise DataError("no snippets: at least one expected")
+        raise DataError("no snippets, expected at least one")
     rows = np.concatenate(pieces)
     x, y = rows[:, :-1], rows[:, 1:]
     return x, y, (y != PADDING).astype(np.float32)

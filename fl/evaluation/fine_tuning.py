@@ -196,5 +196,7 @@ class FineTuningServer:
 
 def _parts(data: object) -> tuple[Examples, Examples]:
     if not isinstance(data, Mapping) or set(data) != {"train", "test"}:
-        raise DataError('client data of two parts expected: {"train": ..., "test": ...}')
+        raise DataError(
+            'client data without two parts, expected a mapping {"train": ..., "test": ...}'
+        )
     return read_examples(data["train"]), read_examples(data["test"])

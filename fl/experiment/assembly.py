@@ -110,7 +110,7 @@ def check_sum(settings: Settings, examples: Mapping[str, int]) -> None:
     """Raise AggregationError where not even a full round could be summed, or no client counts."""
     n = min(settings.clients_per_round, len(examples))
     if n < 2:
-        raise AggregationError(f"{n} client: at least 2 expected, or its update would be the sum")
+        raise AggregationError(f"{n} client, expected at least 2: the sum would be its update")
     try:
         sum_of(settings, HERE).check(n)
     except (AggregationError, SecAggError) as error:
@@ -118,7 +118,7 @@ def check_sum(settings: Settings, examples: Mapping[str, int]) -> None:
         raise AggregationError(f"{given}{error}") from error
     if settings.aggregator == "secure" and min(examples.values()) > settings.max_weight:
         raise AggregationError(
-            f"no client has at most --max-weight {settings.max_weight} examples: some expected"
+            f"no client has at most --max-weight {settings.max_weight} examples, expected some"
         )
 
 

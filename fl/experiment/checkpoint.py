@@ -53,7 +53,7 @@ class Checkpoints:
 
     def __init__(self, folder: str | Path, keep: int = 3) -> None:
         if keep < 1:
-            raise CheckpointError(f"keep is {keep}: at least 1 expected")
+            raise CheckpointError(f"keep is {keep}, expected at least 1")
         self._folder = Path(folder)
         self._keep = keep
 
@@ -97,8 +97,8 @@ class Checkpoints:
             return Found(state, int(path.stem.partition("-")[2]), tuple(damaged))
         if damaged:
             raise DamagedCheckpoints(
-                f"every checkpoint in {self._folder} is damaged ({', '.join(damaged)}): a "
-                "whole one expected. Put one back from a copy, or remove the folder to begin anew"
+                f"every checkpoint in {self._folder} is damaged ({', '.join(damaged)}), expected "
+                "a whole one. Put one back from a copy, or remove the folder to begin anew"
             )
         return None
 
@@ -115,8 +115,8 @@ def explained(what: str, path: Path) -> Iterator[None]:
         file = Path(error.filename or path)
         where = "" if file == path else f" ({file.name.removeprefix(PART)})"
         raise CheckpointError(
-            f"{what} {path} cannot be written: {error.strerror or error}{where}: "
-            "a directory with room, that may be written, expected"
+            f"{what} {path} cannot be written: {error.strerror or error}{where}, "
+            "expected a directory with room that may be written"
         ) from error
 
 
@@ -179,8 +179,8 @@ def _encode(value: object, arrays: dict[str, NDArray[Any]]) -> Json:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise CheckpointError(
-        f"a state with a {type(value).__name__} in it: dataclasses, tuples, lists, dicts, arrays, "
-        "numbers, strings and None expected"
+        f"a state with a {type(value).__name__} in it, expected dataclasses, tuples, lists, "
+        "dicts, arrays, numbers, strings and None"
     )
 
 
@@ -194,7 +194,7 @@ def _decode(structure: object, like: object, arrays: Arrays) -> object:
                 or set(parts) != {f.name for f in fields(like)}
             ):
                 raise CheckpointError(
-                    f"a checkpoint of {sorted(parts)}: one of this algorithm expected"
+                    f"a checkpoint of {sorted(parts)}, expected one of this algorithm"
                 )
             made = {name: _decode(parts[name], getattr(like, name), arrays) for name in parts}
             return type(like)(**made)

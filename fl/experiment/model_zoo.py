@@ -43,7 +43,7 @@ def model_fn(
     """
     if initial not in INITIAL or (initial == "zeros" and name != "softmax"):
         raise ModelError(
-            f"first weights {initial!r} of model {name!r}: {' or '.join(INITIAL)} expected, zeros "
+            f"first weights {initial!r} of model {name!r}, expected {' or '.join(INITIAL)}, zeros "
             "for softmax only"
         )
     if name.endswith(".keras"):
@@ -53,7 +53,7 @@ def model_fn(
     if text != (name == TEXT):
         fitting = TEXT if text else ", ".join(NAMES[:-1])
         raise ModelError(
-            f"model {name!r} does not take x of {example[0].dtype}: {fitting} expected"
+            f"model {name!r} does not take x of {example[0].dtype}, expected {fitting}"
         )
     return lambda: _build(name, example[0].shape[1:], classes, seed, initial)
 
@@ -67,7 +67,7 @@ def from_file(path: Path) -> keras.Model:
     """
     if path.is_dir():
         raise ModelError(
-            f"{path} is a directory: a .keras file expected, such as {path}/model.keras"
+            f"{path} is a directory, expected a .keras file, such as {path}/model.keras"
         )
     try:
         model = _load(path)
@@ -124,7 +124,7 @@ def _pictures(shape: tuple[int, ...]) -> Layers:
         return []
     side = math.isqrt(int(np.prod(shape)))
     if side * side != np.prod(shape):
-        raise ModelError(f"model 'cnn' with x of shape {shape}: square pictures expected")
+        raise ModelError(f"model 'cnn' with x of shape {shape}, expected square pictures")
     return [keras.layers.Reshape((side, side, 1))]
 
 

@@ -20,19 +20,19 @@ def check_model(name: str) -> str:
     if name.endswith(".keras"):
         check_file(Path(name))
     elif name not in NAMES:
-        raise ModelError(f"unknown model {name!r}: {', '.join(NAMES)} or a .keras file expected")
+        raise ModelError(f"unknown model {name!r}, expected {', '.join(NAMES)} or a .keras file")
     return name
 
 
 def check_file(path: Path) -> Path:
     """The path. Raises ModelError where no file is there."""
     if not path.exists():
-        raise ModelError(f"{path} is not a model: there is no such file, a .keras file expected")
+        raise ModelError(f"{path} is not there, expected a .keras file")
     return path
 
 
 def check_sum(name: str) -> str:
     """The name. Raises AggregationError unless it is one of SUMS."""
     if name not in SUMS:
-        raise AggregationError(f"aggregator {name!r}: {' or '.join(SUMS)} expected")
+        raise AggregationError(f"aggregator {name!r}, expected {' or '.join(SUMS)}")
     return name

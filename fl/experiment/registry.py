@@ -118,7 +118,7 @@ def clip_of(name: str) -> float | None:
 def check_name(name: str) -> str:
     """The name. Raises ModelError unless it is one of ALGORITHMS."""
     if name not in ALGORITHMS:
-        raise ModelError(f"unknown algorithm {name!r}: {', '.join(ALGORITHMS)} expected")
+        raise ModelError(f"unknown algorithm {name!r}, expected one of {', '.join(ALGORITHMS)}")
     return name
 
 

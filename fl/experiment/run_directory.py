@@ -136,8 +136,8 @@ class RunDir:
         if changed:
             there = ", ".join(f"{k}={before.get(k)!r} there" for k in sorted(changed))
             raise CheckpointError(
-                f"{self.path} is the directory of a run with other settings ({there}): "
-                "the same, or another --run-dir, expected"
+                f"{self.path} is the directory of a run with other settings ({there}), "
+                "expected the same settings or another --run-dir"
             )
 
     def _keep_rounds(self, rounds: int) -> None:

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated
 
+from fl.client.workers import check_workers
 from fl.data.federated import DEFAULT_RULE, PARTITIONS, check_rule
 from fl.experiment import names, registry
 from fl.experiment.options import (
@@ -202,7 +203,12 @@ class RunOptions:
         option(RUN, "The directory for the results; by default one under runs/ per settings."),
     ] = None
     workers: Annotated[
-        int, option(RUN, "How many clients are trained, and then masked, at a time.", min=1)
+        int,
+        option(
+            RUN,
+            "How many clients are trained, and then masked, at a time.",
+            check=check_workers,
+        ),
     ] = 1
     checkpoint_every: Annotated[
         int, option(RUN, "How many rounds are from one checkpoint to the next.", min=1)

@@ -162,7 +162,7 @@ def _copied(model: keras.Model) -> keras.Model:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         model.save(path)
-        try:  # whatever is in it: it was written one line above
+        try:  # safe_mode=False: the file was written one line above
             return keras.saving.load_model(path, compile=False, safe_mode=False)
         except (TypeError, ValueError) as error:
             raise ModelError(

@@ -1,6 +1,6 @@
 """The client's optimizer: fresh for every pass, and what a pass does for it besides its steps.
 
-    begin   those that care are told that the weights are the plan's
+    begin   optimizers with `begin_pass` may read the weights, which are the plan's now
     take    one batch; with a loss scale, again at half the scale as long as its gradient overflows
     end     moving averages take the place of the weights, as at the end of Keras's `fit`
 
@@ -235,7 +235,7 @@ def _refuse_copies(optimizer: keras.optimizers.Optimizer, weights: list[Any]) ->
 def _used(optimizer: keras.optimizers.Optimizer) -> str:
     return (
         f"the model's optimizer {type(optimizer).__name__} was used before and cannot be made anew "
-        "(a model with a new optimizer expected, or client_optimizer_fn)"
+        "(expected a model with a new optimizer, or client_optimizer_fn)"
     )
 
 

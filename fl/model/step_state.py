@@ -119,7 +119,7 @@ class PassState:
             variable.assign(tf.cast(tf.stack([words[index], 0]), variable.dtype))
 
     def leave(self) -> None:
-        """After a pass, or what became of it: strays, which others may use, are as they were."""
+        """After a pass, also one that failed: strays, which others may use, are as before."""
         for stray in self._strays:
             stray.assign(stray.first)
 

@@ -64,7 +64,7 @@ def check_conditions(names: Sequence[str]) -> Sequence[str]:
     unknown = [name for name in names if name not in CONDITIONS]
     if unknown:
         raise AggregationError(
-            f"unknown condition {unknown[0]!r}: {', '.join(CONDITIONS)} expected"
+            f"unknown condition {unknown[0]!r}, expected one of {', '.join(CONDITIONS)}"
         )
     return names
 
@@ -80,7 +80,7 @@ class Fleet:
         self, examples: Mapping[str, int], *, seed: int = 0, rounds_per_hour: float = 10
     ) -> None:
         if not rounds_per_hour > 0:
-            raise AggregationError(f"{rounds_per_hour} rounds per hour: above 0 expected")
+            raise AggregationError(f"{rounds_per_hour} rounds per hour, expected more than 0")
         self._examples = dict(examples)
         self._seed = seed
         self._rounds_per_hour = rounds_per_hour

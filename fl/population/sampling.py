@@ -56,7 +56,7 @@ class Uniform:
     def __post_init__(self) -> None:
         if self.count < 1 or not self.over >= 1:
             raise AggregationError(
-                f"{self.count} clients, asked {self.over} times: both at least 1 expected"
+                f"{self.count} clients, asked {self.over} times, expected both at least 1"
             )
 
     @property
@@ -91,7 +91,7 @@ class Poisson:
 
     def __post_init__(self) -> None:
         if not 0 < self.rate <= 1:
-            raise AggregationError(f"rate is {self.rate}: above 0, at most 1 expected")
+            raise AggregationError(f"rate is {self.rate}, expected above 0 and at most 1")
 
     def sample(self, clients: Sequence[str], rng: np.random.Generator) -> list[str]:
         drawn = rng.random(len(clients)) < self.rate
@@ -114,14 +114,14 @@ class Dropout:
         for chances in (self.per_round, *self.clients.values()):
             if len(chances) != PROTOCOL_ROUNDS or not all(0 <= p <= 1 for p in chances):
                 raise AggregationError(
-                    f"dropout {chances}: {PROTOCOL_ROUNDS} numbers from 0 to 1 expected"
+                    f"dropout {chances}, expected {PROTOCOL_ROUNDS} numbers from 0 to 1"
                 )
 
     @classmethod
     def in_session(cls, probability: float) -> Dropout:
         """A client is gone somewhere in the session with this probability, in any round alike."""
         if not 0 <= probability <= 1:
-            raise AggregationError(f"dropout is {probability}: a number from 0 to 1 expected")
+            raise AggregationError(f"dropout is {probability}, expected a number from 0 to 1")
         # The same risk in each round to those still there: the five together make `probability`.
         return cls((1 - (1 - probability) ** (1 / PROTOCOL_ROUNDS),) * PROTOCOL_ROUNDS)
 

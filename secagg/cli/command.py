@@ -110,7 +110,7 @@ def run(
     except typer.Abort as error:
         if isinstance(error.__context__, KeyboardInterrupt):
             return interrupted(program)
-        return refuse(program, "the input ended: an answer expected")
+        return refuse(program, "the input ended, expected an answer")
     except wrong_words as error:
         return refuse(program, error.format_message())
     except OSError as error:

@@ -31,7 +31,7 @@ PASSPHRASE_VARIABLE: Final = "SECAGG_PASSPHRASE"
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to `app`."""
     app.command()(keygen)
-    # An id below 0 is an id that is wrong, no option that there is not.
+    # So that -5 is refused as an id, not as an unknown option.
     app.command(context_settings={"ignore_unknown_options": True})(enroll)
     directory = group.subgroup("Look at directories of identity keys.")
     directory.command()(check)
@@ -111,7 +111,7 @@ def _load(path: Path) -> Pinned | Authority:
         return authority.load(path)
     except FileNotFoundError:
         raise LocalProtocolError(
-            f"{path} is not there: a directory file expected, `secagg enroll` makes one"
+            f"{path} is not there, expected a directory file: `secagg enroll` makes one"
         ) from None
 
 
@@ -119,7 +119,7 @@ def _pin(path: Path, client: int, key: bytes) -> Pinned:
     pinned = Pinned.load(path) if path.exists() else Pinned({})
     if pinned.get(client, key) != key:
         raise LocalProtocolError(
-            f"{path}: client {client} has another key already: expected the same"
+            f"{path}: client {client} has another key already, expected the same"
         )
     return Pinned({**pinned, client: key}, pinned.server_key)
 

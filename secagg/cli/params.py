@@ -116,7 +116,7 @@ def _number(text: str) -> int | float:
     try:
         return int(text) if text.lstrip("-").isdigit() else float(text)
     except ValueError:
-        raise LocalProtocolError(f"--corrupt {text!r}: expected a number") from None
+        raise LocalProtocolError(f"--corrupt {text!r}, expected a number") from None
 
 
 def _as_json(report: Report) -> dict[str, object]:

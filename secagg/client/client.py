@@ -191,10 +191,10 @@ class Client:
         return cast(AdvertiseKeys, self._advance(None, START))
 
     def end(self, message: AnyMessage | Buffer) -> bool:
-        """Take the server's word that the session is over: whether there is a sum.
+        """Take the server's message that the session is over; returns whether there is a sum.
 
         The client is Ended then, and holds nothing. An end that the server did not make changes
-        nothing: whoever sits on the wire cannot end a session so that a client forgets it.
+        nothing: somebody between the two cannot make a client erase its state.
 
         Raises:
             RemoteProtocolError: for anything but the server's SessionEnd for this client.
@@ -279,4 +279,6 @@ class Client:
             case Checked(), Signatures():
                 return unmask(self._member, state, message)
         seen, now = type(message).__name__, type(state).__name__
-        raise RemoteProtocolError(f"a {seen} is not for a client that is {now}")
+        raise RemoteProtocolError(
+            f"a {seen} while the client is {now}, expected the message of that round"
+        )

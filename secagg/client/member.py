@@ -49,7 +49,7 @@ class Member:
             raise LocalProtocolError(str(error)) from None
         if self.signing_key.public_key().public_bytes_raw() != identity:
             raise LocalProtocolError(
-                f"the signing key is not the one expected, which the directory has for {self.u}"
+                f"the signing key is another, expected the one that the directory has for {self.u}"
             )
 
     @cached_property

@@ -120,13 +120,13 @@ def mask_input(
     streams = _streams(member, state, transcript, senders)
     masks.add_masks(vectors, streams, prg_of(member.params.suite))
     packed = tuple(map(pack, member.params.vectors, vectors))
-    # Not in Fig. 4: told now, so that the server knows who can open what before it fixes U3.
+    # Not in Fig. 4: the server must know who can open what before it fixes U3.
     unopened = tuple(v for v in senders if opened[v] is None)
     reply = MaskedInput(member.u, packed, unopened, UNSIGNED)
     held = {v: shares for v, shares in opened.items() if shares is not None}
     absent = frozenset(state.channels.keys() - set(senders))
     following = Masked(state.roster, absent, held, state.own_share, state.end_key)
-    # Not in Fig. 4: what was given is signed, for who carries it may have changed it.
+    # Not in Fig. 4: signs what was received, which the network may have changed.
     return following, member.signed(reply, transcript, reply.body(message.digest()))
 
 

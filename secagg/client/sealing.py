@@ -26,7 +26,7 @@ def seal_shares(
 def open_shares(
     transcript: Transcript, channel: bytes, u: int, v: int, ciphertext: bytes
 ) -> Held | None:
-    """What u dealt to v, or None: u's garbage costs u a holder, not v the session."""
+    """What u dealt to v; None for garbage, for which u loses a holder and v does not abort."""
     nonce, sealed = ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:]
     try:
         plaintext = transcript.aead(channel, u, v).decrypt(

@@ -108,7 +108,7 @@ class Snapshots:
         return cast(ClientMessage, wire.decode(self._reply))
 
     def record(self, state: State, request: bytes, reply: ClientMessage | None) -> None:
-        """Have the host store this; whatever `write` raises is its caller's to see."""
+        """Have the host store this; what `write` raises goes through."""
         frame = b"" if reply is None else wire.encode(reply)
         roster = b""
         if isinstance(state, Shared | Masked | Checked):

@@ -108,7 +108,7 @@ class Ended:
 class Aborted:
     """Something illegal was seen; nothing is answered any more, and nothing is kept here.
 
-    The exception that told so refers to the state it happened in for as long as it is held.
+    The exception that reports it still refers, by its traceback, to the state before.
     """
 
 

@@ -79,11 +79,13 @@ class Authority:
         key, signature = certificate[:KEY_BYTES], certificate[KEY_BYTES:]
         try:
             self._ca.verify(signature, _statement(u, key))
-            check_entry(u, key)  # a key of small order has signed everything, whoever certified it
+            check_entry(
+                u, key
+            )  # certified or not, any signature verifies under a key of small order
         except InvalidSignature:
             raise RemoteProtocolError(
-                f"in the name of client {u}: the certificate is not signed by "
-                f"{self.ca_public_key.hex()}"
+                f"in the name of client {u}: a certificate of somebody else, expected the "
+                f"signature of {self.ca_public_key.hex()}"
             ) from None
         except LocalProtocolError as error:
             raise RemoteProtocolError(str(error)) from None

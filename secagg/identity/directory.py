@@ -22,7 +22,7 @@ class UnknownClient(RemoteProtocolError, KeyError):
     """A client id that the directory does not hold; a KeyError too, so that `get` and `in` work."""
 
     def __init__(self, u: int) -> None:
-        super().__init__(f"client {u} is not in the directory")
+        super().__init__(f"client {u} is not in the directory, expected one that is")
 
     def __str__(self) -> str:  # KeyError would print the repr
         return str(self.args[0])
@@ -74,7 +74,7 @@ class Pinned(Mapping[int, bytes]):
         for u in keys:
             check_entry(u, keys[u])
             if (v := owners.setdefault(keys[u], u)) != u:
-                raise LocalProtocolError(f"clients {v} and {u} have the same key")
+                raise LocalProtocolError(f"clients {v} and {u} have the same key, expected two")
             self._keys[u] = keys[u]
         self._digest = _digest(self._keys)
 
@@ -140,22 +140,24 @@ def as_directory(directory: Mapping[int, bytes] | Directory) -> Directory:
     if isinstance(directory, Mapping):
         return Pinned(directory)
     raise LocalProtocolError(
-        f"a directory is a mapping of client ids to keys, or has `digest` and `identity`; "
-        f"this is {type(directory).__name__}"
+        f"a directory that is a {type(directory).__name__}, expected a mapping of client ids to "
+        "keys, or what has `digest` and `identity`"
     )
 
 
 def check_id(u: int) -> None:
     """Raise LocalProtocolError unless `u` may be a client id."""
     if type(u) is not int or not 0 <= u < 2**63:
-        raise LocalProtocolError(f"client {u!r}: an id is an int in [0, 2^63)")
+        raise LocalProtocolError(f"client {u!r}, expected an id that is an int in [0, 2^63)")
 
 
 def check_entry(u: int, key: bytes) -> None:
     """Raise LocalProtocolError, naming the client, unless `key` may speak for a client id `u`."""
     check_id(u)
     if type(key) is not bytes:
-        raise LocalProtocolError(f"client {u}: a key is 32 bytes, this is {type(key).__name__}")
+        raise LocalProtocolError(
+            f"client {u}: the key is a {type(key).__name__}, expected 32 bytes"
+        )
     try:
         check_ed25519(key)
     except RemoteProtocolError as error:

@@ -39,17 +39,19 @@ def read(path: str | Path, *kinds: set[str]) -> dict[str, object]:
     if not isinstance(table, dict) or set(table) - {SERVER} not in kinds:
         seen = sorted(table) if isinstance(table, dict) else type(table).__name__
         expected = " or ".join(str(sorted(names)) for names in kinds)
-        raise LocalProtocolError(f"{path}: expected {expected} and nothing else, found {seen}")
+        raise LocalProtocolError(f"{path}: {seen}, expected {expected} and nothing else")
     return table
 
 
 def entries(path: str | Path, section: object, size: int) -> dict[int, bytes]:
     """A section as {client id: `size` bytes}; LocalProtocolError names the file and the entry."""
     if not isinstance(section, dict):
-        raise LocalProtocolError(f"{path}: expected a table of client ids, found {section!r}")
+        raise LocalProtocolError(f"{path}: {section!r}, expected a table of client ids")
     for name in section:
         if not _ID.fullmatch(name):
-            raise LocalProtocolError(f"{path}: client {name!r}: an id is a plain decimal number")
+            raise LocalProtocolError(
+                f"{path}: client {name!r}, expected an id that is a plain decimal number"
+            )
     return {int(u): decode(f"{path}: client {u}", section[u], size) for u in section}
 
 
@@ -73,7 +75,7 @@ def decode(where: str, text: object, size: int) -> bytes:
             raw = bytes.fromhex(text) if is_hex else base64.b64decode(text, validate=True)
             if len(raw) == size:
                 return raw
-    raise LocalProtocolError(f"{where}: expected {size} bytes in hex or base64, found {text!r}")
+    raise LocalProtocolError(f"{where}: {text!r}, expected {size} bytes in hex or base64")
 
 
 def write(path: str | Path, table: Mapping[str, bytes | Mapping[int, bytes]]) -> None:
@@ -93,7 +95,9 @@ def _text(value: bytes | Mapping[int, bytes]) -> str | dict[str, str]:
 def _suffix(path: str | Path) -> str:
     suffix = Path(path).suffix.lower()
     if suffix not in _FORMS:
-        raise LocalProtocolError(f"{path}: a directory file ends in {' or '.join(_FORMS)}")
+        raise LocalProtocolError(
+            f"{path}, expected a directory file that ends in {' or '.join(_FORMS)}"
+        )
     return suffix
 
 
@@ -101,7 +105,7 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     table = dict(pairs)
     if len(table) != len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"{max(names, key=names.count)!r} stands there twice")
+        raise ValueError(f"{max(names, key=names.count)!r} stands there twice, expected once")
     return table
 
 

@@ -60,7 +60,9 @@ def save(key: PrivateKey, path: str | Path, passphrase: bytes | None = None) -> 
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise LocalProtocolError(f"{path} exists; a private key is never overwritten") from None
+        raise LocalProtocolError(
+            f"{path} exists, expected a new file: a private key is never overwritten"
+        ) from None
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(pem)
@@ -80,7 +82,7 @@ def load(path: str | Path, passphrase: bytes | None = None) -> Ed25519PrivateKey
     """
     key = _load(path, passphrase)
     if not isinstance(key, Ed25519PrivateKey):
-        raise LocalProtocolError(f"{path}: expected an Ed25519 key, found {type(key).__name__}")
+        raise LocalProtocolError(f"{path}: a {type(key).__name__}, expected an Ed25519 key")
     return key
 
 
@@ -88,7 +90,7 @@ def load_server(path: str | Path, passphrase: bytes | None = None) -> X25519Priv
     """Read a server's private key; errors as `load`, with X25519 for Ed25519."""
     key = _load(path, passphrase)
     if not isinstance(key, X25519PrivateKey):
-        raise LocalProtocolError(f"{path}: expected an X25519 key, found {type(key).__name__}")
+        raise LocalProtocolError(f"{path}: a {type(key).__name__}, expected an X25519 key")
     return key
 
 
@@ -109,7 +111,7 @@ def _encryption(passphrase: bytes | None) -> KeySerializationEncryption:
     if passphrase is None:
         return NoEncryption()
     if not 1 <= len(passphrase) <= 1023:
-        raise LocalProtocolError(f"a passphrase has 1 to 1023 bytes, this has {len(passphrase)}")
+        raise LocalProtocolError(f"a passphrase of {len(passphrase)} bytes, expected 1 to 1023")
     return BestAvailableEncryption(passphrase)
 
 

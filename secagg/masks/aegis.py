@@ -23,7 +23,7 @@ class Aegis128X2:
             import pyaegis
         except ImportError:
             raise LocalProtocolError(
-                "suite aegis128x2: pyaegis is not installed: pip install 'secagg[aegis]'"
+                "suite aegis128x2 without pyaegis, expected: pip install 'secagg[aegis]'"
             ) from None
         self._cipher = pyaegis.Aegis128X2(tag_size=16)
 

@@ -19,7 +19,7 @@ _MAX_VECTORS = 2**24
 def sign(u: int, v: int) -> int:
     """How u adds the mask it shares with v: +1 where v < u, −1 where v > u."""
     if u == v:
-        raise LocalProtocolError(f"client {u} shares no mask with itself")
+        raise LocalProtocolError(f"a mask of client {u} with itself, expected another client")
     return 1 if v < u else -1
 
 
@@ -62,7 +62,7 @@ def expand(
 ) -> RingVector:
     """The whole mask of one vector: `length` words. For tests and readers; `add_masks` is lean."""
     if index < 0:
-        raise LocalProtocolError(f"index={index} is negative")
+        raise LocalProtocolError(f"index={index}, expected 0 or more")
     vectors = [np.zeros(0, np.uint8) for _ in range(index)]
     mask: RingVector = np.zeros(length, dtype)
     add_masks([*vectors, mask], [(seed, 1)], prg)
@@ -83,10 +83,12 @@ def _checked(vector: RingVector) -> RingVector:
             f"{vector.dtype}{list(vector.shape)}" if isinstance(vector, np.ndarray) else "no array"
         )
         raise LocalProtocolError(
-            f"a masked vector is a writeable contiguous 1-d array of unsigned words; seen {seen}"
+            f"a vector that is {seen}, expected a writeable contiguous 1-d array of unsigned words"
         )
     if vector.nbytes > _MAX_BYTES:
-        raise LocalProtocolError(f"{vector.nbytes} bytes overflow the 40-bit block counter")
+        raise LocalProtocolError(
+            f"a vector of {vector.nbytes} bytes, expected at most {_MAX_BYTES}"
+        )
     if vector.dtype != vector.dtype.newbyteorder("<"):
-        raise LocalProtocolError(f"words must be little-endian, seen {vector.dtype}")
+        raise LocalProtocolError(f"words of {vector.dtype}, expected little-endian ones")
     return vector

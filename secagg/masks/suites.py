@@ -37,5 +37,5 @@ def prg_of(suite: Suite) -> Prg:
         LocalProtocolError: for a suite that is not known, or whose package is not installed.
     """
     if type(suite) is not str or suite not in _SUITES:
-        raise LocalProtocolError(f"the suite {suite!r} is none of {', '.join(_SUITES)}")
+        raise LocalProtocolError(f"the suite {suite!r}, expected one of {', '.join(_SUITES)}")
     return _SUITES[suite][1]()

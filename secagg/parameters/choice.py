@@ -176,11 +176,11 @@ def _setting(
     check_bits("privacy_bits", bits[0], LEAST_PRIVACY_BITS)
     check_bits("correctness_bits", bits[1], 1)
     if graph not in get_args(GraphChoice):
-        raise LocalProtocolError(f"graph {graph!r} is none of 'auto', 'complete', 'harary'")
+        raise LocalProtocolError(f"graph {graph!r}, expected one of 'auto', 'complete', 'harary'")
     bad, dropped = _count("corrupt", corrupt, n), _count("dropout", float(dropout), n)
     if n - bad < 2:
         raise LocalProtocolError(
-            f"n={n} clients with {bad} corrupt: a sum over one honest client is its input"
+            f"n={n} clients with {bad} corrupt, expected two honest: the sum of one is its input"
         )
     setting = Setting(n, bad, dropped, n - dropped if min_roster is None else min_roster, *bits)
     _refuse_without_quorum(setting)
@@ -190,7 +190,7 @@ def _setting(
 def _check_size(n: int) -> None:
     if type(n) is not int or not 2 <= n <= MAX_CLIENTS:
         raise LocalProtocolError(
-            f"n={n} clients are not in 2..{MAX_CLIENTS}; shard more of them into sessions of at "
+            f"n={n} clients, expected 2..{MAX_CLIENTS}; shard more of them into sessions of at "
             f"most {MAX_CLIENTS} and add the sums (the server then learns each session's sum)"
         )
 
@@ -199,22 +199,22 @@ def _count(name: str, value: int | float, n: int) -> int:
     """A number of clients; a fraction of n is exact in decimals: ⌊0.29 · 100⌋ = 29."""
     if isinstance(value, float):
         if not 0 <= value < 1:
-            raise LocalProtocolError(f"{name}={value} is not a fraction in [0, 1)")
+            raise LocalProtocolError(f"{name}={value}, expected a fraction in [0, 1)")
         return math.floor(Fraction(str(value)) * n)
     if not 0 <= value < n:
-        raise LocalProtocolError(f"{name}={value} clients are not in 0..n-1={n - 1}")
+        raise LocalProtocolError(f"{name}={value} clients, expected 0..n-1={n - 1}")
     return value
 
 
 def _refuse_without_quorum(s: Setting) -> None:
     if s.survivors < s.quorum:
         raise LocalProtocolError(
-            f"{s.survivors} survivors of n={s.n} are fewer than min_survivors={s.quorum} "
+            f"{s.survivors} survivors of n={s.n}, expected at least min_survivors={s.quorum} "
             f"= ⌊(n+corrupt)/2⌋+1; {_could_be_met(s, 1, _has_quorum)}"
         )
     if not s.quorum <= s.min_roster <= s.n:
         raise LocalProtocolError(
-            f"min_roster={s.min_roster} is not in min_survivors={s.quorum}..n={s.n}"
+            f"min_roster={s.min_roster}, expected min_survivors={s.quorum}..n={s.n}"
         )
 
 

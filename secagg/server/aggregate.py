@@ -41,7 +41,7 @@ class Aggregate:
     def sum(self) -> RingVector:
         """The one vector of a session that has one."""
         if len(self.vectors) != 1:
-            raise LocalProtocolError(f"this session has vectors {sorted(self.vectors)}, not one")
+            raise LocalProtocolError(f"a session with vectors {sorted(self.vectors)}, expected one")
         return next(iter(self.vectors.values()))
 
 

@@ -129,10 +129,14 @@ class Server:
         if isinstance(message, Buffer):
             message = wire.decode(message)
         if not isinstance(message, ClientMessage):
-            raise RemoteProtocolError(f"client {u} sent a {type(message).__name__}")
+            raise RemoteProtocolError(
+                f"client {u} sent a {type(message).__name__}, expected a client's message"
+            )
         current = self._round
         if isinstance(current, Aggregate | Failed):
-            raise RemoteProtocolError(f"the session is over; client {u} sent round {message.round}")
+            raise RemoteProtocolError(
+                f"the session is over, client {u} sent round {message.round}, expected nothing"
+            )
         self._check_author(u, message, current)
         take(current, message)
 
@@ -162,7 +166,7 @@ class Server:
         """
         current = self._round
         if isinstance(current, Aggregate | Failed):
-            raise LocalProtocolError("the session is over: there is no round to close")
+            raise LocalProtocolError("the session is over, expected a round to close")
         self._round, self._outbox = Failed(), {}
         try:
             self._round, self._outbox = close(current)
@@ -197,7 +201,7 @@ class Server:
     def abandon(self) -> None:
         """End the session without a sum; LocalProtocolError if it is over."""
         if isinstance(self._round, Aggregate | Failed):
-            raise LocalProtocolError("the session is over already")
+            raise LocalProtocolError("the session is over already, expected one that goes on")
         self._round, self._outbox = Failed(), {}
 
     def ends(self) -> Outbox:
@@ -210,14 +214,17 @@ class Server:
             LocalProtocolError: while the session goes on.
         """
         if not isinstance(self._round, Aggregate | Failed):
-            raise LocalProtocolError(f"the session goes on: the server is {self.state}")
+            raise LocalProtocolError(
+                f"the session goes on: the server is {self.state}, expected one that is over"
+            )
         return self._session.ends(isinstance(self._round, Aggregate))
 
     @property
     def result(self) -> Aggregate:
         """The sum, after round 4; LocalProtocolError before, or if the session failed."""
         if not isinstance(self._round, Aggregate):
-            raise LocalProtocolError(f"there is no result: {type(self._round).__name__}")
+            seen = type(self._round).__name__
+            raise LocalProtocolError(f"there is no result: {seen}, expected an Aggregate")
         return self._round
 
 
@@ -227,4 +234,4 @@ def _check_key(params: Params, private_key: X25519PrivateKey) -> None:
         seen = type(private_key).__name__
         raise LocalProtocolError(f"the private key is a {seen}, expected an X25519PrivateKey")
     if private_key.public_key().public_bytes_raw() != params.server_key:
-        raise LocalProtocolError("the private key is not that of params.server_key")
+        raise LocalProtocolError("the private key is another, expected that of params.server_key")

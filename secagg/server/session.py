@@ -55,7 +55,7 @@ class Session:
     def at_least(self, needed: int, seen: int, what: str, about: tuple[int, ...] = ()) -> None:
         """TooFewClients unless `seen` reaches `needed`."""
         if seen < needed:
-            raise TooFewClients(f"{seen} clients {what}, fewer than {needed}", about=about)
+            raise TooFewClients(f"{seen} clients {what}, expected at least {needed}", about=about)
 
     def note_missing(self, before: Iterable[int], after: Collection[int], round: int) -> None:
         """Whoever was there before and is not now has missed this round first."""

@@ -42,7 +42,7 @@ def take(current: Round, message: ClientMessage) -> None:
         case _:
             raise RemoteProtocolError(
                 f"client {message.u} sent a {type(message).__name__} while the server is "
-                f"{type(current).__name__}"
+                f"{type(current).__name__}, expected a message of that round"
             )
 
 

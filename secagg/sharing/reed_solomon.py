@@ -52,8 +52,8 @@ def correct(
         found = _roots(locator, rows) & ~wrong
         if found.sum() != len(locator) - 1 or found.sum() + wrong.sum() > radius:
             raise RemoteProtocolError(
-                f"{len(xs)} shares with threshold {t}: more than the {radius} that can be "
-                f"corrected are wrong"
+                f"{len(xs)} shares with threshold {t}, too many of them wrong, expected at "
+                f"most the {radius} that can be corrected"
             )
         wrong |= found
         # A left-out holder's factor is 0, and each other weight loses its factor (x − x_k)⁻¹.
@@ -102,10 +102,12 @@ def _at_zero(xs: Field, weights: Field, shares: Field, wrong: NDArray[np.bool_])
 
 def _check(xs: NDArray[np.int64], shares: NDArray[np.uint16] | Field, t: int) -> None:
     if xs.ndim != 1 or shares.ndim != 2 or len(xs) != len(shares):
-        raise LocalProtocolError(f"expected [m] and [m, digits], got {xs.shape}, {shares.shape}")
+        raise LocalProtocolError(f"shapes {xs.shape}, {shares.shape}, expected [m] and [m, digits]")
     if not 1 <= t <= len(xs):
-        raise LocalProtocolError(f"expected 1 <= t <= {len(xs)} shares, got t={t}")
+        raise LocalProtocolError(f"t={t}, expected 1 <= t <= {len(xs)} shares")
     if xs.min() < 1 or xs.max() >= P or len(np.unique(xs)) != len(xs):
-        raise LocalProtocolError(f"x-coordinates are distinct and in 1..{P - 1}")
+        raise LocalProtocolError(
+            f"x-coordinates out of range or twice, expected distinct ones in 1..{P - 1}"
+        )
     if shares.size and (shares.min() < 0 or shares.max() >= P):
-        raise LocalProtocolError(f"the digits of a share are in [0, {P})")
+        raise LocalProtocolError(f"digits of a share out of range, expected them in [0, {P})")

@@ -41,7 +41,9 @@ def from_digits(digits: Sequence[int]) -> bytes:
     for digit in reversed(digits):
         value = value * P + int(digit)
     if value >= 2 ** (8 * SECRET_BYTES):
-        raise RemoteProtocolError("the shares combine to a number that is no 32-byte secret")
+        raise RemoteProtocolError(
+            "the shares combine to a larger number, expected a secret of 32 bytes"
+        )
     return value.to_bytes(SECRET_BYTES, "little")
 
 
@@ -134,4 +136,6 @@ def _product(A: NDArray[np.float64], B: NDArray[np.float64]) -> NDArray[np.float
 
 def _check_coordinates(xs: Field) -> None:
     if len(np.unique(xs)) < len(xs) or np.any((xs < 1) | (xs >= P)):
-        raise LocalProtocolError(f"share coordinates must be distinct and in 1..{P - 1}")
+        raise LocalProtocolError(
+            f"share coordinates out of range or twice, expected distinct ones in 1..{P - 1}"
+        )

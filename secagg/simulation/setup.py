@@ -48,7 +48,7 @@ def set_up(
     if rand is not None and executor is not None:
         # Copies of one source would draw the same keys for several clients.
         raise LocalProtocolError(
-            "rand with an executor: expected one of them, workers draw from the operating system"
+            "rand with an executor, expected one of them, workers draw from the operating system"
         )
     if signing_keys is None:
         signing_keys = {u: Ed25519PrivateKey.generate() for u in inputs}
@@ -109,5 +109,5 @@ def _check_clients(
     for u, round in drop.items():
         if u not in inputs or round not in ROUNDS:
             raise LocalProtocolError(
-                f"drop[{u}]={round}: expected one of the clients and a round in 0..4"
+                f"drop[{u}]={round}, expected one of the clients and a round in 0..4"
             )

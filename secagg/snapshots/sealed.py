@@ -55,8 +55,8 @@ def unseal(key: bytes, blob: Buffer, generation: int, *identity: bytes) -> bytes
         return AESGCM(key).decrypt(nonce, sealed, framed(*identity, _header(generation)))
     except InvalidTag:
         raise LocalProtocolError(
-            "the snapshot does not open: it is another party's, or of another session or key, "
-            "or it was changed"
+            "the snapshot does not open, expected this party's, of this session and key, as it was "
+            "written"
         ) from None
 
 

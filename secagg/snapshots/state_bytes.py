@@ -54,7 +54,9 @@ def _written(value: object) -> object:
         return [value.dtype.str, value.shape, np.ascontiguousarray(value).data]
     if isinstance(value, Ed25519PublicKey):
         return value.public_bytes_raw()
-    raise LocalProtocolError(f"a snapshot cannot hold a {type(value).__name__}")
+    raise LocalProtocolError(
+        f"a {type(value).__name__} in a snapshot, expected an array or a public key"
+    )
 
 
 def _rebuilt(kind: type, value: Any) -> object:

@@ -34,16 +34,22 @@ OF_THE_LIAR: dict[str, tuple[str, Lie]] = {
         "client 50: the signature of round 0",
         lambda p, e: unsigned(e, certificate=issue(CA, LIAR, public(51))),
     ),
-    "of another authority": ("not signed by", brings(LIAR, issue(OTHER_CA, LIAR, public(LIAR)))),
+    "of another authority": (
+        "a certificate of somebody else",
+        brings(LIAR, issue(OTHER_CA, LIAR, public(LIAR))),
+    ),
     "made by the liar itself": (
-        "not signed by",
+        "a certificate of somebody else",
         brings(LIAR, issue(identity(LIAR), LIAR, public(LIAR))),
     ),
     "of another client": (
-        "not signed by|client 50 has the identity key of another",
+        "a certificate of somebody else|client 50 has the identity key of another",
         brings(LIAR, issue(CA, 40, public(40))),
     ),
-    "of its own key for another id": ("not signed by", brings(LIAR, issue(CA, 51, public(LIAR)))),
+    "of its own key for another id": (
+        "a certificate of somebody else",
+        brings(LIAR, issue(CA, 51, public(LIAR))),
+    ),
     "of another client's key for its own id": (
         "client 50: the signature of round 0",
         brings(LIAR, issue(CA, LIAR, public(51))),
@@ -107,7 +113,7 @@ def test_a_certificate_where_keys_are_pinned() -> None:
 @pytest.mark.parametrize(
     ("make", "seen"),
     [
-        (self_certified, "client 60: the certificate is not signed by"),
+        (self_certified, "client 60: a certificate of somebody else"),
         (uncertified, "192 bytes of certificates for 5 clients, expected none or 96 for each"),
         (one_key_for_all, "client 60 has the identity key of another client"),
     ],

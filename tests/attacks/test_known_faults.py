@@ -219,5 +219,5 @@ def test_t_is_above_half_of_all_holders_the_owner_included(n: int, corrupt: int)
     least = (n + corrupt) // 2 + 1
     spec = (secagg.VectorSpec("x", 1, 8),)
     assert secagg.Params(n, spec, t=least, corrupt=corrupt).t == least
-    with pytest.raises(secagg.LocalProtocolError, match=f"the least that does is t={least}"):
+    with pytest.raises(secagg.LocalProtocolError, match=f"at least t={least}"):
         secagg.Params(n, spec, t=least - 1, corrupt=corrupt)

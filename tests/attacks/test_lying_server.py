@@ -71,7 +71,7 @@ def test_every_state_and_every_message() -> None:
                 victim.receive(party.outbox[VICTIM])
                 assert victim.state not in (state, "Aborted")
             else:
-                with pytest.raises(RemoteProtocolError, match=f"a client that is {state}"):
+                with pytest.raises(RemoteProtocolError, match=f"while the client is {state}"):
                     victim.receive(message)
                 assert victim.state == "Aborted"
 

@@ -149,7 +149,7 @@ def test_the_same_frames_and_the_server_s_key_open_the_sum() -> None:
 def test_a_relay_that_plays_the_server_ends_without_a_sum() -> None:
     """It can run a `Server` of its own for the same params, but not with the server's key."""
     party = Party(5)
-    with pytest.raises(secagg.LocalProtocolError, match="the private key is not that"):
+    with pytest.raises(secagg.LocalProtocolError, match="the private key is another"):
         secagg.Server(party.params, directory=party.directory, private_key=RELAY)
     party.after(3)
     party.collect(but=party.ids)

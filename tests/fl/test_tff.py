@@ -162,7 +162,7 @@ def test_a_directory_in_place_of_only_digits():
     with pytest.raises(fl.errors.DataError) as caught:
         fl.data.emnist.load_data("/data/emnist")
     assert str(caught.value) == (
-        "only_digits='/data/emnist': True or False expected; where the files are is "
+        "only_digits='/data/emnist', expected True or False; where the files are is "
         "cache_dir='/data/emnist'"
     )
 

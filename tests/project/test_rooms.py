@@ -155,6 +155,44 @@ def test_files_are_opened_in_identity_and_by_the_command_only() -> None:
     assert opened <= {"identity", "cli"}
 
 
+def modules_named(page: str) -> set[str]:
+    """The modules that a page of `fl` imports, those in a string for `import_module` included."""
+    named = set()
+    for node in ast.walk(ast.parse(page)):
+        if isinstance(node, ast.Import):
+            named |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = f"fl.{node.module or ''}".rstrip(".") if node.level else node.module or ""
+            named |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            named.add(node.value)
+    return named
+
+
+def of_the_command(page: str) -> set[str]:
+    return {name for name in modules_named(page) if f"{name}.".startswith("fl.cli.")}
+
+
+@pytest.mark.parametrize("page", ["__init__.py", "__init__.pyi"])
+def test_the_front_page_of_fl_imports_no_command(page: str) -> None:
+    """The contract of the layers leaves the root package out."""
+    assert of_the_command((ROOT / "fl" / page).read_text()) == set()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import fl.cli.app",
+        "from fl import cli",
+        "from fl.cli.app import run",
+        "from .cli import app",
+        "importlib.import_module('fl.cli')",
+    ],
+)
+def test_an_import_of_the_command_is_found(line: str) -> None:
+    assert of_the_command(line)
+
+
 OF_NO_ROOM = {
     "docs",  # the snippets of pages, which run as they stand
     "equal",  # whole processes against Keras

@@ -191,13 +191,13 @@ def test_a_sum_of_n_extreme_vectors_does_not_wrap(q: Quantizer, sign: float, how
 @given(quantizers())
 def test_a_finer_scale_is_refused_and_the_bits_it_names_do(q: Quantizer) -> None:
     wanted = {"clip": q.clip, "max_weight": q.max_weight, "scale": 2 * q.scale}
-    with pytest.raises(LocalProtocolError, match="bits would do") as refusal:
+    with pytest.raises(LocalProtocolError, match=r"can wrap .* expected \d+ bits") as refusal:
         Quantizer(q.n, q.bits, **wanted)
-    needed = int(re.search(r"(\d+) bits would do", str(refusal.value))[1])
+    needed = int(re.search(r"expected (\d+) bits", str(refusal.value))[1])
     assert needed > q.bits
     assume(needed <= 64)
     assert Quantizer(q.n, needed, **wanted).bits == needed
-    with pytest.raises(LocalProtocolError, match=f"{needed} bits would do"):
+    with pytest.raises(LocalProtocolError, match=f"expected {needed} bits"):
         Quantizer(q.n, needed - 1, **wanted)
 
 
@@ -207,7 +207,7 @@ def test_too_few_bits_for_the_clients_alone(n: int, data: st.DataObject) -> None
     assume(n > 2 ** (bits - 1) - 1)
     with pytest.raises(LocalProtocolError, match="bits cannot hold") as refusal:
         Quantizer(n, bits, 1.0)
-    needed = int(re.search(r"(\d+) bits would do", str(refusal.value))[1])
+    needed = int(re.search(r"expected (\d+) bits", str(refusal.value))[1])
     assert Quantizer(n, needed, 1.0).bits == needed
 
 
@@ -299,7 +299,7 @@ def test_a_weight_outside_its_range_is_refused(weight: int) -> None:
     assert q.decode(q.encode([1.0], 7)[0]).tolist() == [7.0]
     assert q.decode(q.encode([1.0], 0)[0]).tolist() == [0.0]
     with pytest.raises(
-        LocalProtocolError, match=r"the weight is not an integer in 0\.\.max_weight=7"
+        LocalProtocolError, match=r"a weight out of range, expected an integer in 0\.\.max_weight=7"
     ):
         q.encode([1.0], weight)
 

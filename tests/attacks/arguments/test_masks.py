@@ -41,7 +41,9 @@ def frozen() -> Any:
     return vector
 
 
-breaks("masks.pairwise.sign", "u == v")(mistaken("no mask with itself", lambda: masks.sign(3, 3)))
+breaks("masks.pairwise.sign", "u == v")(
+    mistaken("expected another client", lambda: masks.sign(3, 3))
+)
 breaks("masks.pairwise.add_masks", "len(words) >= _MAX_VECTORS")(
     mistaken("expected less than", too_many_vectors)
 )
@@ -49,7 +51,7 @@ breaks("masks.pairwise.add_masks", "direction not in (1, -1)")(
     mistaken("the sign 2", mask(np.zeros(3, np.uint16), direction=2))
 )
 breaks("masks.pairwise.expand", "index < 0")(
-    mistaken("is negative", lambda: masks.expand(SEED, 3, "<u2", index=-1))
+    mistaken("index=-1, expected 0 or more", lambda: masks.expand(SEED, 3, "<u2", index=-1))
 )
 breaks("masks.pairwise._checked_seed", "len(seed) != SEED_BYTES")(
     mistaken("a seed has 23 bytes", mask(np.zeros(3, np.uint16), SEED[1:]))
@@ -64,7 +66,7 @@ breaks("masks.pairwise._checked", "not vector.flags.writeable")(
     mistaken("writeable", mask(frozen()))
 )
 breaks("masks.pairwise._checked", "vector.nbytes > _MAX_BYTES")(
-    mistaken("40-bit block counter", mask(np.zeros(3, np.uint16).view(Huge)))
+    mistaken("bytes, expected at most", mask(np.zeros(3, np.uint16).view(Huge)))
 )
 breaks("masks.pairwise._checked", "vector.dtype != vector.dtype.newbyteorder('<')")(
     mistaken("little-endian", mask(np.zeros(3, ">u2")))

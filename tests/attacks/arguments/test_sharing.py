@@ -70,13 +70,13 @@ breaks("sharing.reed_solomon._check", "not t <= len(xs)")(
     mistaken("1 <= t", decoded(lambda xs, given, t: (xs, given, 8)))
 )
 breaks("sharing.reed_solomon._check", "xs.min() < 1")(
-    mistaken("distinct and in", decoded(lambda xs, given, t: (xs - 1, given, t)))
+    mistaken("distinct ones in", decoded(lambda xs, given, t: (xs - 1, given, t)))
 )
 breaks("sharing.reed_solomon._check", "xs.max() >= P")(
-    mistaken("distinct and in", decoded(lambda xs, given, t: (xs + 65520, given, t)))
+    mistaken("distinct ones in", decoded(lambda xs, given, t: (xs + 65520, given, t)))
 )
 breaks("sharing.reed_solomon._check", "len(np.unique(xs)) != len(xs)")(
-    mistaken("distinct and in", decoded(lambda xs, given, t: (np.minimum(xs, 6), given, t)))
+    mistaken("distinct ones in", decoded(lambda xs, given, t: (np.minimum(xs, 6), given, t)))
 )
 breaks("sharing.reed_solomon._check", "shares.size and (shares.min() < 0 or shares.max() >= P)")(
     mistaken("digits of a share", decoded(lambda xs, given, t: (xs, given + 65521, t)))

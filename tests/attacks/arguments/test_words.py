@@ -94,17 +94,19 @@ breaks("exact.ExactFloats.__post_init__", "not self.max_weight <= _MAX_WEIGHT")(
     mistaken("1..2\\^29", lambda: ExactFloats(3, max_weight=2**29 + 1))
 )
 breaks("exact.ExactFloats.encode", "not isinstance(weight, int | np.integer)")(
-    mistaken("no integer", exact([1.0], 0.5))
+    mistaken("a weight out of range", exact([1.0], 0.5))
 )
-breaks("exact.ExactFloats.encode", "not 0 <= weight")(mistaken("no integer in 0", exact([1.0], -1)))
+breaks("exact.ExactFloats.encode", "not 0 <= weight")(
+    mistaken("a weight out of range", exact([1.0], -1))
+)
 breaks("exact.ExactFloats.encode", "not weight <= self.max_weight")(
-    mistaken("no integer in", exact([1.0], 3))
+    mistaken("a weight out of range", exact([1.0], 3))
 )
 breaks("exact.ExactFloats.encode", "given.ndim != 1")(
     mistaken("one dimension", exact([[1.0, 2.0]]))
 )
 breaks("exact.ExactFloats.encode", "not within.all()")(
-    mistaken("beyond the range", exact([1.0, 1e39]))
+    mistaken("expected a finite float32", exact([1.0, 1e39]))
 )
 breaks("exact.ExactFloats._signed", "total.dtype != np.uint64")(
     mistaken("expected uint64", lambda: ExactFloats(3).decode(np.zeros(5, np.int64)))

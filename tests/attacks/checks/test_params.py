@@ -87,7 +87,7 @@ def ring(k: int, t: int, corrupt: int = 0) -> Attack:
 
 
 breaks("graph.Ring.__post_init__", "type(self.k) is not int")(takes(lambda: Harary(8.0)))
-breaks("graph.Ring.check", "k < 2")(says("k=0 is not even", ring(0, 2)))
+breaks("graph.Ring.check", "k < 2")(says("k=0, expected an even", ring(0, 2)))
 breaks("graph.Ring.check", "k % 2")(ring(7, 6))
 breaks("graph.Ring.check", "k >= min_roster")(ring(10, 8))
 breaks("graph.Ring.check", "not least <= t")(ring(8, 5))

@@ -157,3 +157,16 @@ def test_what_is_wrapped_must_be_an_aggregator():
             fl.errors.AggregationError, match=r"the class SecureSum, expected an instance"
         ):
             wrap(fl.SecureSum)
+
+
+@pytest.mark.parametrize("kind", ["ByNorm", "AdaptiveNorm"])
+def test_one_clipping_around_another_is_refused(kind):
+    inner = {
+        "ByNorm": fl.aggregators.ByNorm(fl.PlainSum(), 1.0),
+        "AdaptiveNorm": fl.aggregators.AdaptiveNorm(fl.PlainSum()),
+    }[kind]
+    refusal = rf"around {kind}, expected an aggregator that does not clip by norm"
+    with pytest.raises(fl.errors.AggregationError, match=refusal):
+        fl.aggregators.ByNorm(inner, 1.0)
+    with pytest.raises(fl.errors.AggregationError, match=refusal):
+        fl.aggregators.AdaptiveNorm(inner)

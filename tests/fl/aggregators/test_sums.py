@@ -67,7 +67,7 @@ def test_a_sum_of_another_suite_is_the_same_sum():
     with aegis.stand_in():
         other = fl.SecureSum(suite="aegis128x2").aggregate(contributions, session(3))
     np.testing.assert_array_equal(one.mean, other.mean)
-    with pytest.raises(LocalProtocolError, match="'aegis' is none of"):
+    with pytest.raises(LocalProtocolError, match="'aegis', expected one of"):
         fl.SecureSum(suite="aegis").check(3)
 
 

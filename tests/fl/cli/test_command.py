@@ -65,7 +65,7 @@ WRONG = {
     "writers": (["train", "--partition", "writer"], "the writers of digits are not known"),
     "condition": (["train", "--require", "sunny"], "unknown condition 'sunny': charging"),
     "sum": (["train", "--aggregator", "open"], "aggregator 'open': secure or plain expected"),
-    "dropouts": (["demo", "--dropouts", "9"], "at most 3 dropouts expected"),
+    "dropouts": (["demo", "--dropouts", "9"], "expected at most 3 dropouts"),
     "file": (["evaluate", "--model", "no.keras"], "no.keras is not a model: there is no"),
 }
 

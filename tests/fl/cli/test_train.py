@@ -156,7 +156,7 @@ def test_a_round_that_too_few_finish_changes_no_weight_and_the_next_begins(tmp_p
     run = training(tmp_path, rounds=2, dropout=1.0)
     before = run.state.weights.to_vector()
     metrics = list(run)
-    assert [m["failed"] for m in metrics] == ["0 clients advertised keys, fewer than 3"] * 2
+    assert [m["failed"] for m in metrics] == ["0 clients advertised keys, expected at least 3"] * 2
     np.testing.assert_array_equal(run.state.weights.to_vector(), before)
 
 
@@ -167,7 +167,7 @@ def test_where_no_round_succeeds_there_is_no_model(tmp_path, capfd):
         seen = capfd.readouterr()
         # TensorFlow's own lines, of a machine without a GPU for one, may stand before it
         said = [line for line in seen.err.splitlines() if line.startswith("fl: ")]
-        assert said == ["fl: no round succeeded: 0 clients advertised keys, fewer than 7"]
+        assert said == ["fl: no round succeeded: 0 clients advertised keys, expected at least 7"]
         assert "saved" not in seen.out
     assert not (tmp_path / "model.keras").exists()
 
@@ -280,23 +280,37 @@ def test_a_model_of_characters(tmp_path, capsys):
 MISTAKES = {
     "data set": (["--dataset", "mnits"], "unknown data set 'mnits'"),
     "missing file": (["--dataset", "mnist", "--data-dir", "."], "there is no mnist.npz in ."),
-    "partition": (["--partition", "fair"], "unknown partition 'fair': iid, sequential"),
-    "writers": (["--partition", "writer"], "the writers of digits are not known"),
-    "model": (["--model", "transformer"], "unknown model 'transformer': softmax, mlp, cnn"),
-    "model file": (["--model", "no.keras"], "no.keras is not a model"),
+    "partition": (
+        ["--partition", "fair"],
+        "unknown partition 'fair', expected one of iid, sequential",
+    ),
+    "writers": (["--partition", "writer"], "partition 'writer' of digits, expected mnist"),
+    "model": (
+        ["--model", "transformer"],
+        "unknown model 'transformer', expected softmax, mlp, cnn",
+    ),
+    "model file": (["--model", "no.keras"], "no.keras is not there, expected a .keras file"),
     "text model": (
         ["--model", "lstm"],
-        "'lstm' does not take x of float32: softmax, mlp, cnn expected",
+        "'lstm' does not take x of float32, expected softmax, mlp, cnn",
     ),
-    "algorithm": (["--algorithm", "fedmagic"], "unknown algorithm 'fedmagic': fedavg, "),
-    "aggregator": (["--aggregator", "open"], "aggregator 'open': secure or plain expected"),
-    "condition": (["--require", "sunny"], "unknown condition 'sunny': charging, unmetered, idle"),
+    "algorithm": (
+        ["--algorithm", "fedmagic"],
+        "unknown algorithm 'fedmagic', expected one of fedavg, ",
+    ),
+    "aggregator": (["--aggregator", "open"], "aggregator 'open', expected secure or plain"),
+    "condition": (
+        ["--require", "sunny"],
+        "unknown condition 'sunny', expected one of charging, unmetered, idle",
+    ),
     "seed": (["--seed", str(2**32)], "'--seed': 4294967296 is not below 2^32"),
+    "no worker": (["--workers", "0"], "workers is 0, expected 1 to 256"),
+    "too many workers": (["--workers", "999999"], "workers is 999999, expected 1 to 256"),
     "one client": (["--clients", "1"], "Invalid value for '--clients'"),
     "learning rate": (["--client-lr", "0"], "'--client-lr': 0.0 is not a finite number above 0"),
     "infinite rate": (["--client-lr", "inf"], "'--client-lr': inf is not a finite number above 0"),
     "no threshold": (["--threshold", "0"], "--threshold 0.0: threshold=0.0, "),
-    "no majority": (["--threshold", "0.3"], "--threshold 0.3: t=3 does not satisfy"),
+    "no majority": (["--threshold", "0.3"], "--threshold 0.3: t=3 for n="),
     "clients": (["--clients", "2000"], "1438 examples for 2000 clients"),
     "dropout": (["--dropout", "1.5"], "--dropout"),
     "threshold": (["--threshold", "1.5"], "Invalid value for '--threshold'"),
@@ -325,7 +339,7 @@ IN_THE_WAY = {
     "of the checkpoints": ("run/checkpoints", "File exists (checkpoints)"),
     "of the events": ("run/events", "File exists (events)"),
 }
-ROOM = "a directory with room, that may be written, expected\n"
+ROOM = "expected a directory with room that may be written\n"
 
 
 @pytest.mark.parametrize(("file", "seen"), IN_THE_WAY.values(), ids=IN_THE_WAY)
@@ -335,7 +349,7 @@ def test_a_file_in_the_way_is_one_line_before_the_first_round(tmp_path, capfd, f
     (place / file).write_text("mine")
     assert app.run(["train", "--model", "softmax", "--run-dir", f"{place}/run"]) == 2
     shown, error = capfd.readouterr()
-    assert error == f"fl: run directory {place}/run cannot be written: {seen}: {ROOM}"
+    assert error == f"fl: run directory {place}/run cannot be written: {seen}, {ROOM}"
     assert "weights" not in shown
     assert (place / file).read_text() == "mine"
     assert sum(path.is_file() for path in tmp_path.rglob("*")) == 1
@@ -348,7 +362,7 @@ def test_a_directory_that_may_not_be_written(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(os, "replace", denied)
     assert app.run(["train", "--model", "softmax", "--run-dir", str(tmp_path)]) == 2
     seen = "Permission denied (settings.json)"
-    error = f"fl: run directory {tmp_path} cannot be written: {seen}: {ROOM}"
+    error = f"fl: run directory {tmp_path} cannot be written: {seen}, {ROOM}"
     assert capfd.readouterr().err == error
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
@@ -380,7 +394,7 @@ def test_a_full_disk_ends_the_run_in_one_line_and_it_goes_on_later(
     command += ["--batch-size", "100", "--dropout", "0.2", "--algorithm", "fedadam"]
     assert app.run([*command, "--rounds", "2", "--run-dir", str(tmp_path)]) == 1
     seen = capfd.readouterr().err
-    assert f"cannot be written: {NO_ROOM}: {ROOM}" in seen
+    assert f"cannot be written: {NO_ROOM}, {ROOM}" in seen
     assert seen.startswith("fl: ")
     assert seen.count("\n") == 1
     assert not list(tmp_path.rglob(".part-*"))

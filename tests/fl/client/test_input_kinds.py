@@ -366,7 +366,7 @@ REFUSED = {
     "arrays in a list": ([X, Y], r"a list of arrays, expected \(x, y\) as a tuple"),
     "weights without y": ((X, None, W), "an element without y"),
     "no x": ((None, Y), "an element without x"),
-    "inputs by name alone": (INPUTS, r"the names a, b: expected x, y.*\(\{...\}, y\)"),
+    "inputs by name alone": (INPUTS, r"the names a, b, expected x, y.*\(\{...\}, y\)"),
     "four parts": ((X, Y, W, W), "4 parts"),
     "nothing at all": (((), Y), "x has 0 arrays: the model expects 2 arrays"),
     "one array for two inputs": ((X, (P, Y)), r"x has 1 array: the model expects 2 arrays"),
@@ -433,7 +433,7 @@ def test_client_data_have_x_alone_weights_and_several_inputs():
     assert ClientData.from_partition((X,), parts).arrays("0")[0].shape == (12, 4)
     with pytest.raises(fl.errors.DataError, match="examples of 4 parts"):
         ClientData.from_partition((X, Y, W, W), parts)
-    with pytest.raises(fl.errors.DataError, match="the names label, pixels: expected x, y"):
+    with pytest.raises(fl.errors.DataError, match="the names label, pixels, expected x, y"):
         ClientData(["one"], lambda client: {"label": Y, "pixels": X}).arrays("one")
 
 

@@ -8,7 +8,7 @@ from fl.data.clients import ClientData
 from fl.data.masked import refuse_masked
 from tests.helpers.small import arrays
 
-MESSAGE = "an array with masked values: arrays without expected"
+MESSAGE = "an array with masked values, expected arrays without"
 
 
 def masked():

@@ -98,14 +98,14 @@ def test_values_swapped_between_two_whole_files_are_noticed(tmp_path):
         content = dict(file.items())
     content["array_0"] = content["array_0"] + 1
     np.savez(path, **content)
-    told = r"is damaged \(round-00000001\.npz\): a whole one expected.* remove the folder to begin"
+    told = r"is damaged \(round-00000001\.npz\), expected a whole one.* remove the folder to begin"
     with pytest.raises(fl.errors.CheckpointError, match=told):
         checkpoints.latest(state(0))
 
 
 def test_a_checkpoint_of_another_algorithm_is_refused(tmp_path):
     Checkpoints(tmp_path).save(state(1), 1)
-    with pytest.raises(fl.errors.CheckpointError, match="one of this algorithm expected"):
+    with pytest.raises(fl.errors.CheckpointError, match="expected one of this algorithm"):
         Checkpoints(tmp_path).latest(fl.ModelWeights((), ()))
 
 

@@ -85,13 +85,13 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
     with pytest.raises(fl.errors.ModelError, match=r"model\.keras is not a model"):
         model_zoo.from_file(tmp_path / "model.keras")
     with pytest.raises(
-        fl.errors.ModelError, match=r"a directory: a \.keras file expected, such as .*/m"
+        fl.errors.ModelError, match=r"a directory, expected a \.keras file, such as .*/m"
     ):
         model_zoo.from_file(tmp_path)  # the directory of a run
 
 
 def test_a_model_of_pictures_is_refused_for_text():
-    with pytest.raises(fl.errors.ModelError, match="'mlp' does not take x of int32: lstm expected"):
+    with pytest.raises(fl.errors.ModelError, match="'mlp' does not take x of int32, expected lstm"):
         model_zoo.model_fn("mlp", TEXT, SYMBOLS, 0)
 
 

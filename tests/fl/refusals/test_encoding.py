@@ -62,6 +62,9 @@ breaks(
     "fl.aggregators.clipping._check_length",
     "not length <= norm * total.weight * _FLOAT32 + math.sqrt(size) * total.rounding",
 )(wrong("a sum of updates of norm", a_sum_beyond_the_norm))
+breaks("fl.aggregators.clipping._check_inner", "isinstance(aggregator, ByNorm | AdaptiveNorm)")(
+    wrong("does not clip by norm", lambda: ByNorm(AdaptiveNorm(SecureSum()), 1.0))
+)
 breaks("fl.aggregators.clipping._check_positive", "not 0 < value")(
     wrong("norm", lambda: ByNorm(SecureSum(), -1.0))
 )

@@ -129,9 +129,11 @@ def test_a_missing_directory_and_a_negative_id_are_told_what_is_expected(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert app.run(["directory", "check", "missing.toml"]) == 2
-    assert "missing.toml is not there: a directory file expected" in capfd.readouterr().err
+    assert "missing.toml is not there, expected a directory file" in capfd.readouterr().err
     assert app.run(["enroll", "f.toml", "-5", "key"]) == 2
-    assert capfd.readouterr().err == "secagg: client -5: an id is an int in [0, 2^63)\n"
+    assert (
+        capfd.readouterr().err == "secagg: client -5, expected an id that is an int in [0, 2^63)\n"
+    )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -106,14 +106,14 @@ def test_json_writes_never_as_null(said: Said) -> None:
         (("params",), "Missing option '--n'"),
         (("parms",), "No such command 'parms'"),
         ((*THOUSAND, "--n", "65521"), "shard"),
-        ((*THOUSAND, "--corrupt", "many"), "--corrupt 'many': expected a number"),
+        ((*THOUSAND, "--corrupt", "many"), "--corrupt 'many', expected a number"),
         ((*THOUSAND, "--corrupt", "0.9"), "could be missing"),
         ((*THOUSAND, "--corrupt", "-1"), "corrupt=-1 clients"),
         ((*THOUSAND, "--privacy-bits", "39"), "privacy_bits=39, expected an int in 40..1024"),
         ((*THOUSAND, "--grinding-bits", "0"), "grinding_bits=0, expected an int in 64..1024"),
-        ((*THOUSAND, "--graph", "star"), "'star' is none of"),
-        ((*THOUSAND, "--bits", "65"), "65 bits are not in 1..64"),
-        ((*THOUSAND, "--suite", "aegis"), "'aegis' is none of aes128-ctr, aegis128x2"),
+        ((*THOUSAND, "--graph", "star"), "'star', expected one of"),
+        ((*THOUSAND, "--bits", "65"), "65 bits, expected 1..64"),
+        ((*THOUSAND, "--suite", "aegis"), "'aegis', expected one of aes128-ctr, aegis128x2"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(said: Said, words: tuple[str, ...], line: str) -> None:

@@ -96,7 +96,7 @@ def test_another_request_of_an_answered_round_aborts(round: int) -> None:
     host, request, _ = hosted(round)
     host.restart()
     another = Party(5, session=b"another session ").after(round - 1).outbox[VICTIM]
-    with pytest.raises(RemoteProtocolError, match=f"for a client that is {STATES[round]}"):
+    with pytest.raises(RemoteProtocolError, match=f"while the client is {STATES[round]}"):
         host.client.receive(another if round < 3 else Survivors((10, 20, 30, 40)))
     assert host.client.state == "Aborted"
     for _ in range(2):

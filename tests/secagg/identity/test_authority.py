@@ -38,7 +38,7 @@ def test_what_was_certified_is_believed_of_this_client_alone(u: int, key: bytes)
     assert len(certificate) == CERTIFICATE_BYTES
     assert AUTHORITY.identity(u, certificate) == key
     assert issue(CA, u, key) == certificate
-    with pytest.raises(RemoteProtocolError, match=f"client {u ^ 1}: .* not signed by"):
+    with pytest.raises(RemoteProtocolError, match=f"client {u ^ 1}: .* somebody else"):
         AUTHORITY.identity(u ^ 1, certificate)
 
 
@@ -67,7 +67,7 @@ def test_it_is_a_directory() -> None:
 def test_a_certificate_with_one_bit_flipped_is_refused(bit: int) -> None:
     forged = bytearray(ALICE)
     forged[bit // 8] ^= 1 << bit % 8
-    with pytest.raises(RemoteProtocolError, match=r"client 17: .* not signed by") as error:
+    with pytest.raises(RemoteProtocolError, match=r"client 17: .* somebody else") as error:
         AUTHORITY.identity(17, bytes(forged))
     assert (error.value.sender, error.value.about) == (None, ())
 
@@ -75,11 +75,11 @@ def test_a_certificate_with_one_bit_flipped_is_refused(bit: int) -> None:
 @pytest.mark.parametrize(
     ("certificate", "seen"),
     [
-        (issue(OTHER_CA, 17, KEYS[0]), f"not signed by {public(1000).hex()}"),
-        (issue(CA, 18, KEYS[0]), "not signed by"),
-        (KEYS[1] + ALICE[32:], "not signed by"),
-        (KEYS[0] + bytes(64), "not signed by"),
-        (KEYS[0] + CA.sign(bytes(8) + KEYS[0]), "not signed by"),
+        (issue(OTHER_CA, 17, KEYS[0]), f"expected the signature of {public(1000).hex()}"),
+        (issue(CA, 18, KEYS[0]), "somebody else"),
+        (KEYS[1] + ALICE[32:], "somebody else"),
+        (KEYS[0] + bytes(64), "somebody else"),
+        (KEYS[0] + CA.sign(bytes(8) + KEYS[0]), "somebody else"),
         (b"", "a certificate of 0 bytes, expected 96"),
         (ALICE[:-1], "95 bytes"),
         (ALICE + b"\0", "97 bytes"),
@@ -97,7 +97,7 @@ def test_a_forged_certificate_is_refused(certificate: bytes, seen: str) -> None:
     [
         (2**63, KEYS[0], "an id"),
         (17, bytes(32), "client 17: .* small order"),
-        (17, (2).to_bytes(32, "little"), "client 17: .* no point"),
+        (17, (2).to_bytes(32, "little"), "client 17: .* expected a point"),
     ],
 )
 def test_what_no_directory_may_hold_is_neither_certified_nor_believed(
@@ -153,7 +153,7 @@ def test_nobody_needs_to_know_beforehand_who_takes_part(who: set[int]) -> None:
 def test_hosts_that_believe_another_authority_share_no_session() -> None:
     party = Party(5, ca=CA)
     theirs = secagg.Server(party.params, directory=Authority(public(1001)), private_key=SERVER_KEY)
-    with pytest.raises(RemoteProtocolError, match=r"client 10: .* not signed by"):
+    with pytest.raises(RemoteProtocolError, match=r"client 10: .* somebody else"):
         theirs.receive(10, party.clients[10].start())
 
 
@@ -173,11 +173,11 @@ def test_a_certified_client_and_its_server_come_back_from_their_snapshots() -> N
     ("changes", "seen"),
     [
         ({"certificate": b""}, "client 10: a certificate of 0 bytes, expected 96"),
-        ({"certificate": issue(OTHER_CA, 10, KEYS[0])}, "client 10: .* not signed by"),
-        ({"certificate": issue(CA, 10, KEYS[0])}, "the signing key is not the one"),
+        ({"certificate": issue(OTHER_CA, 10, KEYS[0])}, "client 10: .* somebody else"),
+        ({"certificate": issue(CA, 10, KEYS[0])}, "the signing key is another"),
         ({"certificate": bytearray(issue(CA, 10, KEYS[0]))}, "is a bytearray, expected bytes"),
         ({"certificate": None}, "is a NoneType, expected bytes"),
-        ({"u": 2**63}, "an id is an int"),
+        ({"u": 2**63}, "an id that is an int"),
         (
             {"directory": {10: KEYS[0]}},
             "client 10: a certificate of 96 bytes, expected none: keys are pinned",
@@ -222,7 +222,7 @@ def test_load_takes_either_kind_and_nothing_else(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("ca", "seen"),
     [
-        ("00", "authority: expected 32 bytes"),
+        ("00", "authority: .*, expected 32 bytes"),
         (bytes(32).hex(), "the authority's key: .* small order"),
     ],
 )

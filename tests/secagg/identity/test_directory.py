@@ -51,7 +51,7 @@ def test_an_unknown_client_is_a_peer_s_error_and_a_key_error() -> None:
     for kind in (RemoteProtocolError, KeyError, UnknownClient):
         with pytest.raises(kind) as error:
             Pinned({1: KEYS[1]})[17]
-        assert str(error.value) == "client 17 is not in the directory"
+        assert str(error.value) == "client 17 is not in the directory, expected one that is"
     assert (error.value.sender, error.value.about) == (None, ())
 
 
@@ -74,17 +74,17 @@ def raw(number: int) -> bytes:
 @pytest.mark.parametrize(
     ("u", "value", "seen"),
     [
-        (-1, KEYS[1], r"client -1: an id is an int in \[0, 2\^63\)"),
-        (2**63, KEYS[1], f"client {2**63}: an id"),
-        (True, KEYS[1], "client True: an id"),
-        ("17", KEYS[1], "client '17': an id"),
+        (-1, KEYS[1], r"client -1, expected an id that is an int in \[0, 2\^63\)"),
+        (2**63, KEYS[1], f"client {2**63}, expected an id"),
+        (True, KEYS[1], "client True, expected an id"),
+        ("17", KEYS[1], "client '17', expected an id"),
         (17, KEYS[1][:31], "client 17: .* has 31 bytes"),
         (17, KEYS[1] + b"\0", "client 17: .* has 33 bytes"),
-        (17, KEYS[1].hex(), "client 17: a key is 32 bytes, this is str"),
-        (17, bytearray(KEYS[1]), "client 17: a key is 32 bytes, this is bytearray"),
+        (17, KEYS[1].hex(), "client 17: the key is a str, expected 32 bytes"),
+        (17, bytearray(KEYS[1]), "client 17: the key is a bytearray, expected 32 bytes"),
         (17, raw(P), "client 17: .* not canonical"),
         (17, raw(P + 1 + 2**255), "client 17: .* not canonical"),
-        (17, raw(2), "client 17: .* no point"),
+        (17, raw(2), "client 17: .* expected a point"),
         *((17, raw(y), "client 17: .* small order") for y in sorted(SMALL_ORDER_Y)),
         *((17, raw(y + 2**255), "client 17: .* small order") for y in sorted(SMALL_ORDER_Y)),
     ],
@@ -151,7 +151,7 @@ def test_a_mapping_is_pinned_and_a_directory_is_taken_as_it_is() -> None:
 
 @pytest.mark.parametrize("other", [None, [KEYS[1]], 17])
 def test_anything_else_is_refused(other: object) -> None:
-    with pytest.raises(LocalProtocolError, match=f"this is {type(other).__name__}"):
+    with pytest.raises(LocalProtocolError, match=f"that is a {type(other).__name__}, expected"):
         as_directory(other)  # type: ignore[arg-type]
 
 
@@ -182,20 +182,23 @@ HEX = KEYS[1].hex()
     ("text", "seen"),
     [
         ("{", "line 1"),
-        ("[]", r"expected \['clients'\] and nothing else, found list"),
-        ("{}", r"expected \['clients'\] and nothing else, found \[\]"),
-        ('{"clients": {}, "client": {}}', r"found \['client', 'clients'\]"),
-        ('{"clients": 5}', "expected a table of client ids, found 5"),
-        (f'{{"clients": {{"017": "{HEX}"}}}}', "client '017': an id is a plain decimal number"),
-        (f'{{"clients": {{"-1": "{HEX}"}}}}', "client '-1': an id"),
-        (f'{{"clients": {{"١": "{HEX}"}}}}', "client '١': an id"),
-        (f'{{"clients": {{"{2**63}": "{HEX}"}}}}', f"client {2**63}: an id"),
+        ("[]", r"list, expected \['clients'\] and nothing else"),
+        ("{}", r"\[\], expected \['clients'\] and nothing else"),
+        ('{"clients": {}, "client": {}}', r"\['client', 'clients'\], expected \['clients'\]"),
+        ('{"clients": 5}', "5, expected a table of client ids"),
+        (
+            f'{{"clients": {{"017": "{HEX}"}}}}',
+            "client '017', expected an id that is a plain decimal number",
+        ),
+        (f'{{"clients": {{"-1": "{HEX}"}}}}', "client '-1', expected an id"),
+        (f'{{"clients": {{"١": "{HEX}"}}}}', "client '١', expected an id"),
+        (f'{{"clients": {{"{2**63}": "{HEX}"}}}}', f"client {2**63}, expected an id"),
         (f'{{"clients": {{"17": "{HEX}", "17": "{HEX}"}}}}', "'17' stands there twice"),
         (f'{{"clients": {{"17": "{HEX}", "18": "{HEX}"}}}}', "17 and 18 have the same key"),
-        ('{"clients": {"17": "abcd"}}', "client 17: expected 32 bytes in hex or base64"),
-        ('{"clients": {"17": 5}}', "client 17: expected 32 bytes in hex or base64, found 5"),
-        (f'{{"clients": {{"17": "{HEX[:-2]} 0"}}}}', "client 17: expected 32 bytes"),
-        (f'{{"clients": {{"17": "{"=" * 44}"}}}}', "client 17: expected 32 bytes"),
+        ('{"clients": {"17": "abcd"}}', "client 17: 'abcd', expected 32 bytes in hex or base64"),
+        ('{"clients": {"17": 5}}', "client 17: 5, expected 32 bytes in hex or base64"),
+        (f'{{"clients": {{"17": "{HEX[:-2]} 0"}}}}', "client 17: .*, expected 32 bytes"),
+        (f'{{"clients": {{"17": "{"=" * 44}"}}}}', "client 17: .*, expected 32 bytes"),
         (f'{{"clients": {{"17": "{"00" * 32}"}}}}', "client 17: .* small order"),
     ],
 )

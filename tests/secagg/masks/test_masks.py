@@ -200,7 +200,7 @@ def read_only() -> np.ndarray:
         (np.zeros((2, 2), np.uint8), r"uint8\[2, 2\]"),
         (np.zeros((), np.uint8), "uint8"),
         (np.zeros(8, np.uint8)[::2], "contiguous"),
-        (np.zeros(4, ">u4"), "little-endian, seen >u4"),
+        (np.zeros(4, ">u4"), "words of >u4, expected little-endian"),
         (read_only(), "writeable"),
         ([1, 2], "no array"),
     ],
@@ -238,7 +238,7 @@ def test_the_counters_do_not_overflow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pairwise, "_MAX_VECTORS", 4)
     add_masks([np.zeros(64, np.uint8)], [(SEED, 1)])
     add_masks([np.zeros(1, np.uint8)] * 3, [(SEED, 1)])
-    with pytest.raises(LocalProtocolError, match="65 bytes overflow"):
+    with pytest.raises(LocalProtocolError, match="65 bytes, expected at most 64"):
         add_masks([np.zeros(65, np.uint8)], [(SEED, 1)])
     with pytest.raises(LocalProtocolError, match="4 vectors"):
         add_masks([np.zeros(1, np.uint8)] * 4, [(SEED, 1)])

@@ -84,7 +84,7 @@ def test_choose_takes_a_suite() -> None:
 
 @pytest.mark.parametrize("suite", ["aegis", "AES128-CTR", b"aes128-ctr", None, ["aes128-ctr"]])
 def test_an_unknown_suite_is_refused(suite: Any) -> None:
-    with pytest.raises(LocalProtocolError, match="is none of aes128-ctr, aegis128x2"):
+    with pytest.raises(LocalProtocolError, match="expected one of aes128-ctr, aegis128x2"):
         Params(3, X, suite=suite)
 
 

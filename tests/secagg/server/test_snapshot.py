@@ -79,7 +79,7 @@ def test_a_server_that_sends_another_u3_than_before_gets_no_signature() -> None:
     party.server = restored(party, old)
     party.close()
     for u, message in party.outbox.items():
-        with pytest.raises(RemoteProtocolError, match="for a client that is Checked"):
+        with pytest.raises(RemoteProtocolError, match="while the client is Checked"):
             party.clients[u].receive(message)
     with pytest.raises(TooFewClients, match="0 clients signed U3"):
         party.server.close_round()

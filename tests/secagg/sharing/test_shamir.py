@@ -172,9 +172,9 @@ def test_digits_are_exact(secret: bytes) -> None:
 @example(P**DIGITS - 1)
 def test_digits_of_a_number_that_is_no_secret_are_refused(value: int) -> None:
     digits = [value // P**d % P for d in range(DIGITS)]
-    with pytest.raises(RemoteProtocolError, match="no 32-byte secret"):
+    with pytest.raises(RemoteProtocolError, match="expected a secret of 32 bytes"):
         from_digits(digits)
-    with pytest.raises(RemoteProtocolError, match="no 32-byte secret"):
+    with pytest.raises(RemoteProtocolError, match="expected a secret of 32 bytes"):
         combine(np.array([7]), np.array([[digits]]))
 
 
@@ -236,9 +236,9 @@ def test_lagrange_coefficients_in_python_integers(xs: np.ndarray) -> None:
 
 @pytest.mark.parametrize("xs", [[0, 1], [1, P], [1, -1], [3, 3], [1, 1 + P]])
 def test_a_coordinate_outside_the_field_or_twice_is_refused(xs: list[int]) -> None:
-    with pytest.raises(LocalProtocolError, match=r"distinct and in 1..65520"):
+    with pytest.raises(LocalProtocolError, match=r"distinct ones in 1..65520"):
         split([SMALLEST], 1, np.array(xs), CounterRand(b""))
-    with pytest.raises(LocalProtocolError, match=r"distinct and in 1..65520"):
+    with pytest.raises(LocalProtocolError, match=r"distinct ones in 1..65520"):
         combine(np.array(xs), np.zeros((2, 1, DIGITS), np.int64))
 
 

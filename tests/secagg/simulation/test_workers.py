@@ -141,7 +141,7 @@ def test_small_work_stays_here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_randomness_of_the_caller_is_not_copied_to_workers() -> None:
     for rand in (CounterRand(b""), lambda count: bytes(count), os.urandom):
-        with pytest.raises(LocalProtocolError, match="rand with an executor: expected one"):
+        with pytest.raises(LocalProtocolError, match="rand with an executor, expected one"):
             secagg.run(PARAMS, inputs(), rand=rand, executor=Elsewhere())
 
 
