@@ -63,7 +63,7 @@ class ModelError(FLError, ValueError):
 
     >>> fl.build_weighted_fed_avg(lambda: keras.Sequential())
     Traceback (most recent call last):
-    fl.errors.ModelError: model 'sequential...' is not built: begin it with keras.Input(...) or ...
+    fl.errors.ModelError: model 'sequential...' is not built, expected keras.Input(...) first ...
     """
 
 

@@ -107,5 +107,7 @@ def weights_in(received: Received, length: object) -> Vector:
     """The weights in a message's body. Raises FLError for another number of bytes."""
     body = received.body
     if not isinstance(length, int) or len(body) != 4 * length:
-        raise FLError(f"a round plan of {length} weights with {len(body)} bytes of weights")
+        raise FLError(
+            f"a round plan of {length} weights with {len(body)} bytes, expected 4 for each"
+        )
     return np.frombuffer(body, "<f4").astype(np.float32, copy=False)

@@ -33,7 +33,7 @@ class LocalProtocolError(SecAggError):
 
     >>> secagg.VectorSpec("x", 3, 65)
     Traceback (most recent call last):
-    secagg.errors.LocalProtocolError: vector 'x': 65 bits are not in 1..64
+    secagg.errors.LocalProtocolError: vector 'x': 65 bits, expected 1..64
     """
 
 

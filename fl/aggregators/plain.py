@@ -60,7 +60,7 @@ class PlainSum:
         threshold = resolve_threshold(self.threshold, n)
         finished = n - len(session.dropouts)
         if finished < threshold:
-            raise TooFewClients(f"{finished} clients are fewer than t={threshold}")
+            raise TooFewClients(f"{finished} clients finished, expected at least t={threshold}")
         survivors = [u for u in range(n) if session.dropouts.get(u, 5) > 2]
         shape = session.shape_of(contributions)
         client, server = self.client_side(shape), self.server_side(shape)

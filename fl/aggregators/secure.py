@@ -99,8 +99,8 @@ class SecureSum:
             raise AggregationError(f"dropout={self.dropout} without corrupt, expected both")
         if self.threshold is not None or self.graph is not None:
             raise AggregationError(
-                f"threshold={self.threshold}, graph={self.graph} with dropout={self.dropout}: "
-                "threshold and graph follow from corrupt and dropout"
+                f"threshold={self.threshold}, graph={self.graph} with dropout={self.dropout}, "
+                "expected None for both: they follow from corrupt and dropout"
             )
 
     def check(self, n: int) -> None:
@@ -127,7 +127,9 @@ class SecureSum:
         started = time.perf_counter()
         n = len(contributions)
         if n < 2:
-            raise AggregationError("one client alone: its update would be the sum")
+            raise AggregationError(
+                "one client alone, expected at least 2: the sum would be its update"
+            )
         shape = session.shape_of(contributions)
         client, server = self.client_side(shape), self.server_side(shape)
         traffic = _Traffic(self.observer)

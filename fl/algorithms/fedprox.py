@@ -159,5 +159,5 @@ def drawn_back(
             dynamic_growth_steps=optimizer.dynamic_growth_steps,
         )
     if optimizer.loss_scale_factor is not None:
-        raise ModelError("a client optimizer with loss_scale_factor has no proximal term")
+        raise ModelError("a client optimizer with loss_scale_factor, expected one without")
     return Proximal(optimizer, float(strength))

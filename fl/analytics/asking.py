@@ -116,7 +116,9 @@ class Asking:
         """The sum. Raises AggregationError where a client's numbers are not in it as they were."""
         failed = total.non_finite + total.failed["counts"]
         if failed:
-            raise AggregationError(f"{failed} clients have values that cannot be summed up")
+            raise AggregationError(
+                f"{failed} clients have values that cannot be summed up, expected none"
+            )
         if total.bad_weights:
             raise AggregationError(
                 f"{total.bad_weights} clients have a weight that the aggregator does not take, "
@@ -125,8 +127,8 @@ class Asking:
             )
         if total.clipped:
             raise AggregationError(
-                f"{total.clipped} numbers are beyond the clip of the aggregator: give one that "
-                "holds them, for example fl.SecureSum(clip=2.0**30, bits=64)"
+                f"{total.clipped} numbers are beyond the clip of the aggregator, expected one "
+                "that holds them, for example fl.SecureSum(clip=2.0**30, bits=64)"
             )
         return total
 

@@ -38,7 +38,7 @@ def _like(arrays: Sequence[Values], client: int, first: int | None) -> Values:
         return np.zeros((0, *shape))
     if array.shape[1:] != shape:
         raise DataError(
-            f"client {client}: values of shape {array.shape[1:]}, where client {first} has {shape}"
+            f"client {client}: shape {array.shape[1:]}, expected {shape} as of client {first}"
         )
     return array
 

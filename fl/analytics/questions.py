@@ -96,7 +96,9 @@ def secure_weighted_mean(
     if weights is None:
         weights = [len(array) for array in arrays]
     if len(weights) != len(arrays):
-        raise AggregationError(f"{len(weights)} weights for {len(arrays)} clients")
+        raise AggregationError(
+            f"{len(weights)} weights for {len(arrays)} clients, expected one each"
+        )
     question = Question("weighted mean", weighted=True)
     total = ask(question, values_of(arrays, weights), _exact(aggregator), dropouts)
     _check_mean(total)
@@ -165,7 +167,9 @@ def secure_quantile(
     # The number before low: low itself may be the quantile.
     before, within = search.at_most(math.nextafter(low, -math.inf), high)
     if before or not within:
-        raise AggregationError(f"the quantile {q} is not between low={low} and high={high}")
+        raise AggregationError(
+            f"the quantile {q} is elsewhere, expected between low={low} and high={high}"
+        )
     middle = low + (high - low) / 2
     while high - low > width and low < middle < high:
         (enough,) = search.at_most(middle)
@@ -209,4 +213,4 @@ def _exact(aggregator: Aggregator | None) -> Aggregator:
 
 def _check_mean(total: Aggregated) -> None:
     if total.weight == 0:
-        raise AggregationError("the weights sum to zero: there is no mean")
+        raise AggregationError("the weights sum to zero, expected more: there is no mean")

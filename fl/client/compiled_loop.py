@@ -98,7 +98,7 @@ class BatchLoop:
     def metrics(self) -> MetricSums:
         """Reads summed metrics. Raises ModelError before the first pass."""
         if self._metrics is None:
-            raise ModelError("the model's metrics exist only after its first step")
+            raise ModelError("metrics before the model's first step, expected after it")
         return self._metrics
 
     @property
@@ -239,7 +239,9 @@ class BatchLoop:
         new = apart_from(variables_of(graph), self._known(self.metrics))
         if new:
             names = ", ".join(variable.name for variable in new)
-            raise ModelError(f"the model's step uses other variables when traced again: {names}")
+            raise ModelError(
+                f"the step uses other variables when traced again, {names}, expected the same"
+            )
 
     def _update(self, weights: tf.Tensor, skipped: tf.Tensor) -> tf.Tensor:
         """What the pass gives of the weights that the layout sends."""

@@ -123,7 +123,7 @@ def _made_by(make: Callable[[], object]) -> Examples:
 
 def _of_dataset(dataset: tf.data.Dataset) -> list[Any]:
     if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
-        raise DataError("the dataset is infinite: use .take(n) in place of a bare .repeat()")
+        raise DataError("the dataset is infinite, expected .take(n) in place of a bare .repeat()")
     specs = tf.nest.flatten(dataset.element_spec)
     if any(isinstance(spec, tf.SparseTensorSpec | tf.RaggedTensorSpec) for spec in specs):
         raise DataError("a dataset of sparse or ragged tensors, expected dense tensors")
@@ -163,7 +163,9 @@ def _from_batches(batches: Iterable[Any]) -> Examples:
     first = _signature(elements[0])
     for index, element in enumerate(elements):
         if _signature(element) != first:
-            raise DataError(f"batch {index} does not have the structure and shapes of batch 0")
+            raise DataError(
+                f"batch {index} has another structure or shapes, expected those of batch 0"
+            )
     sizes = [_rows(element) for element in elements]
     joined = keras.tree.map_structure(lambda *parts: np.concatenate(parts), *elements)
     return Examples(joined, sum(sizes), np.append(0, np.cumsum(sizes)))
@@ -263,7 +265,7 @@ def _array(value: object) -> NDArray[Any]:
     if array is None:  # outside of the handler: numpy's error says how many rows there are
         raise DataError("not an array, expected rows of one shape")
     if array.ndim == 0:
-        raise DataError("an element without a batch axis: batch the data first, .batch(n)")
+        raise DataError("an element without a batch axis, expected batches: .batch(n)")
     if array.dtype.hasobject and not all(isinstance(v, bytes | str) for v in array.flat):
         raise DataError("an array of Python objects, expected numbers or strings")
     return array

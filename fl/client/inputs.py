@@ -63,14 +63,14 @@ def _pairs(struct: Any, inputs: list[Any], x: Any) -> list[tuple[str, Any, Any]]
         named = struct if isinstance(struct, Mapping) else {each.name: each for each in inputs}
         if not set(named) <= set(x):
             seen, expected = (", ".join(sorted(map(str, names))) for names in (x, named))
-            raise DataError(f"x has the names {seen}: the model expects {expected}")
+            raise DataError(f"x has the names {seen}, expected {expected}")
         if not all(isinstance(each, np.ndarray) for each in x.values()):
             return []
         return [(f"x[{name!r}]", each, x[name]) for name, each in named.items()]
     arrays = keras.tree.flatten(x)
     if len(arrays) != len(inputs):
         counts = (f"{n} array{'s' if n != 1 else ''}" for n in (len(arrays), len(inputs)))
-        raise DataError(f"x has {next(counts)}: the model expects {next(counts)}")
+        raise DataError(f"x has {next(counts)}, expected {next(counts)}")
     if isinstance(struct, Mapping):
         return []  # in which order, is Keras's to say
     names = ["x"] if len(arrays) == 1 else [f"x[{i}]" for i in range(len(arrays))]
@@ -83,7 +83,7 @@ def _check_shape(name: str, wanted: tuple[int | None, ...], x: Any) -> None:
     if not any(_fits(shape, wanted) for shape in given):
         expected = ", ".join(["examples", *("any" if n is None else str(n) for n in wanted)])
         seen = ", ".join(["examples", *map(str, x.shape[1:])])
-        raise DataError(f"{name} has shape ({seen}): the model expects ({expected})")
+        raise DataError(f"{name} has shape ({seen}), expected ({expected})")
 
 
 def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:

@@ -105,7 +105,7 @@ class LocalTrainer:
         """
         terms = plan.terms
         if terms.optimizer != self.optimizer:
-            raise ModelError("the round's plan names another client optimizer than this model's")
+            raise ModelError("another client optimizer in the round's plan, expected this model's")
         self._set_learning_rate(terms.learning_rate)
         if terms.epochs > 1 and examples.bounds is not None:
             warn(

@@ -143,16 +143,20 @@ def _check_strays(one: LocalTrainer, other: LocalTrainer) -> None:
     if one.strays and other.strays:
         for mine, theirs in zip(one.strays, other.strays, strict=True):
             if not np.array_equal(mine.first, theirs.first):
-                raise ModelError(f"the workers' models begin with different {mine.name}")
+                raise ModelError(
+                    f"the workers' models begin with different {mine.name}, expected the same"
+                )
 
 
 def _check_alike(one: LocalTrainer, other: LocalTrainer) -> None:
     one.initial_weights.check_like(other.initial_weights)
     if one.optimizer != other.optimizer:
-        raise ModelError("the workers' processes have different client optimizers")
+        raise ModelError("the workers have different client optimizers, expected the same")
     pairs = zip(_local(one), _local(other), strict=True)
     if not all(np.array_equal(a, b) for a, b in pairs):
-        raise ModelError("the workers' models begin with different integer weights")
+        raise ModelError(
+            "the workers' models begin with different integer weights, expected the same"
+        )
 
 
 def _local(trainer: LocalTrainer) -> Sequence[Any]:

@@ -75,7 +75,9 @@ def build_personalization_eval(
     ['baseline', 'once']
     """
     if not strategies or BASELINE in strategies:
-        raise ModelError(f"strategies {sorted(strategies)}: some, none of them called {BASELINE!r}")
+        raise ModelError(
+            f"strategies {sorted(strategies)}, expected some, none of them called {BASELINE!r}"
+        )
     tuners = {
         name: _tuner(model_fn, strategy, seed, input_spec) for name, strategy in strategies.items()
     }

@@ -53,14 +53,14 @@ def option(
 def above_zero(value: float | None) -> float | None:
     """The value. Raises typer.BadParameter unless it is finite and above 0, or None."""
     if value is not None and not 0 < value < math.inf:
-        raise typer.BadParameter(f"{value} is not a finite number above 0")
+        raise typer.BadParameter(f"{value}, expected a finite number above 0")
     return value
 
 
 def seed_of_keras(value: int) -> int:
     """The value. Raises typer.BadParameter unless Keras takes it as a seed."""
     if value >= 2**32:
-        raise typer.BadParameter(f"{value} is not below 2^32")
+        raise typer.BadParameter(f"{value}, expected less than 2^32")
     return value
 
 

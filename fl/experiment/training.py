@@ -130,7 +130,9 @@ class Training:
     def _train(self, clients: Sequence[str]) -> RoundResult:
         """One round of these clients, of whom some drop out."""
         if len(clients) < 2:
-            raise TooFewClients("one client alone: its update would be the sum")
+            raise TooFewClients(
+                "one client alone, expected at least 2: the sum would be its update"
+            )
         rng = round_rng(self.settings.seed, self.state.round, "dropout")
         watched = WatchedData(self._data.train.arrays, clients, self._on_client)
         return self._process.next(self.state, watched, dropouts=self._dropout.draw(clients, rng))

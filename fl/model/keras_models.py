@@ -58,7 +58,7 @@ def build(model: keras.Model, input_spec: Any = None) -> None:
         return
     if input_spec is None:
         raise ModelError(
-            f"model {model.name!r} is not built: begin it with keras.Input(...) or give input_spec"
+            f"model {model.name!r} is not built, expected keras.Input(...) first or input_spec"
         )
     x_spec = input_spec[0] if isinstance(input_spec, tuple | list) else input_spec
     model(keras.tree.map_structure(_zeros, x_spec))
@@ -75,7 +75,9 @@ def client_model(
     if client_optimizer_fn is not None:
         return model, _client_optimizer(client_optimizer_fn, model)
     if model.optimizer is None:
-        raise ModelError(f"model {model.name!r} has no optimizer: give client_optimizer_fn")
+        raise ModelError(
+            f"model {model.name!r} has no optimizer, expected one, or client_optimizer_fn"
+        )
     return model, fresh(model.optimizer)
 
 
@@ -89,7 +91,7 @@ def evaluation_model(model_fn: ModelFn, input_spec: Any = None) -> keras.Model:
     build(model, input_spec)
     if not model.compiled:
         raise ModelError(
-            f"model {model.name!r} is not compiled: call model.compile(...) or fl.from_keras_model"
+            f"model {model.name!r} is not compiled, expected model.compile or fl.from_keras_model"
         )
     return model
 
@@ -139,7 +141,9 @@ def new_optimizer(optimizer_fn: OptimizerFn, name: str) -> Any:
             f"{name} returned {type(optimizer).__name__}, expected a keras.optimizers.Optimizer"
         )
     if optimizer.built:
-        raise ModelError(f"{name} returned an optimizer already in use: return a new one each time")
+        raise ModelError(
+            f"{name} returned an optimizer already in use, expected a new one each time"
+        )
     return optimizer
 
 

@@ -127,7 +127,7 @@ class ModelWeights:
             pieces.append(vector[start : start + array.size].reshape(array.shape))
             start += array.size
         if start != vector.size:
-            raise ModelError(f"a vector of length {vector.size} for weights of length {start}")
+            raise ModelError(f"a vector of length {vector.size}, expected {start}")
         return pieces[: len(self.trainable)], pieces[len(self.trainable) :]
 
 
@@ -162,7 +162,7 @@ def aggregated_variables(model: KerasModel) -> tuple[list[Any], list[Any]]:
     """
     trainable = list(model.trainable_weights)
     if not trainable:
-        raise ModelError(f"model {model.name!r} has no trainable weights")
+        raise ModelError(f"model {model.name!r} has no trainable weights, expected some")
     for variable in trainable:
         if variable.dtype not in _AGGREGATED_DTYPES:
             raise ModelError(_unsupported(variable))

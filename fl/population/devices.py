@@ -124,7 +124,9 @@ def select(
     eligible = [u for u, status in statuses.items() if all(holds(status) for holds in conditions)]
     asked = sampler.sample(eligible, round_rng(seed, round_number, "sample"))
     if not asked:
-        raise TooFewClients(f"nobody takes part: {len(eligible)} of {len(statuses)} are eligible")
+        raise TooFewClients(
+            f"nobody takes part, expected somebody: {len(eligible)} of {len(statuses)} are eligible"
+        )
     rng = round_rng(seed, round_number, "arrival")
     ready = {client: fleet.seconds(client, rng) for client in asked}
     cohort = sorted(asked, key=ready.__getitem__)[: sampler.goal]

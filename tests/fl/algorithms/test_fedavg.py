@@ -268,7 +268,7 @@ MODEL_FNS = {
     "not built": (lambda: compiled(keras.Sequential([keras.layers.Dense(3)])), "is not built"),
     "no optimizer": (
         lambda: fl.from_keras_model(linear(), loss="mse"),
-        "has no optimizer: give client_optimizer_fn",
+        "has no optimizer, expected one, or client_optimizer_fn",
     ),
 }
 

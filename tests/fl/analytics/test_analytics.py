@@ -284,12 +284,12 @@ REFUSED = {
     "not above": (
         lambda: fl.analytics.secure_quantile([1, 2], 0.5, low=1.5, high=3),
         fl.errors.AggregationError,
-        "not between low=1.5",
+        "expected between low=1.5",
     ),
     "not below": (
         lambda: fl.analytics.secure_quantile([1, 2], 0.9, low=0, high=1),
         fl.errors.AggregationError,
-        "not between low=0 and high=1",
+        "expected between low=0 and high=1",
     ),
     "nan in a histogram": (
         lambda: fl.analytics.secure_histogram([1, np.nan], [0, 2]),

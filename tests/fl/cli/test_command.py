@@ -57,16 +57,28 @@ def test_the_version_needs_no_tensorflow():
 
 
 WRONG = {
-    "data set": (["train", "--dataset", "nope"], "unknown data set 'nope': one of digits"),
-    "algorithm": (["train", "--algorithm", "foo"], "unknown algorithm 'foo': fedavg"),
-    "model": (["train", "--model", "foo"], "unknown model 'foo': softmax"),
-    "model's file": (["train", "--model", "no.keras"], "no.keras is not a model: there is no"),
-    "partition": (["train", "--partition", "fair"], "unknown partition 'fair': iid"),
-    "writers": (["train", "--partition", "writer"], "the writers of digits are not known"),
-    "condition": (["train", "--require", "sunny"], "unknown condition 'sunny': charging"),
-    "sum": (["train", "--aggregator", "open"], "aggregator 'open': secure or plain expected"),
+    "data set": (["train", "--dataset", "nope"], "unknown data set 'nope', expected one of digits"),
+    "algorithm": (
+        ["train", "--algorithm", "foo"],
+        "unknown algorithm 'foo', expected one of fedavg",
+    ),
+    "model": (["train", "--model", "foo"], "unknown model 'foo', expected softmax"),
+    "model's file": (
+        ["train", "--model", "no.keras"],
+        "no.keras is not there, expected a .keras file",
+    ),
+    "partition": (
+        ["train", "--partition", "fair"],
+        "unknown partition 'fair', expected one of iid",
+    ),
+    "writers": (["train", "--partition", "writer"], "partition 'writer' of digits, expected mnist"),
+    "condition": (
+        ["train", "--require", "sunny"],
+        "unknown condition 'sunny', expected one of charging",
+    ),
+    "sum": (["train", "--aggregator", "open"], "aggregator 'open', expected secure or plain"),
     "dropouts": (["demo", "--dropouts", "9"], "expected at most 3 dropouts"),
-    "file": (["evaluate", "--model", "no.keras"], "no.keras is not a model: there is no"),
+    "file": (["evaluate", "--model", "no.keras"], "no.keras is not there, expected a .keras file"),
 }
 
 

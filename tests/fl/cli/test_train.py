@@ -218,7 +218,7 @@ def test_a_sum_that_cannot_be_fails_its_round_and_the_next_begins(tmp_path, monk
 
 def test_where_nobody_is_eligible_the_round_fails(tmp_path):
     (metrics,) = training(tmp_path, rounds=1, min_examples=10_000)
-    assert metrics["failed"] == "nobody takes part: 0 of 4 are eligible"
+    assert metrics["failed"] == "nobody takes part, expected somebody: 0 of 4 are eligible"
 
 
 def test_updates_clipped_by_norm_and_the_bound_that_follows_them(tmp_path):
@@ -303,12 +303,15 @@ MISTAKES = {
         ["--require", "sunny"],
         "unknown condition 'sunny', expected one of charging, unmetered, idle",
     ),
-    "seed": (["--seed", str(2**32)], "'--seed': 4294967296 is not below 2^32"),
+    "seed": (["--seed", str(2**32)], "'--seed': 4294967296, expected less than 2^32"),
     "no worker": (["--workers", "0"], "workers is 0, expected 1 to 256"),
     "too many workers": (["--workers", "999999"], "workers is 999999, expected 1 to 256"),
     "one client": (["--clients", "1"], "Invalid value for '--clients'"),
-    "learning rate": (["--client-lr", "0"], "'--client-lr': 0.0 is not a finite number above 0"),
-    "infinite rate": (["--client-lr", "inf"], "'--client-lr': inf is not a finite number above 0"),
+    "learning rate": (["--client-lr", "0"], "'--client-lr': 0.0, expected a finite number above 0"),
+    "infinite rate": (
+        ["--client-lr", "inf"],
+        "'--client-lr': inf, expected a finite number above 0",
+    ),
     "no threshold": (["--threshold", "0"], "--threshold 0.0: threshold=0.0, "),
     "no majority": (["--threshold", "0.3"], "--threshold 0.3: t=3 for n="),
     "clients": (["--clients", "2000"], "1438 examples for 2000 clients"),

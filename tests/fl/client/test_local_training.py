@@ -203,7 +203,7 @@ BAD = {
     "objects": ((np.array([X, None], object), Y[:2]), "Python objects"),
     "batches differ": ([(X, Y), (X[:, :3], Y)], "batch 1"),
     "a number": (3, "type int"),
-    "too wide": ((np.ones((6, 5), np.float32), Y), r"model expects \(examples, 4\)"),
+    "too wide": ((np.ones((6, 5), np.float32), Y), r"expected \(examples, 4\)"),
     "labels out of range": ((X, Y + 100), r"label value of \? which is outside .* \[0, 3\)$"),
     "words": ((X.astype(str), Y), "cannot take these examples: Cast string to float"),
     "ragged": (([[1.0], [1.0, 2.0]], [0, 1]), "not an array"),

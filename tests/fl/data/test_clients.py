@@ -57,7 +57,7 @@ def test_a_selection_knows_only_its_clients(five):
     some = five.select(["d", "b"])
     assert some.pooled()[1].tolist() == [3, 3, 3, 3, 1, 1]
     for wrong in (lambda: some.arrays("a"), lambda: five.select(["a", "z"])):
-        with pytest.raises(fl.errors.DataError, match=r"no client '[az]': one of"):
+        with pytest.raises(fl.errors.DataError, match=r"no client '[az]', expected one of"):
             wrong()
 
 

@@ -206,7 +206,7 @@ def test_clients_without_the_features_are_another_layout(tmp_path):
 
 def test_an_unknown_name_says_which_there_are():
     with pytest.raises(
-        fl.errors.DataError, match="unknown data set 'mnits': one of digits, mnist, "
+        fl.errors.DataError, match="unknown data set 'mnits', expected one of digits, mnist, "
     ):
         fl.data.load("mnits")
 

@@ -39,7 +39,7 @@ def test_models_have_their_published_sizes_and_follow_their_seed(name, example, 
 
 
 def test_a_picture_that_is_not_square_is_refused():
-    with pytest.raises(fl.errors.ModelError, match=r"x of shape \(30,\): square pictures"):
+    with pytest.raises(fl.errors.ModelError, match=r"x of shape \(30,\), expected square pictures"):
         model_zoo.model_fn("cnn", (np.zeros((1, 30), np.float32), np.zeros(1)), 10, 0)()
 
 
@@ -141,7 +141,7 @@ def test_a_set_with_clients_keeps_them(tmp_path):
     assert [data.train.count(c) for c in "abc"] == [2, 3, 4]
     for wrong, message in (
         (Division("iid"), "partition 'iid' of emnist, which has clients of its own"),
-        (Division(clients=4), "4 clients: 1 to the 3 that there are"),
+        (Division(clients=4), "4 clients, expected 1 to the 3 that there are"),
     ):
         with pytest.raises(fl.errors.DataError, match=message):
             federated("emnist", tmp_path, wrong)

@@ -70,7 +70,7 @@ breaks("fl.aggregators.interface.split", "not isinstance(aggregator, SplitAggreg
     wrong("sums in one process alone", lambda: interface.split(object()) and "taken")
 )
 breaks("fl.aggregators.plain.PlainSum.aggregate", "finished < threshold")(
-    wrong("fewer than t=3", summing(fl.PlainSum, dropouts={0: 1, 1: 1}))
+    wrong("expected at least t=3", summing(fl.PlainSum, dropouts={0: 1, 1: 1}))
 )
 breaks(
     "fl.aggregators.secure.SecureSum.__post_init__",
@@ -81,10 +81,10 @@ breaks("fl.aggregators.secure.SecureSum.__post_init__", "self.corrupt is None")(
     wrong("without corrupt", lambda: SecureSum(dropout=0.1))
 )
 breaks("fl.aggregators.secure.SecureSum.__post_init__", "self.threshold is not None")(
-    wrong("threshold and graph follow", lambda: SecureSum(dropout=0.1, corrupt=1, threshold=3))
+    wrong("expected None for both", lambda: SecureSum(dropout=0.1, corrupt=1, threshold=3))
 )
 breaks("fl.aggregators.secure.SecureSum.__post_init__", "self.graph is not None")(
-    wrong("threshold and graph follow", lambda: SecureSum(dropout=0.1, corrupt=1, graph=4))
+    wrong("expected None for both", lambda: SecureSum(dropout=0.1, corrupt=1, graph=4))
 )
 breaks("fl.aggregators.secure.SecureSum.aggregate", "n < 2")(
     wrong("one client alone", lambda: SecureSum().aggregate(contributions()[:1], session()))

@@ -57,10 +57,10 @@ breaks("fl.round_message._check_numbers", "not all(map(math.isfinite, received.a
     )
 )
 breaks("fl.plan.weights_in", "not isinstance(length, int)")(
-    wrong("bytes of weights", message(lambda m: m.replace(b'"length": 3', b'"length": 3.0')))
+    wrong("expected 4 for each", message(lambda m: m.replace(b'"length": 3', b'"length": 3.0')))
 )
 breaks("fl.plan.weights_in", "len(body) != 4 * length")(
-    wrong("bytes of weights", message(lambda m: m[:-4]))
+    wrong("expected 4 for each", message(lambda m: m[:-4]))
 )
 
 test_every_refusal_is_here, test_it_goes_on_if_and_only_if_the_refusal_is_gone = attacks.tests()
