@@ -8,6 +8,7 @@ the server find the same one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Literal, Protocol
 
@@ -63,10 +64,14 @@ def fitted_encoding(
     if not noise_multiplier > 0:
         raise PrivacyError(f"a noise multiplier of {noise_multiplier}, expected one above 0")
 
+    if not 0 < clip < math.inf:
+        raise PrivacyError(f"clip is {clip}, expected a finite number above 0")
+    part = share_variance(1.0, clients, missing)
+
     def encoding(scale: float) -> NoisyEncoding:
         length = ConditionalRounding(clip * scale, rotation.dimension).sensitivity.l2
-        variance = share_variance((noise_multiplier * length) ** 2, clients, missing)
-        return NoisyEncoding(rotation, clip, scale, bits, NOISES[mechanism](variance))
+        noise = NOISES[mechanism](part * (noise_multiplier * length) ** 2)
+        return NoisyEncoding(rotation, clip, scale, bits, noise)
 
     def fits(scale: float) -> bool:
         try:
@@ -74,8 +79,6 @@ def fitted_encoding(
         except PrivacyError:
             return False  # a length or a variance beyond what can be sampled
 
-    if not 0 < clip < float("inf"):
-        raise PrivacyError(f"clip is {clip}, expected a finite number above 0")
     least, most = 1 / clip, 2.0**bits / clip
     if not fits(least):
         raise PrivacyError(f"{bits} bits are too few for {clients} clients, expected more bits")

@@ -23,7 +23,7 @@ def poisson(mean, most):
 
 def skellam(variance, reach):
     """ln P(k) for k in −reach..reach: k is the difference of two Poisson numbers."""
-    one = poisson(variance / 2, int(variance + 40 * sqrt(variance) + 200))
+    one = poisson(variance / 2, int(reach + variance + 40 * sqrt(variance) + 200))
     half = [logsumexp(one[k:] + one[: len(one) - k]) for k in range(reach + 1)]
     return np.array([*half[:0:-1], *half])
 

@@ -165,7 +165,7 @@ def test_the_probabilities_are_right_to_many_bits(mean):
 @pytest.mark.parametrize("variance", [0.0, -1.0, math.nan, math.inf, 2.0**90])
 @NOISES
 def test_a_variance_out_of_range(noise, variance):
-    with pytest.raises(PrivacyError, match="a variance of .*, expected one above 0"):
+    with pytest.raises(PrivacyError, match=r"a variance of .*, expected one above 0"):
         noise(variance)
 
 
