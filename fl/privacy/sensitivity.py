@@ -1,8 +1,8 @@
 """How far one client can move a sum of integer vectors: what noise is measured by.
 
-All lengths are in units of the integers. Neighbours are two rounds of which the second lacks one
-client's vector, or has zeros in its place; where a vector may be replaced by any other, lengths are
-twice as large.
+All lengths are in units of the integers. Neighbours are two rounds of which the second has zeros in
+place of one client's vector; where a vector may be replaced by any other, lengths are twice as
+large.
 """
 
 from __future__ import annotations

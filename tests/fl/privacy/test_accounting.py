@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fl.errors import PrivacyError
-from fl.privacy import Sensitivity, epsilon, noise_multiplier
+from fl.privacy import Rotation, Sensitivity, epsilon, fitted_encoding, noise_multiplier
 from tests.fl.privacy.distributions import discrete_gaussian, shifted, skellam
 
 TRAINING = {"delta": 1 / 3400, "rounds": 1500, "clients_per_round": 100, "population": 3400}
@@ -48,6 +48,21 @@ def test_coarse_integers_cost_more(mechanism):
         )
 
     assert found(3.0) > 1.05 * found(100.0)
+
+
+@needs_dp_accounting
+@INTEGERS
+def test_a_noise_multiplier_and_an_encoding_that_fit_each_other(mechanism):
+    budget, multiplier = 5, 1.168
+    for _ in range(3):
+        encoding = fitted_encoding(
+            Rotation(100_000, b""), clip=1.0, bits=14, clients=100,
+            noise_multiplier=multiplier, mechanism=mechanism,
+        )  # fmt: skip
+        noise = {"mechanism": mechanism, "sensitivity": encoding.sensitivity}
+        before, multiplier = multiplier, noise_multiplier(epsilon=budget, **noise, **TRAINING)
+    assert multiplier == pytest.approx(before, rel=1e-6)
+    assert epsilon(noise_multiplier=before, **noise, **TRAINING) == pytest.approx(budget, rel=1e-5)
 
 
 def exact_epsilon(shift, log_p, delta):
