@@ -25,10 +25,11 @@ test-lowest:
 	python=$$(.ci/find-python $(firstword $(PYTHONS))) && \
 	$(MAKE) suite VENV=.venv-lowest CONSTRAINTS=.ci/lowest.txt PYTHON="$$python"
 
-# With Dask, and with the suite of the extra `aegis`, which needs a C compiler.
+# With Dask, with the suite of the extra `aegis`, which needs a C compiler, and with the accounts of `privacy`.
 test-slow: $(VENV)/.slow
 	$(BIN)/python -m pytest -m slow $(ARGS)
-	$(BIN)/python -m pytest tests/secagg/masks/test_aegis.py tests/secagg/masks/test_suites.py
+	$(BIN)/python -m pytest tests/secagg/masks/test_aegis.py tests/secagg/masks/test_suites.py \
+		tests/fl/privacy/test_accounting.py
 
 # The suite with `assert` switched off in the packages: no check of theirs is one. pytest rewrites the
 # asserts of test_*.py into ifs, so these do run; tests/project/test_optimised.py sees to both.

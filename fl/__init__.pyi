@@ -5,6 +5,7 @@ from . import data as data
 from . import errors as errors
 from . import experiment as experiment
 from . import population as population
+from . import privacy as privacy
 from .aggregators.plain import PlainSum as PlainSum
 from .aggregators.secure import SecureSum as SecureSum
 from .algorithms.adaptive import FedAdagrad as FedAdagrad

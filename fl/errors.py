@@ -22,6 +22,7 @@ __all__ = [
     "MetricError",
     "ModelError",
     "NoExamples",
+    "PrivacyError",
     "SecAggError",
     "SumWarning",
     "TooFewClients",
@@ -87,6 +88,15 @@ class AggregationError(FLError, ValueError):
     >>> fl.SecureSum(clip=-1.0)
     Traceback (most recent call last):
     fl.errors.AggregationError: clip=-1.0, expected a finite number above 0
+    """
+
+
+class PrivacyError(FLError, ValueError):
+    """Noise, a rounding or a promise of privacy that cannot be as asked.
+
+    >>> fl.privacy.SkellamNoise(0.0)
+    Traceback (most recent call last):
+    fl.errors.PrivacyError: a variance of 0.0, expected one above 0 and to 2^31
     """
 
 

@@ -46,5 +46,6 @@ def test_names_are_where_people_look():
         assert name in listed
         assert getattr(fl, name) is not None
     assert fl.__version__ == secagg.__version__
-    for room in ("aggregators", "analytics", "data", "errors", "experiment", "population"):
+    rooms = ("aggregators", "analytics", "data", "errors", "experiment", "population", "privacy")
+    for room in rooms:
         assert getattr(fl, room).__name__ == f"fl.{room}"

@@ -1,0 +1,132 @@
+"""An update to words of Z_2^bits whose sum is private, and the sum back to numbers.
+
+    encode:  clip to norm C  →  rotate  →  · scale  →  round to integers  →  + noise  →  mod 2^bits
+    decode:  signed  →  / scale  →  rotate back
+
+Sums of words are words of sums, so what a secure sum adds up is decoded by whoever is told it, and
+nobody ever holds a sum without its noise. For n clients, and updates that are within the norm:
+
+    decoded sum = Σ updates + error,   variance of the error, a coordinate:  n·(σ² + r) / scale²
+
+with σ² the variance of one client's noise and r <= 1/4 that of rounding (1/6 on average over
+fractions), as long as no coordinate wraps.
+
+    P(some coordinate wraps) <= 2·d·min_t exp( t²·(scale·n·C)² / 2B + n·ln E exp(tZ) − t·room )
+
+room = 2^(bits − 1) − n: rounding moves a sum by less than n. The first term is the sum of rotated
+updates, which is at most n·C long (`rotation`). A sum that wraps is wrong by a multiple of 2^bits
+in that coordinate; its privacy is what it was, for taking a sum mod 2^bits looks at nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fl.errors import PrivacyError
+from fl.privacy.noise import Noise
+from fl.privacy.random_bits import RandomBits
+from fl.privacy.rotation import Floats, Rotation
+from fl.privacy.rounding import ConditionalRounding
+from fl.privacy.sensitivity import Sensitivity
+
+RingWords = NDArray[np.unsignedinteger]
+
+_MOST_BITS = 62
+
+
+@dataclass(frozen=True)
+class NoisyEncoding:
+    """What all clients of a round do to their updates; every field is known to everybody.
+
+    rotation: of vectors of the updates' dimension. clip: C, in units of the update. scale: integer
+    units for one unit of the update. bits: of a word, 2..62. noise: that of one client.
+
+    >>> import numpy as np
+    >>> from fl.privacy import NoisyEncoding, RandomBits, Rotation, SkellamNoise
+    >>> encoding = NoisyEncoding(Rotation(2, b"round 7"), 1.0, 1000.0, 16, SkellamNoise(25.0))
+    >>> update, source = np.array([0.6, -0.8]), RandomBits.from_system()
+    >>> words = encoding.encode(update, source) + encoding.encode(update, source)
+    >>> words.dtype.name, np.abs(encoding.decode(words) - 2 * update).max() < 0.1
+    ('uint16', True)
+    """
+
+    rotation: Rotation
+    clip: float
+    scale: float
+    bits: int
+    noise: Noise
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.bits <= _MOST_BITS:
+            raise PrivacyError(f"words of {self.bits} bits, expected 2..{_MOST_BITS}")
+        for name, value in (("clip", self.clip), ("scale", self.scale)):
+            if not 0 < value < math.inf:
+                raise PrivacyError(f"{name} is {value}, expected a finite number above 0")
+        if self.rounding.squared_bound < 1:
+            raise PrivacyError(f"a scale of {self.scale} rounds all to 0, expected a larger one")
+
+    @property
+    def rounding(self) -> ConditionalRounding:
+        """That of rotated and scaled updates. Raises PrivacyError where they are too long."""
+        return ConditionalRounding(self.clip * self.scale, self.rotation.dimension)
+
+    @property
+    def sensitivity(self) -> Sensitivity:
+        """What one client can add to the sum, in integer units."""
+        return self.rounding.sensitivity
+
+    @property
+    def dtype(self) -> np.dtype[np.unsignedinteger]:
+        """The smallest unsigned dtype that holds a word."""
+        dtype: np.dtype[np.unsignedinteger] = np.min_scalar_type(2**self.bits - 1)
+        return dtype
+
+    def encode(self, update: NDArray[np.floating], source: RandomBits) -> RingWords:
+        """One client's words, `dtype` (dimension,): clipped, rotated, rounded, with its noise.
+
+        Raises PrivacyError for an update of another shape, or one that is not finite.
+        """
+        scaled = self.rotation.forward(_clipped(update, self.clip)) * self.scale
+        noisy = self.rounding.round(scaled, source)
+        noisy += self.noise.sample(len(noisy), source)
+        words: RingWords = (noisy & (2**self.bits - 1)).astype(self.dtype)
+        return words
+
+    def decode(self, total: RingWords) -> Floats:
+        """The sum of the updates, from that of their words, float64 (dimension,).
+
+        A sum in `dtype` may have wrapped in it: only the low bits are read.
+        """
+        shift = np.uint64(64 - self.bits)
+        signed = (total.astype(np.uint64) << shift).view(np.int64) >> np.int64(shift)
+        return self.rotation.inverse(signed / self.scale)
+
+    def error_variance(self, clients: int) -> float:
+        """The most that noise and rounding give, on average over the coordinates of the sum."""
+        return clients * (self.noise.variance + 0.25) / self.scale**2
+
+    def wrap_bound(self, clients: int) -> float:
+        """A bound of the probability that any coordinate of such a sum wraps, at most 1."""
+        room = 2 ** (self.bits - 1) - clients
+        if room <= 0:
+            return 1.0
+        signal = (self.scale * clients * self.clip) ** 2 / self.rotation.block
+        # Every t gives a bound, so a grid around the best t of a Gaussian will do.
+        best = room / (signal + clients * max(self.noise.variance, 1e-300))
+        exponents = (
+            t * t * signal / 2 + clients * self.noise.log_moment(t) - t * room
+            for t in best * np.geomspace(1e-4, 4, 400)
+        )
+        return min(1.0, 2 * self.rotation.dimension * math.exp(min(min(exponents), 0.0)))
+
+
+def _clipped(update: NDArray[np.floating], norm: float) -> Floats:
+    wide = update.astype(np.float64)
+    length = math.sqrt(np.square(wide).sum())
+    if not math.isfinite(length):
+        raise PrivacyError("an update that is not finite, expected finite numbers")
+    return wide * (norm / length) if length > norm else wide

@@ -1,0 +1,114 @@
+"""Samples of the Skellam distribution: the difference of two Poisson numbers of mean variance / 2.
+
+A Poisson number is drawn by inversion: a uniform integer of 192 bits among the sums of the
+probabilities, which whole numbers hold to 192 bits.
+
+    statistical distance to the exact distribution, of one sample:  below 2^-100
+
+The tails beyond the table have less than 2^-120 (Chernoff), and each of the table's at most 2^20
+entries is right to less than 2^-150. Over d coordinates, n clients and R rounds this adds at most
+d·n·R·2^-100 to δ: 2^-50 for 2^50 samples.
+
+Of the 192 bits, the first 64 decide unless they are those of an entry, and only then the others are
+drawn.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+import numpy as np
+
+from fl.errors import PrivacyError
+from fl.privacy.random_bits import Integers, RandomBits, Words
+
+_BITS = 192
+_MORE = _BITS - 64
+_GUARD = 64  # bits that the weights have beyond those of the probabilities
+_MOST = 2.0**31
+
+
+@dataclass(frozen=True)
+class SkellamNoise:
+    """Noise of a variance, in squared units of the integers that it is added to.
+
+    A sum of n of them is Skellam noise of n times the variance, so clients that are gone take their
+    part of the variance with them and nothing else. Raises PrivacyError for a variance that is not
+    above 0 and at most 2^31, beyond which the table would not fit a cache.
+
+    >>> from fl.privacy import RandomBits, SkellamNoise
+    >>> noise = SkellamNoise(100.0).sample(1000, RandomBits.from_system())
+    >>> noise.dtype.name, 50 < noise.var() < 150
+    ('int64', True)
+    """
+
+    variance: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.variance <= _MOST:
+            raise PrivacyError(f"a variance of {self.variance}, expected one above 0 and to 2^31")
+
+    def sample(self, count: int, source: RandomBits) -> Integers:
+        """`count` independent numbers, int64 (count,)."""
+        table = poisson_table(self.variance / 2)
+        return table.sample(count, source) - table.sample(count, source)
+
+    def log_moment(self, t: float) -> float:
+        """variance · (cosh t − 1), which is ln E exp(t·Z); infinite where that is not a float."""
+        return self.variance * (math.cosh(t) - 1) if abs(t) < 700 else math.inf
+
+
+class InversionTable:
+    """A distribution over first, first + 1, ..., by whole weights that sum to less than 2^192.
+
+    What is missing to 2^192 is given to one number more, behind the last.
+    """
+
+    def __init__(self, first: int, weights: list[int]) -> None:
+        sums, total = [], 0
+        for weight in weights:
+            total += weight
+            sums.append(total)
+        self.first, self._sums = first, sums
+        self._heads: Words = np.array([entry >> _MORE for entry in sums], np.uint64)
+
+    def __len__(self) -> int:
+        return len(self._sums)
+
+    def sample(self, count: int, source: RandomBits) -> Integers:
+        """`count` independent numbers, int64 (count,)."""
+        words = source.words(count)
+        places = np.searchsorted(self._heads, words, side="right")
+        # A word that is the head of an entry may be below it or not: further bits say.
+        at_head = self._heads[np.maximum(places - 1, 0)] == words
+        for index in np.flatnonzero(at_head & (places > 0)):
+            whole = int(words[index]) << _MORE | source.integer(_MORE)
+            places[index] = bisect.bisect_right(self._sums, whole)
+        return places.astype(np.int64) + self.first
+
+
+@lru_cache(maxsize=4)
+def poisson_table(mean: float) -> InversionTable:
+    """The Poisson distribution, but for tails of less than 2^-120.
+
+    Weights are those of λ^k / k! relative to the largest, by the ratio of neighbours, in whole
+    numbers; then they are divided by their sum, so that no exponential is needed.
+    """
+    rate, mode = Fraction(mean), math.floor(mean)
+    reach = math.ceil(14 * math.sqrt(mean)) + 128
+    first, top = max(mode - reach, 0), 2 ** (_BITS + _GUARD)
+    below, weight = [], top
+    for k in range(mode, first, -1):
+        weight = weight * k * rate.denominator // rate.numerator
+        below.append(weight)
+    above, weight = [], top
+    for k in range(mode + 1, mode + reach):
+        weight = weight * rate.numerator // (k * rate.denominator)
+        above.append(weight)
+    weights = [*reversed(below), top, *above]
+    total = sum(weights) + 1
+    return InversionTable(first, [(each << _BITS) // total for each in weights])
