@@ -46,7 +46,7 @@ def test_weights_are_read_only_copies():
 
 def test_a_vector_of_another_length_is_refused():
     weights = ModelWeights((np.zeros(3, np.float32),), ())
-    with pytest.raises(fl.errors.ModelError, match="length 4 for weights of length 3"):
+    with pytest.raises(fl.errors.ModelError, match="a vector of length 4, expected 3"):
         weights.split(np.zeros(4))
 
 
