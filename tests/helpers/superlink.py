@@ -53,8 +53,8 @@ class Network:
     def __enter__(self):
         self.start(
             "superlink",
-            "flower-superlink --insecure --host 127.0.0.1 --disable-runtime-dependency-installation",
-            f"--port {self.port}",
+            "flower-superlink --insecure --host 127.0.0.1",
+            f"--disable-runtime-dependency-installation --port {self.port}",
         )
         self.wait_for_superlink()
         for u in range(len(self.nodes)):
@@ -112,10 +112,8 @@ class Network:
     def stop(self, name):
         process = self.processes[name]
         process.terminate()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(10)
-        except subprocess.TimeoutExpired:
-            pass
         self.kill(name)
 
 

@@ -7,10 +7,9 @@ import time
 
 import pytest
 
-import fl
 from fl.flower.enrolment import found
 from fl.flower.federation import Terms
-from tests.helpers.superlink import APP, Network, environment
+from tests.helpers.superlink import Network, environment
 
 pytest.importorskip("flwr")
 pytestmark = pytest.mark.slow
@@ -78,7 +77,7 @@ def lines_of(run):
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def wait_until(condition, network, seconds=240):
+def wait_until(condition, network, seconds=420):
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, network.said("run") + network.said("superlink")
@@ -97,10 +96,12 @@ def test_a_supernode_is_killed_in_a_session_and_the_run_goes_on(tmp_path):
 
     def second_session_has_shared_keys():
         counters = list(nodes[1].glob("state/sessions/*/generation"))
-        return len(counters) == 2 and any(18 <= int(path.read_text() or 0) <= 33 for path in counters)
+        return len(counters) == 2 and any(
+            18 <= int(path.read_text() or 0) <= 33 for path in counters
+        )
 
     with Network(tmp_path, nodes) as network:
-        flwr = network.run(federation=server, run_dir=run, rounds=3, round_seconds=15.0)
+        flwr = network.run(federation=server, run_dir=run, rounds=3, round_seconds=45.0)
         wait_until(second_session_has_shared_keys, network)
         network.kill("node-1")
         wait_until(lambda: len(lines_of(run)) == 3, network)
@@ -110,5 +111,4 @@ def test_a_supernode_is_killed_in_a_session_and_the_run_goes_on(tmp_path):
     assert first["aggregator"]["survivors"] == [0, 1, 2, 3, 4]
     assert [each["client"] for each in second["aggregator"]["dropped"]] == [1]
     assert third["aggregator"]["survivors"] == [0, 2, 3, 4]
-    assert fl.__version__
-    assert APP.exists()
+    assert "bit for bit" in python(tmp_path, CHECK, run, server)
