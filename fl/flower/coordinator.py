@@ -9,6 +9,7 @@ frame does.
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 import time
@@ -77,7 +78,7 @@ class Coordinator(Generic[S, R]):
         self._transport = transport
         self._deadlines = deadlines
         self._key = secagg.identity.load_server(federation.folder / federation.seat.private_key)
-        self._shape: SumShape | None = None
+        self._shapes: dict[str, SumShape] = {}
         self._ends: dict[int, Closing] = {}
 
     def round(self, state: S, nodes: Sequence[int]) -> R:
@@ -110,15 +111,17 @@ class Coordinator(Generic[S, R]):
         self._ends.clear()
 
     def _shape_of(self, message: bytes) -> SumShape:
-        """The shape of this process's sums, from one client's work on the examples."""
-        if self._shape is None:
-            received = self._client.read(message)
+        """The shape of the sum for a message, from one client's work on the examples; it is the
+        same for messages with the same task."""
+        received = self._client.read(message)
+        task = json.dumps([received.weighted, received.task], sort_keys=True)
+        if task not in self._shapes:
             contribution = self._client.contribution(received, 0, self._examples)
             if contribution is None:
                 raise FLError("no examples to know a sum's shape from, expected at least one")
             n = self._federation.terms.n
-            self._shape = self._client.shape(received, contribution, n)
-        return self._shape
+            self._shapes[task] = self._client.shape(received, contribution, n)
+        return self._shapes[task]
 
 
 def _to_one(begin: Begin, ended: Closing | None) -> bytes:
