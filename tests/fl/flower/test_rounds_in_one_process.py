@@ -6,9 +6,15 @@ import numpy as np
 import pytest
 
 import fl
+from fl.analytics.asking import Answering, Asking, Question, values_of
 from fl.errors import TooFewClients
+from fl.flower import federation
+from fl.flower.coordinator import Coordinator, Deadlines
+from fl.flower.enrolment import found
 from fl.flower.rounds import Rounds
-from tests.helpers.federations import DATA, TERMS, coordinator, federate, training
+from fl.process.client_half import ClientHalf
+from fl.process.server_half import ServerHalf
+from tests.helpers.federations import DATA, TERMS, Local, coordinator, federate, training
 
 EMPTY = (np.zeros((0, 4), np.float32), np.zeros(0, int))
 
@@ -118,3 +124,21 @@ def test_a_run_goes_on_with_the_next_round_after_its_server_was_killed(tmp_path)
     assert again.state.round == 3
     assert list(run(tmp_path, transport, process)) == []
     assert transport.refusals == []
+
+
+def test_a_question(tmp_path):
+    """Of analytics, by its halves: the state is the question, and what comes out the sum."""
+    sums = TERMS.aggregator()
+    client, server = ClientHalf(Answering(), sums), ServerHalf(Asking(), sums)
+    data = values_of([y.astype(np.float64) for _, y in DATA])
+    folders = found(tmp_path, TERMS, kinds=["question"])
+    transport = Local(folders, None, data)
+    transport.halves = {"question": lambda: client}
+    agreed = federation.read(tmp_path / "server")
+    rounds = Coordinator(agreed, server, client, data[0], transport, Deadlines())
+    question = Question("histogram", (-0.5, 0.5, 1.5, 2.5))
+    total = rounds.round(question, transport.nodes())
+    expected = np.bincount(np.concatenate([y for _, y in DATA]))
+    assert total.metrics.tolist() == [0, *expected, 0]
+    other = rounds.round(question._replace(numbers=(0.5, 2.5)), transport.nodes())
+    assert other.metrics.tolist() == [expected[0], expected[1:].sum(), 0]
