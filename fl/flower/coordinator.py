@@ -216,7 +216,7 @@ class _Session:
                 yield node, answer.frame
             else:
                 reason = "another session" if isinstance(answer, Reply) else answer.reason
-                _log.warning("node %d does not answer: %s", node, reason)
+                _log.warning("node %d does not answer: %.80r", node, reason)
                 self.refused.update({clients[node]} if node in clients else set())
 
     def _take(self, u: int, frame: bytes) -> bool:

@@ -122,9 +122,9 @@ class Federation:
         for name, own in self.stated.items():
             if name not in stated or stated[name] != own:
                 seen = stated.get(name, "nothing")
-                raise NotAgreed(f"the server asks for {name} = {seen}, expected {own}")
+                raise NotAgreed(f"the server asks for {name} = {seen!r}, expected {own!r}")
         if unknown := stated.keys() - self.stated.keys():
-            raise NotAgreed(f"the server asks for {min(unknown)}, expected none of that")
+            raise NotAgreed(f"the server asks for {min(unknown)!r}, expected none of that")
 
 
 def read(folder: str | Path) -> Federation:

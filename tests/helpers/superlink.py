@@ -7,8 +7,9 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from pathlib import Path
+
+from tests.helpers.tls import make_certificates
 
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "examples" / "flower"
@@ -38,28 +39,55 @@ def free_ports(count):
 
 
 class Network:
-    """One SuperLink, a SuperNode for each folder of a federation's nodes; all end with it."""
+    """One SuperLink, a SuperNode for each folder of a federation's nodes; all end with it.
 
-    def __init__(self, folder, nodes):
-        self.folder, self.nodes = folder, nodes
+    registered: None for no TLS; else how many of the nodes the SuperLink knows, over TLS.
+    """
+
+    def __init__(self, folder, nodes, registered=None):
+        self.folder, self.nodes, self.registered = folder, nodes, registered
         self.port, *self.ports = free_ports(1 + len(nodes))
         self.processes = {}
         (folder / "home").mkdir()
+        security = "insecure = true"
+        if registered is not None:
+            make_certificates(folder / "tls", len(nodes))
+            security = f'root-certificates = "{folder}/tls/ca.crt"'
         (folder / "home" / "config.toml").write_text(
             f'[superlink]\ndefault = "here"\n\n[superlink.here]\n'
-            f'address = "127.0.0.1:{self.port}"\ninsecure = true\n'
+            f'address = "127.0.0.1:{self.port}"\n{security}\n'
+        )
+
+    @property
+    def _certificates(self):
+        tls = self.folder / "tls"
+        return (
+            f"--ssl-ca-certfile {tls}/ca.crt --ssl-certfile {tls}/server.pem "
+            f"--ssl-keyfile {tls}/server.key"
         )
 
     def __enter__(self):
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _start(self):
+        secure = self.registered is not None
         self.start(
             "superlink",
-            "flower-superlink --insecure --host 127.0.0.1",
-            f"--disable-runtime-dependency-installation --port {self.port}",
+            "flower-superlink --host 127.0.0.1 --disable-runtime-dependency-installation",
+            f"--port {self.port}",
+            f"{self._certificates} --enable-supernode-auth" if secure else "--insecure",
         )
         self.wait_for_superlink()
+        for u in range(self.registered or 0):
+            self.start("register", f"flwr supernode register {self.folder}/tls/node-{u}.pub here")
+            self.processes.pop("register").wait(60)
         for u in range(len(self.nodes)):
             self.start_node(u)
-        return self
 
     def __exit__(self, *exception):
         for name in list(self.processes):
@@ -79,7 +107,13 @@ class Network:
         return self.processes[name]
 
     def start_node(self, u):
-        words = "flower-supernode --insecure --host 127.0.0.1"
+        words = "flower-supernode --host 127.0.0.1 --insecure"
+        if self.registered is not None:
+            tls = self.folder / "tls"
+            words = (
+                f"flower-supernode --host 127.0.0.1 --root-certificates {tls}/ca.crt "
+                f"{self._certificates} --auth-supernode-private-key {tls}/node-{u}.key"
+            )
         ports = f"--superlink 127.0.0.1:{self.port} --port {self.ports[u]}"
         config = f'federation="{self.nodes[u]}"'
         self.start(f"node-{u}", words, ports, extra=("--node-config", config))
@@ -88,7 +122,7 @@ class Network:
         until = time.monotonic() + 60
         while time.monotonic() < until:
             with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=5).close()
+                socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
                 return
             time.sleep(0.2)
         raise TimeoutError("no SuperLink after 60 s")

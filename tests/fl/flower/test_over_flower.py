@@ -112,3 +112,17 @@ def test_a_supernode_is_killed_in_a_session_and_the_run_goes_on(tmp_path):
     assert [each["client"] for each in second["aggregator"]["dropped"]] == [1]
     assert third["aggregator"]["survivors"] == [0, 2, 3, 4]
     assert "bit for bit" in python(tmp_path, CHECK, run, server)
+
+
+def test_over_tls_a_node_that_is_not_registered_takes_no_part(tmp_path):
+    nodes = found(tmp_path / "f", TERMS, clients=6)
+    run, server = tmp_path / "run", tmp_path / "f" / "server"
+    with Network(tmp_path, nodes, registered=5) as network:
+        flwr = network.run(federation=server, run_dir=run, rounds=1)
+        wait_until(lambda: len(lines_of(run)) == 1, network)
+        flwr.wait(60)
+        assert network.processes["node-5"].poll() not in (None, 0)
+    (line,) = lines_of(run)
+    assert line["aggregator"]["survivors"] == [0, 1, 2, 3, 4]
+    assert not list(nodes[5].glob("state/sessions/*"))
+    assert "bit for bit" in python(tmp_path, CHECK, run, server)

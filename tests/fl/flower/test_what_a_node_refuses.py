@@ -49,6 +49,7 @@ OTHER = {
     "n": 6,
     "server_key": "00" * 32,
     "directory": "00" * 32,
+    "another": "line\nin the log",
 }
 
 
@@ -61,7 +62,9 @@ def test_other_terms_are_refused_with_one_line(played, name, caplog):
         answer = answer_in(transport.node(0).answer(write(asked)))
     assert answer == Refusal("NotAgreed")
     (line,) = caplog.records
-    assert f"the server asks for {name} = {OTHER[name]}, expected" in line.getMessage()
+    seen = repr(name) if name == "another" else f"{name} = {OTHER[name]!r}"
+    assert f"the server asks for {seen}, expected" in line.getMessage()
+    assert "\n" not in line.getMessage()
     assert transport.node(0)._kept.sessions == 1
 
 
