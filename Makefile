@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTHONS := 3.11 3.12 3.13
 CONSTRAINTS :=
 
-.PHONY: demo test suite test-pythons test-lowest test-slow test-O bench bench-full docs lint clean
+.PHONY: demo test suite test-pythons test-lowest test-slow test-flower test-O bench bench-full docs lint clean
 
 demo: $(VENV)/.fl
 	@$(BIN)/fl demo $(ARGS)
@@ -30,6 +30,11 @@ test-slow: $(VENV)/.slow
 	$(BIN)/python -m pytest -m slow $(ARGS)
 	$(BIN)/python -m pytest tests/secagg/masks/test_aegis.py tests/secagg/masks/test_suites.py \
 		tests/fl/privacy/test_accounting.py
+
+# A SuperLink and SuperNodes as processes of this machine; in an environment of its own, as Flower pins much.
+test-flower:
+	$(MAKE) .venv-flower/.flower VENV=.venv-flower
+	.venv-flower/bin/python -m pytest -m 'slow or not slow' tests/fl/flower $(ARGS)
 
 # The suite with `assert` switched off in the packages: no check of theirs is one. pytest rewrites the
 # asserts of test_*.py into ifs, so these do run; tests/project/test_optimised.py sees to both.
@@ -62,6 +67,10 @@ $(VENV)/.fl: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.fl-dev: pyproject.toml $(CONSTRAINTS) | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet $(addprefix --constraint ,$(CONSTRAINTS)) --editable '.[fl,dev]'
+	@touch $@
+
+$(VENV)/.flower: $(VENV)/.fl-dev
+	$(BIN)/python -m pip install --quiet --editable '.[flower]'
 	@touch $@
 
 $(VENV)/.slow: $(VENV)/.fl-dev

@@ -69,6 +69,17 @@ def read(message: bytes, kind: str) -> Received:
     return received
 
 
+def kind_of(message: bytes) -> str:
+    """The kind of work that a message says it is for. Raises FLError if it says none."""
+    try:
+        kind = json.loads(message.partition(b"\n")[0])["kind"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise FLError(f"not a message of a round: {error}") from error
+    if not isinstance(kind, str):
+        raise FLError(f"a message of a round of {kind!r}, expected the name of a kind")
+    return kind
+
+
 def digest_of(message: bytes) -> bytes:
     """The digest of a message, 32 bytes."""
     return hashlib.sha256(_LABEL + message).digest()

@@ -16,6 +16,7 @@ class Measuring:
     """Runs a built, compiled model's `test_step`."""
 
     def __init__(self, model: keras.Model) -> None:
+        self.model = model
         self._loop = BatchLoop(model, model.test_step)
 
     def trace(self, examples: Examples) -> None:

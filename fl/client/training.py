@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import keras
+
 from fl import plan
 from fl.aggregators.contribution import Contribution, Metric
 from fl.client.examples import read_examples
@@ -17,6 +19,11 @@ class TrainingWork:
 
     def __init__(self, trainer: LocalTrainer | TrainerPool) -> None:
         self._trainer = trainer
+
+    @property
+    def model(self) -> keras.Model:
+        """What is trained."""
+        return self._trainer.model
 
     @property
     def workers(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import keras
 import numpy as np
 
 from fl import plan
@@ -29,6 +30,11 @@ class EvaluationWork:
 
     def __init__(self, measuring: Measuring) -> None:
         self._measuring = measuring
+
+    @property
+    def model(self) -> keras.Model:
+        """What is evaluated."""
+        return self._measuring.model
 
     @property
     def metrics(self) -> tuple[Metric, ...]:

@@ -10,7 +10,7 @@ Modules: `settings` are those of a training, each field an option of the command
 `registry`, `model_zoo` and `names` what they may name; `assembly` makes objects of the settings,
 `training` runs; `run_directory`, `checkpoint` and `events` are what a run leaves, `metrics` the
 types of what it reports.  May be imported from it: what is in `__all__`, and the rest by the
-command.  It may use everything but `cli`.
+command.  It may use everything but `cli` and `flower`.
 """
 
 from fl.experiment.checkpoint import Checkpoints

@@ -9,7 +9,7 @@ never sees the server's state, nor another client. In simulation one half plays 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import secagg
 from fl import round_message
@@ -17,6 +17,9 @@ from fl.aggregators.contribution import Contribution, Metric
 from fl.aggregators.interface import Aggregator, SumShape, Vectors, rounding, split
 from fl.errors import AggregationError
 from fl.round_message import Received
+
+if TYPE_CHECKING:
+    import keras
 
 
 class Work(Protocol):
@@ -40,6 +43,14 @@ class Work(Protocol):
 
         client: its position in the round, as in `ClientHalf`.
         """
+
+
+@runtime_checkable
+class OfAModel(Protocol):
+    """Work with a Keras model: that a client may want to know before it does it."""
+
+    @property
+    def model(self) -> keras.Model: ...
 
 
 class SessionInput(NamedTuple):

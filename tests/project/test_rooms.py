@@ -61,7 +61,7 @@ ARROWS = {
     "fl/plan.py": ("import tests.helpers", "fl knows nothing of the tests", "fl.plan -> tests"),
     "fl/process/server_optimizer.py": (
         "import secagg.keys",
-        "Of fl, the aggregators use the protocol; the others only what stands here",
+        "Of fl, the aggregators and flower use the protocol; the others only what stands here",
         "fl.process.server_optimizer -> secagg.keys",
     ),
     "secagg/wire.py": (
