@@ -109,10 +109,10 @@ def sparse(clients: list[dict]) -> plt.Figure:
         panel.plot(xs, [row[key] for row in clients], "o-", color=shade, label=label)
     panel.set(
         xscale="log", yscale="log", xlabel="clients n", ylabel="CPU seconds of one client",
-        title="sparse graph, d = 1000, 5 % corrupt, 5 % drop-outs",
+        ylim=(5e-5, 0.5), title="sparse graph, d = 1000, 5 % corrupt, 5 % drop-outs",
     )  # fmt: skip
     plain(panel, xs)
-    panel.legend()
+    panel.legend(loc="upper left")
     return figure
 
 
