@@ -247,8 +247,12 @@ def check_distinct_identities(columns: Roster, directory: Directory) -> None:
 def _first_repeated(rows: NDArray[np.uint8]) -> int | None:
     """The first index at which a row stands that has stood before, or None. Rows of 32 bytes."""
     words = np.ascontiguousarray(rows).view("<u8").T
-    if len(np.unique(words[0])) == len(rows):
-        return None  # as ever: keys differ in their first eight bytes already
-    order = np.lexsort(words)  # stable: of equal rows the first comes first
+    # As ever, keys differ in their first eight bytes already.
+    return _repeated_at(words) if len(np.unique(words[0])) < len(rows) else None
+
+
+def _repeated_at(words: NDArray[np.uint64]) -> int | None:
+    """The same, of keys as four words each, by sorting whole keys."""
+    order = np.lexsort(words)  # stable: of equal keys the first comes first
     repeated = (words[:, order[1:]] == words[:, order[:-1]]).all(axis=0)
     return int(order[1:][repeated].min()) if repeated.any() else None
