@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fl import plan
+from fl import plan, round_message
 from fl.plan import Terms
 from tests.helpers.breaks import Attacks
 from tests.helpers.refusals import wrong
@@ -40,6 +40,9 @@ breaks("fl.plan.Terms.__post_init__", "not isinstance(value, int)")(
 breaks("fl.plan.Terms.__post_init__", "value < 1")(wrong("batch_size is 0", told(batch_size=0)))
 breaks("fl.round_message.read", "not newline")(
     wrong("and a body", lambda: plan.read(plan.write(TERMS, np.zeros(0, np.float32))[:-1]))
+)
+breaks("fl.round_message.kind_of", "not isinstance(kind, str)")(
+    wrong("a kind", lambda: round_message.kind_of(b'{"kind": 3}\n'))
 )
 breaks("fl.round_message.read", "received.kind != kind")(
     wrong(
