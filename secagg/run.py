@@ -1,6 +1,6 @@
 """The whole protocol on one screen: real clients and a real server, in memory.
 
-Every message crosses `link` as bytes: replace it to count, delay, lose or forge what travels.
+Every message crosses `link` as bytes: replace it to count, lose or forge what travels.
 """
 
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ def run(
         private_key: the server's, of `params.server_key`; default a fresh one where that is empty.
 
     Raises:
-        TooFewClients: if the drops leave too few.
+        TooFewClients: if drops, the link, or messages that the server refuses leave too few.
         LocalProtocolError: for inputs, keys or drops that do not fit `params` or each other.
         RemoteProtocolError: if shares or tally do not fit (which takes a forging link).
         Whatever the executor raises.
