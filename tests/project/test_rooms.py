@@ -5,6 +5,7 @@ with the name of the rule.
 """
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("secagg", "fl", "tests")
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of versions below 2.7, whatever reads them
 LINT = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 
 ARROWS = {
@@ -99,7 +101,7 @@ def with_arrows(tmp_path_factory: pytest.TempPathFactory) -> str:
             source.write(f"\n{line}\n")
     result = linted(tree)
     assert result.returncode == 1, result.stderr
-    return result.stdout
+    return COLOURS.sub("", result.stdout)
 
 
 @pytest.mark.parametrize("file", ARROWS)
