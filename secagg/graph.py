@@ -29,6 +29,7 @@ from secagg.parameters import (
     curious_leak,
     least_ring_threshold,
     ring_leak,
+    sample_bits,
     sample_size,
 )
 
@@ -187,7 +188,7 @@ class Ring(ABC):
 
     def quorum_checks(self, signers: int, needed: int, n: int) -> int:
         """A sample that misses with at most 2^-(privacy_bits + 1) in n clients together."""
-        return sample_size(signers, needed, self.privacy_bits + 1, n)
+        return sample_size(signers, needed, sample_bits(self.privacy_bits), n)
 
     def row(self, roster_digest: bytes, m: int, i: int) -> Indices:
         """N(i) ∪ {i} of one client among m, ascending."""
@@ -237,7 +238,7 @@ class Harary(Ring):
     def leak(self, *, n: int, t: int, corrupt: int, min_roster: int) -> float:
         """Of one ring, times the 2^grinding_bits that the server may try; and of the samples."""
         one = ring_leak(self.k, t, n=n, corrupt=corrupt, min_roster=min_roster)
-        samples = -(self.privacy_bits + 1)
+        samples = -sample_bits(self.privacy_bits)
         return min(float(np.logaddexp2(one + self.grinding_bits, samples)), 0.0)
 
 

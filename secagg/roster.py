@@ -154,7 +154,8 @@ class RosterChecks:
                 f"the roster has {len(message)} clients, expected {params.min_roster} to {params.n}"
             )
         # Not in Fig. 4: a list has one allowed order, so nobody stands in it twice.
-        ids = ids_of(message)
+        roster = CheckedRoster(message, directory)
+        ids = roster.ids
         if not strictly_ascending(ids) or ids[0] < 0:  # 2^63 and more read as negative
             raise RemoteProtocolError(
                 "the roster's ids are not strictly ascending, expected each once, from 0 on"
@@ -167,7 +168,7 @@ class RosterChecks:
         check_distinct_keys(message)
         # Not in Fig. 4: with certificates one identity key could speak for two clients.
         check_distinct_identities(message, directory)
-        return CheckedRoster(message, directory)
+        return roster
 
     def check_neighbour(self, roster: CheckedRoster, i: int, transcript: Transcript) -> None:
         """RemoteProtocolError unless the client at roster index i signed its entry."""

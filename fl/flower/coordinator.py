@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 import secagg
 from fl.aggregators.interface import SumShape
-from fl.aggregators.totals import Aggregated, DroppedClient
+from fl.aggregators.totals import Aggregated, DroppedClient, Totals
 from fl.errors import FLError, SecAggError
 from fl.flower.federation import Federation
 from fl.flower.records import Begin, Closing, End, Reply, Request, Shape, Step, answer_in, write
@@ -171,14 +171,14 @@ class _Session:
         frames = secagg.wire.encode_all(self.server.ends())
         return {self.nodes[u]: Closing(self.params.session, frame) for u, frame in frames}
 
-    def report(self, totals: object, result: secagg.Aggregate) -> Aggregated:
+    def report(self, totals: Totals, result: secagg.Aggregate) -> Aggregated:
         """The totals, and what the session cost."""
         n = max(len(self.nodes), 1)
-        return Aggregated(
-            **vars(totals),
+        return Aggregated.of(
+            totals,
             kind="secure",
             clients=sorted(self.nodes),
-            survivors=list(result.survivors),
+            survivors=result.survivors,
             dropped=self._dropped(result.dropped),
             threshold=self.params.min_survivors,
             bytes_up=self.up // n,

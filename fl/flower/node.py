@@ -95,10 +95,11 @@ class Node:
         self._federation.check(request.terms)
         digest, shape = digest_of(request.message), request.shape
         if (noted := self._kept.begun(request.session)) is not None:
-            if _read(noted).digest != digest or _read(noted).shape != shape:
+            begun = _read(noted)
+            if begun.digest != digest or begun.shape != shape:
                 raise NotAgreed("the server begins a session a second time, expected a new id")
             if self._kept.generation(request.session):
-                client = self._restored(request.session, _read(noted))
+                client = self._restored(request.session, begun)
                 return Reply(request.session, secagg.wire.encode(client.start()))
         else:
             self._check_consent(kind_of(request.message), digest)
@@ -114,8 +115,6 @@ class Node:
         self._kept.begin(request.session, digest, msgspec.msgpack.encode(begun))
         contribution = self._contribution(half, received, shape)
         given = half.submit(received, self._consent.client, contribution, shape)
-        if given.params is None:
-            raise FLError("a sum in the clear, expected one by the protocol")
         client = secagg.Client(
             self._consent.client,
             self._of_session(given.params, request.session),
@@ -184,21 +183,20 @@ class Node:
             raise NotAgreed("a message of a session that is forgotten, expected a new session")
         aggregator = split(self._federation.terms.aggregator())
         side = aggregator.client_side(begun.shape.read(), begun.announced)
-        params = side.params(begun.digest)
-        if params is None:
-            raise FLError("a sum in the clear, expected one by the protocol")
         return secagg.Client.restore(
             blob,
             self._kept.generation(session),
             self._consent.client,
-            self._of_session(params, session),
+            self._of_session(side.params(begun.digest), session),
             signing_key=self._key,
             directory=self._federation.directory,
             certificate=self._certificate,
             store=self._kept.store(session),
         )
 
-    def _of_session(self, params: secagg.Params, session: bytes) -> secagg.Params:
+    def _of_session(self, params: secagg.Params | None, session: bytes) -> secagg.Params:
+        if params is None:
+            raise FLError("a sum in the clear, expected one by the protocol")
         return replace(params, session=session, server_key=self._federation.server_key)
 
 

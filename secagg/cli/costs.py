@@ -20,11 +20,12 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from secagg.graph import graph_of
 from secagg.keys import Transcript
 from secagg.masks import SEED_BYTES, add_masks
 from secagg.masks.suites import DEFAULT, Suite, prg_of
 from secagg.messages import CIPHERTEXT_BYTES, SEALED_BYTES
-from secagg.parameters import Choice, sample_size
+from secagg.parameters import Choice
 from secagg.params import VectorSpec
 from secagg.sharing.shamir import SHARE_BYTES
 
@@ -81,9 +82,7 @@ def client_seconds(choice: Choice, vector: VectorSpec, unit: UnitCosts) -> float
 
 def _signatures_checked(choice: Choice) -> int:
     """Of the quorum, by a client, if everybody signs."""
-    if choice.k is None:
-        return choice.min_survivors
-    return sample_size(choice.n, choice.min_survivors, choice.privacy_bits + 1, choice.n)
+    return graph_of(choice).quorum_checks(choice.n, choice.min_survivors, choice.n)
 
 
 def _signatures_sent(choice: Choice) -> int:

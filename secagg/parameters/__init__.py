@@ -14,7 +14,7 @@ satisfy for each adversary, `choice` the search for the least k, and the refusal
 """
 
 from secagg.parameters.choice import MAX_CLIENTS, Choice, GraphChoice, choose, choose_curious_only
-from secagg.parameters.quorum import sample_size
+from secagg.parameters.quorum import sample_bits, sample_size
 from secagg.parameters.rules import (
     LEAST_GRINDING_BITS,
     LEAST_PRIVACY_BITS,
@@ -40,5 +40,6 @@ __all__ = [
     "curious_leak",
     "least_ring_threshold",
     "ring_leak",
+    "sample_bits",
     "sample_size",
 ]

@@ -19,6 +19,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from secagg.errors import LocalProtocolError
+from secagg.parameters.quorum import sample_bits
 from secagg.parameters.rules import (
     LABELS,
     LEAST_GRINDING_BITS,
@@ -82,7 +83,7 @@ class Choice:
         rings = float(np.logaddexp2.reduce([bound.met for bound in self.bounds[:-1]]))
         leak = rings + self.grinding_bits
         if self.k is not None and self.adversary == "active":
-            leak = float(np.logaddexp2(leak, -(self.privacy_bits + 1)))
+            leak = float(np.logaddexp2(leak, -sample_bits(self.privacy_bits)))
         return min(leak, 0.0)
 
     @property

@@ -10,6 +10,11 @@ prove it without a draw.  docs/decisions/0013-a-client-checks-its-neighbours.md 
 from functools import cache
 
 
+def sample_bits(privacy_bits: int) -> int:
+    """−log2 of what the samples of all clients together may miss with: half of 2^-privacy_bits."""
+    return privacy_bits + 1
+
+
 @cache
 def sample_size(signers: int, needed: int, bits: int, n: int) -> int:
     """q, at most `needed`; exact, in integers. 1 <= needed <= signers.
