@@ -10,6 +10,8 @@ A session's first message carries the end of the one before, so that no message 
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import msgspec
 
 from fl.aggregators.contribution import Metric
@@ -90,8 +92,10 @@ Request = Begin | Step | End
 Answer = Reply | Refusal
 
 _encoder = msgspec.msgpack.Encoder()
-_requests = msgspec.msgpack.Decoder(Request)
-_answers = msgspec.msgpack.Decoder(Answer)
+_requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+_answers: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
+
+M = TypeVar("M")
 
 
 def write(record: Request | Answer) -> bytes:
@@ -101,17 +105,16 @@ def write(record: Request | Answer) -> bytes:
 
 def request_in(record: bytes) -> Request:
     """What a server sent. Raises FLError for bytes that are no request."""
-    try:
-        request: Request = _requests.decode(record)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise FLError(f"{len(record)} bytes are no request: {error}") from None
-    return request
+    return _decoded(_requests, record, "request")
 
 
 def answer_in(record: bytes) -> Answer:
     """What a node sent. Raises FLError for bytes that are no answer."""
+    return _decoded(_answers, record, "answer")
+
+
+def _decoded(decoder: msgspec.msgpack.Decoder[M], record: bytes, kind: str) -> M:
     try:
-        answer: Answer = _answers.decode(record)
+        return decoder.decode(record)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise FLError(f"{len(record)} bytes are no answer: {error}") from None
-    return answer
+        raise FLError(f"{len(record)} bytes are no {kind}: {error}") from None
