@@ -6,9 +6,9 @@
 
 Modules: `interface` says what an aggregator is, `contribution` what goes into it, `totals` what
 comes out; `plain` and `secure` are the two sums, `thresholds` what both make of a threshold;
-`encoding` turns contributions into ring words and `decoding` reads the sums of these; `clipping`
+`codings` is the room that turns contributions into ring words and reads sums of these; `clipping`
 bounds norms; `observed` reads what an observer of a simulation saw.  Single coordinates are clipped
-where they become ring words, by `secagg.Quantizer` in `encoding`.  May be imported from it: what is
+where they become ring words, by `secagg.Quantizer` in `codings`.  May be imported from it: what is
 in `__all__`.  Of `fl`, this room uses the protocol; pyproject.toml lists what little others import
 of it, such as a session's parameters, which the halves of a round in `process` hand on.
 
@@ -17,10 +17,11 @@ A new aggregator is a class here, with `aggregate` and for machines of their own
 case in `sum_of` of `fl.experiment.assembly`, and for an argument of its own a field of
 `fl.experiment.settings`.
 
-It uses `errors`, `progress`, `seeds` and `warn`.
+It uses `errors`, `privacy`, `progress`, `seeds` and `warn`.
 """
 
 from fl.aggregators.clipping import AdaptiveNorm, ByNorm
+from fl.aggregators.codings import Rotated
 from fl.aggregators.contribution import Contribution
 from fl.aggregators.interface import Aggregator, Session
 from fl.aggregators.observed import masked_update
@@ -35,6 +36,7 @@ __all__ = [
     "ByNorm",
     "Contribution",
     "PlainSum",
+    "Rotated",
     "SecureSum",
     "Session",
     "masked_update",

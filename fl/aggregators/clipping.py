@@ -103,7 +103,8 @@ class AdaptiveNorm:
     """Sums updates that are clipped to an estimate of the `quantile` of their norms.
 
     The estimate is the aggregator's state, one float64 that travels in `ServerState.aggregator`,
-    and to the clients in the message of the round: `initial` in the first round. After a round with
+    and to the clients in the message of the round: `initial` in the first round. Behind it is the
+    state of the inner aggregator. After a round with
     too many clients within it, it shrinks, otherwise it grows, by a factor of at most
     exp(learning_rate).
 
@@ -127,13 +128,13 @@ class AdaptiveNorm:
         """The bound of a round. Raises AggregationError for the state of something else."""
         if not state:
             return self.initial
-        if len(state) != 1 or not state[0].shape == () or not state[0] > 0:
-            raise AggregationError(f"state {state}, expected one norm above 0")
+        if not state[0].shape == () or not state[0] > 0:
+            raise AggregationError(f"state {state}, expected a norm above 0 first")
         return float(state[0])
 
     def announce(self, state: State) -> Announced:
         """The norm, and what the inner aggregator announces."""
-        return (self.norm(state), *announced_by(self.aggregator, ()))
+        return (self.norm(state), *announced_by(self.aggregator, state[1:]))
 
     def client_side(self, shape: SumShape, announced: Announced) -> ClientSide:
         """One client's half: it clips to the norm that the server announced. Raises
@@ -147,12 +148,12 @@ class AdaptiveNorm:
 
     def server_side(self, shape: SumShape, state: State) -> ServerSide:
         """The server's half: it checks the norm of the sum, and adapts the bound."""
-        inner = split(self.aggregator).server_side(_with_count(shape), ())
+        inner = split(self.aggregator).server_side(_with_count(shape), state[1:])
         return _ClippingServer(inner, self, self.norm(state), shape.sizes[0])
 
     def aggregate(self, contributions: Sequence[Contribution], session: Session) -> Aggregated:
         """Clip, sum, and put the next estimate into `state`. Raises as `ByNorm.aggregate`."""
-        norm, inner = self.norm(session.state), replace(session, state=())
+        norm, inner = self.norm(session.state), replace(session, state=session.state[1:])
         total = _sum_clipped(self.aggregator, norm, contributions, inner)
         return self.after(total, norm, contributions[0].delta.size)
 
@@ -163,7 +164,7 @@ class AdaptiveNorm:
         step = 0.0 if within is None else self.learning_rate * (within - self.quantile)
         grown = norm * math.exp(min(max(-step, -_MOST), _MOST))
         estimate = np.array(min(max(grown, 1 / _NORMS), _NORMS))
-        return replace(_reported(total, norm), state=(estimate,))
+        return replace(_reported(total, norm), state=(estimate, *total.state))
 
 
 @dataclass(frozen=True)

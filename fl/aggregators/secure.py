@@ -12,9 +12,9 @@ from typing import SupportsFloat
 import numpy as np
 
 import secagg
+from fl.aggregators.codings.clipped import Clipped, Exact
+from fl.aggregators.codings.interface import Coding, SessionDecoding, SessionEncoding
 from fl.aggregators.contribution import Contribution, Metric, State
-from fl.aggregators.decoding import Decoding
-from fl.aggregators.encoding import Encoding
 from fl.aggregators.interface import (
     Aggregator,
     Announced,
@@ -56,6 +56,8 @@ class SecureSum:
         follows from n, bits, clip and max_weight, as fine as cannot wrap.
     max_weight: the largest weight (number of examples) of one client, up to 2^29. A client with
         more counts for nothing, and is counted.
+    coding: another way to write updates, in place of clip and bits: `fl.aggregators.Rotated` for
+        fewer bits, `fl.aggregators.DistributedNoise` for a sum that is itself private.
     suite: what masks are made of, a suite of `secagg.Params`.
     observer: in simulation, sees every frame as (sender, receiver, bytes); None is the server.
     executor: in simulation, where clients and the server mask, if they are many enough; the sum is
@@ -77,6 +79,7 @@ class SecureSum:
     clip: float | None = 4.0
     bits: int = 32
     max_weight: int = 16384
+    coding: Coding | None = None
     graph: Graph | None = None
     corrupt: int | float | None = None
     dropout: float | None = None
@@ -93,6 +96,7 @@ class SecureSum:
             isinstance(self.clip, SupportsFloat) and 0 < float(self.clip) < math.inf
         ):
             raise AggregationError(f"clip={self.clip!r}, expected a finite number above 0")
+        self._check_coding()
         if self.dropout is None:
             return
         if self.corrupt is None:
@@ -103,22 +107,34 @@ class SecureSum:
                 "expected None for both: they follow from corrupt and dropout"
             )
 
+    def _check_coding(self) -> None:
+        if self.coding is not None and (self.clip, self.bits) != (SecureSum.clip, SecureSum.bits):
+            raise AggregationError(
+                f"clip={self.clip}, bits={self.bits} with a coding, expected neither: they are of "
+                "the coding"
+            )
+
     def check(self, n: int) -> None:
-        """Raise AggregationError or SecAggError where no n clients could be summed, whatever they
-        sent."""
-        self._params(self._encoding(SumShape(n, (1, 0), _ANY)), b"")
+        """Raise FLError or SecAggError where no n clients could be summed, whatever they sent."""
+        encoding = self._coding.encoding(
+            SumShape(n, (1, 0), _ANY, weighted=False), (), self._honest(n)
+        )
+        self._params(encoding, b"")
 
     def announce(self, state: State) -> Announced:
-        """Nothing: what a client needs is in its own configuration, or the same for all sums."""
-        return ()
+        """What the coding announces; nothing for one that has no `state`."""
+        return self._coding.announce(state)
 
     def client_side(self, shape: SumShape, announced: Announced = ()) -> SecureClient:
         """One client's half: its vectors for a `secagg.Client`, and the parameters to expect."""
-        return SecureClient(self._encoding(shape), self._params)
+        encoding = self._coding.encoding(shape, announced, self._honest(shape.n))
+        return SecureClient(encoding, self._params)
 
     def server_side(self, shape: SumShape, state: State = ()) -> SecureServer:
         """The server's half: the parameters of its `secagg.Server`, and what the sums say."""
-        return SecureServer(self._encoding(shape), self._params)
+        return SecureServer(
+            self._coding.decoding(shape, state, self._honest(shape.n)), self._params
+        )
 
     @watching()
     def aggregate(self, contributions: Sequence[Contribution], session: Session) -> Aggregated:
@@ -131,7 +147,8 @@ class SecureSum:
                 "one client alone, expected at least 2: the sum would be its update"
             )
         shape = session.shape_of(contributions)
-        client, server = self.client_side(shape), self.server_side(shape)
+        client = self.client_side(shape, self.announce(session.state))
+        server = self.server_side(shape, session.state)
         traffic = _Traffic(self.observer)
         params = server.params(session.contexts[0])
         result = secagg.run(
@@ -145,7 +162,7 @@ class SecureSum:
         )
         totals = server.decode(result.vectors, len(result.survivors))
         return Aggregated.of(
-            replace(totals, extra=Extra(graph=_graph(params))),
+            replace(totals, extra=Extra(graph=_graph(params), **totals.extra)),
             kind="secure",
             clients=range(n),
             survivors=result.survivors,
@@ -156,21 +173,32 @@ class SecureSum:
             seconds=time.perf_counter() - started,
         )
 
-    def _encoding(self, shape: SumShape) -> Encoding:
-        clip = None if self.clip is None else float(self.clip)
-        max_weight = self.max_weight if shape.weighted else 1
-        return Encoding(shape.n, self.bits, clip, max_weight, shape.sizes, shape.metrics)
+    @property
+    def _coding(self) -> Coding:
+        if self.coding is not None:
+            return self.coding
+        if self.clip is None:
+            return Exact(self.max_weight)
+        return Clipped(float(self.clip), self.bits, self.max_weight)
 
-    def _params(self, encoding: Encoding, context: bytes) -> secagg.Params:
-        n, vectors = encoding.n, encoding.vectors()
-        bound = encoding.bind(context)
+    def _honest(self, n: int) -> int:
+        """Of how many honest clients a sum is at the least."""
+        params = self._session(n, (secagg.VectorSpec("any", 1, 64),), bytes(32))
+        return params.min_survivors - params.corrupt
+
+    def _params(self, encoding: SessionEncoding, context: bytes) -> secagg.Params:
+        return self._session(encoding.n, encoding.vectors(), encoding.bind(context))
+
+    def _session(
+        self, n: int, vectors: tuple[secagg.VectorSpec, ...], context: bytes
+    ) -> secagg.Params:
         if self.corrupt is not None and self.dropout is not None:
             return secagg.Params.choose(
                 n,
                 vectors,
                 corrupt=self.corrupt,
                 dropout=self.dropout,
-                context=bound,
+                context=context,
                 suite=self.suite,
             )
         t, corrupt = resolve_threshold(self.threshold, n), _resolve_corrupt(self.corrupt, n)
@@ -180,19 +208,19 @@ class SecureSum:
             t=t,
             corrupt=corrupt,
             graph=self.graph,
-            context=bound,
+            context=context,
             suite=self.suite,
         )
 
 
-_ParamsOf = Callable[[Encoding, bytes], secagg.Params]
+_ParamsOf = Callable[[SessionEncoding, bytes], secagg.Params]
 
 
 @dataclass(frozen=True)
 class SecureClient:
     """One client's half: its contribution as ring words."""
 
-    encoding: Encoding
+    encoding: SessionEncoding
     params_of: _ParamsOf = field(repr=False)
 
     def bind(self, context: bytes) -> bytes:
@@ -205,23 +233,23 @@ class SecureClient:
 
     def encode(self, contribution: Contribution, rng: np.random.Generator) -> Vectors:
         """The input of its `secagg.Client`."""
-        return self.encoding.encode(self.encoding.submission(contribution), rng)
+        return self.encoding.encode(contribution, rng)
 
 
 @dataclass(frozen=True)
 class SecureServer:
     """The server's half: what the sums of the words say."""
 
-    encoding: Encoding
+    decoding: SessionDecoding
     params_of: _ParamsOf = field(repr=False)
 
     def params(self, context: bytes) -> secagg.Params:
         """The session to open, for clients that were sent the message with this digest."""
-        return self.params_of(self.encoding, context)
+        return self.params_of(self.decoding.encoding, context)
 
     def decode(self, sums: Vectors, survivors: int) -> Totals:
         """What `secagg.Aggregate.vectors` says. Raises ImplausibleSum."""
-        return Decoding(self.encoding).decode(sums, survivors)
+        return self.decoding.decode(sums, survivors)
 
 
 def chosen_sum(aggregator: Aggregator | None, default: Aggregator | None = None) -> Aggregator:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypedDict
@@ -32,12 +33,32 @@ class GraphReport(TypedDict):
     failure_probability: float
 
 
+class NoiseReport(TypedDict):
+    """The noise of a sum: what accounts need to know (`fl.privacy.Release`).
+
+    noise_multiplier: z of the sum as it was, over what one client can move it. promised: the least
+    that the session could have had. shares: of how many clients' noise it was promised; 1 for
+    noise of the server. l2, dimension: the sensitivity in units of the integers, 1.0 and 1 for
+    noise that is no sum of integers'.
+    """
+
+    mechanism: str
+    noise_multiplier: float
+    promised: float
+    shares: int
+    l2: float
+    dimension: int
+
+
 class Extra(TypedDict, total=False):
-    """What only some aggregators report: a secure sum, and clipping by norm."""
+    """What only some aggregators report: a secure sum, clipping by norm, noise; and whether the
+    update's sum wrapped, so that there is none."""
 
     graph: GraphReport
     clip_norm: float
     clip_fraction: float
+    wrapped: bool
+    noise: NoiseReport
 
 
 class SumReport(Extra):
@@ -66,8 +87,9 @@ class SumReport(Extra):
 class Totals:
     """What the server half of an aggregator reads from the sums over the survivors.
 
-    total: float64[d + s], Σ w·(Δ ‖ s); weight: Σ w; metrics: float64[m], NaN where a metric of
-        floats comes from nobody.
+    total: float64[d + s], Σ w·(Δ ‖ s); weight: Σ w, 0 where there is no sum; metrics: float64[m],
+        NaN where a metric of floats comes from nobody. measured: whether metrics were summed at
+        all; where only noisy sums may be known, they are not.
     counted: how many survivors count for something.
     clipped, clipped_fraction: coordinates of Δ, and which part of all of them.
     non_finite, bad_weights, empty, malformed: how many survivors count for nothing because of their
@@ -91,6 +113,7 @@ class Totals:
     rounding: float
     state: State = ()
     extra: Extra = field(default_factory=Extra)
+    measured: bool = True
 
     @property
     def mean(self) -> Sums:
@@ -99,8 +122,9 @@ class Totals:
 
     @property
     def error_bound(self) -> float | None:
-        """The most by which a coordinate of `mean` can be wrong; None where any was clipped."""
-        if self.clipped:
+        """The most by which a coordinate of `mean` can be wrong; None where any was clipped, and
+        where there is no such bound."""
+        if self.clipped or not math.isfinite(self.rounding):
             return None
         return self.rounding / self.weight if self.weight else 0.0
 
@@ -183,6 +207,12 @@ class Aggregated(Totals):
             warn(
                 f"{self.clipped_fraction:.2%} of the coordinates of updates were clipped: the mean "
                 "is not theirs. fl.SecureSum(clip=...) has the range; clip=None needs none",
+                SumWarning,
+            )
+        if self.extra.get("wrapped"):
+            warn(
+                "the sum of the updates did not fit its bits, and the round changes no weight; the "
+                "next one has a wider range. fl.aggregators.Rotated(margin=...) has how much wider",
                 SumWarning,
             )
         if self.bad_weights:

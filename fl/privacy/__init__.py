@@ -20,6 +20,7 @@ from fl.privacy.accounting import epsilon, noise_multiplier
 from fl.privacy.discrete_gaussian import DiscreteGaussianNoise
 from fl.privacy.encoding import NoisyEncoding
 from fl.privacy.fitting import fitted_encoding
+from fl.privacy.kept import Kept
 from fl.privacy.noise import Noise, share_variance
 from fl.privacy.random_bits import RandomBits
 from fl.privacy.rotation import Rotation
@@ -31,6 +32,7 @@ from fl.privacy.subsampling import hidden_rate
 __all__ = [
     "ConditionalRounding",
     "DiscreteGaussianNoise",
+    "Kept",
     "Noise",
     "NoisyEncoding",
     "RandomBits",

@@ -27,9 +27,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fl.errors import PrivacyError
+from fl.privacy.kept import Projection
 from fl.privacy.noise import Noise
 from fl.privacy.random_bits import RandomBits
-from fl.privacy.rotation import Floats, Rotation
+from fl.privacy.rotation import Floats
 from fl.privacy.rounding import ConditionalRounding
 from fl.privacy.sensitivity import Sensitivity
 
@@ -42,8 +43,9 @@ _MOST_BITS = 62
 class NoisyEncoding:
     """What all clients of a round do to their updates; every field is known to everybody.
 
-    rotation: of vectors of the updates' dimension. clip: C, in units of the update. scale: integer
-    units for one unit of the update. bits: of a word, 2..62. noise: that of one client.
+    rotation: of the updates, or some of the coordinates of one (`Kept`). clip: C, in units of the
+    update. scale: integer units for one unit of the update. bits: of a word, 2..62. noise: that of
+    one client.
 
     >>> import numpy as np
     >>> from fl.privacy import NoisyEncoding, RandomBits, Rotation, SkellamNoise
@@ -54,7 +56,7 @@ class NoisyEncoding:
     ('uint16', True)
     """
 
-    rotation: Rotation
+    rotation: Projection
     clip: float
     scale: float
     bits: int
@@ -72,7 +74,11 @@ class NoisyEncoding:
     @property
     def rounding(self) -> ConditionalRounding:
         """That of rotated and scaled updates. Raises PrivacyError where they are too long."""
-        return ConditionalRounding(self.clip * self.scale, self.rotation.dimension)
+        return ConditionalRounding(self._reach * self.scale, self.rotation.dimension)
+
+    @property
+    def _reach(self) -> float:
+        return self.rotation.reach(self.clip)
 
     @property
     def sensitivity(self) -> Sensitivity:
@@ -86,18 +92,19 @@ class NoisyEncoding:
         return dtype
 
     def encode(self, update: NDArray[np.floating], source: RandomBits) -> RingWords:
-        """One client's words, `dtype` (dimension,): clipped, rotated, rounded, with its noise.
+        """One client's words, `dtype` (rotation.dimension,): clipped, mapped, rounded, with noise.
 
         Raises PrivacyError for an update of another shape, or one that is not finite.
         """
-        scaled = self.rotation.forward(_clipped(update, self.clip)) * self.scale
+        mapped = self.rotation.forward(_clipped(update, self.clip))
+        scaled = _clipped(mapped, self._reach) * self.scale
         noisy = self.rounding.round(scaled, source)
         noisy += self.noise.sample(len(noisy), source)
         words: RingWords = (noisy & (2**self.bits - 1)).astype(self.dtype)
         return words
 
     def decode(self, total: RingWords) -> Floats:
-        """The sum of the updates, from that of their words, float64 (dimension,).
+        """The sum of the updates, from that of their words, float64 (rotation.size,).
 
         A sum in `dtype` may have wrapped in it: only the low bits are read.
         """
@@ -106,7 +113,8 @@ class NoisyEncoding:
         return self.rotation.inverse(signed / self.scale)
 
     def error_variance(self, clients: int) -> float:
-        """The most that noise and rounding give, on average over the coordinates of the sum."""
+        """The most that noise and rounding give, on average over the coordinates of the sum of
+        mapped updates."""
         return clients * (self.noise.variance + 0.25) / self.scale**2
 
     def wrap_bound(self, clients: int) -> float:

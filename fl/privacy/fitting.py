@@ -15,8 +15,8 @@ from typing import Literal, Protocol
 from fl.errors import PrivacyError
 from fl.privacy.discrete_gaussian import DiscreteGaussianNoise
 from fl.privacy.encoding import NoisyEncoding
+from fl.privacy.kept import Projection
 from fl.privacy.noise import Noise, share_variance
-from fl.privacy.rotation import Rotation
 from fl.privacy.rounding import ConditionalRounding
 from fl.privacy.skellam import SkellamNoise
 
@@ -36,7 +36,7 @@ _STEPS = 60
 
 
 def fitted_encoding(
-    rotation: Rotation,
+    rotation: Projection,
     *,
     clip: float,
     bits: int,
@@ -69,7 +69,9 @@ def fitted_encoding(
     part = share_variance(1.0, clients, missing)
 
     def encoding(scale: float) -> NoisyEncoding:
-        length = ConditionalRounding(clip * scale, rotation.dimension).sensitivity.l2
+        length = ConditionalRounding(
+            rotation.reach(clip) * scale, rotation.dimension
+        ).sensitivity.l2
         noise = NOISES[mechanism](part * (noise_multiplier * length) ** 2)
         return NoisyEncoding(rotation, clip, scale, bits, noise)
 

@@ -55,6 +55,15 @@ class Rotation:
             raise PrivacyError(f"a dimension of {self.dimension}, expected at least 1")
 
     @property
+    def size(self) -> int:
+        """Of an update, which is that of what it is rotated to."""
+        return self.dimension
+
+    def reach(self, norm: float) -> float:
+        """How long a rotated vector of this norm is: as long."""
+        return norm
+
+    @property
     def block(self) -> int:
         """B, how many coordinates a Hadamard matrix mixes."""
         return int(2 ** (self.dimension.bit_length() - 1))

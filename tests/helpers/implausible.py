@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from fl.aggregators.codings.encoding import Encoding
 from fl.aggregators.contribution import Contribution, Metric
-from fl.aggregators.encoding import Encoding
 from fl.aggregators.interface import Session
 from secagg import ExactFloats
 

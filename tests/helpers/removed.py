@@ -62,8 +62,8 @@ FL_ROOMS = {
     ),
     "data": ("fl.data.masked", "fl.data.reals"),
     "encoding": (
-        "fl.aggregators.encoding",
-        "fl.aggregators.decoding",
+        "fl.aggregators.codings.encoding",
+        "fl.aggregators.codings.decoding",
         "fl.aggregators.clipping",
     ),
     "model": ("fl.model.vector", "fl.model.layout"),

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fl
+from fl.aggregators.codings.encoding import Encoding
 from fl.aggregators.contribution import LARGEST, Contribution, Metric, Submission
-from fl.aggregators.encoding import Encoding
 from fl.aggregators.interface import Session
 from fl.aggregators.secure import _graph
 from fl.aggregators.thresholds import resolve_threshold

@@ -17,7 +17,7 @@ import pytest
 import tensorflow as tf
 
 import fl
-from fl.aggregators.encoding import Encoding
+from fl.aggregators.codings.encoding import Encoding
 from fl.cli import app, training_rows
 from fl.experiment.checkpoint import Checkpoints
 from fl.experiment.registry import ALGORITHMS

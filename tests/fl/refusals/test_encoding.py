@@ -72,39 +72,39 @@ breaks("fl.aggregators.clipping._check_positive", "not value < math.inf")(
     wrong("norm", lambda: ByNorm(SecureSum(), np.inf))
 )
 breaks(
-    "fl.aggregators.decoding.Decoding._counts",
+    "fl.aggregators.codings.decoding.Decoding._counts",
     "_check(counted >= 0 and all((count <= counted for count in failed)), f'more clients "
     "than the {survivors} in the sum say that something of theirs is not')",
 )(wrong("more clients than", lie("more than four that are not finite")))
 breaks(
-    "fl.aggregators.decoding.Decoding._counts",
+    "fl.aggregators.codings.decoding.Decoding._counts",
     "_check(counted <= weight <= most, f'weights that sum to {weight}, expected "
     "{counted} to {most} of {counted} clients')",
 )(wrong("weights that sum to", lie("a weight of 2^20")))
 breaks(
-    "fl.aggregators.decoding.Decoding._counts",
+    "fl.aggregators.codings.decoding.Decoding._counts",
     "_check(clipped <= there, f'{clipped} coordinates clipped of {there} that there are')",
 )(wrong("coordinates clipped", lie("more clipped than there are")))
 breaks(
-    "fl.aggregators.decoding.Decoding._total",
+    "fl.aggregators.codings.decoding.Decoding._total",
     "_check(-most <= low and high <= most, 'updates beyond the clip')",
 )(wrong("updates beyond the clip", lie("update words near 2^31")))
 breaks(
-    "fl.aggregators.decoding.Decoding._total",
+    "fl.aggregators.codings.decoding.Decoding._total",
     "_check(reachable and within, 'statistics beyond the range of float32')",
 )(wrong("statistics beyond", lie("a statistic beyond its digits")))
 breaks(
-    "fl.aggregators.decoding.Decoding._metrics",
+    "fl.aggregators.codings.decoding.Decoding._metrics",
     "_check(reachable and within, 'metrics beyond the range of float32')",
 )(wrong("metrics beyond", lie("a loss beyond its digits")))
 breaks(
-    "fl.aggregators.decoding.Decoding._metrics",
+    "fl.aggregators.codings.decoding.Decoding._metrics",
     "_check(within, f'a count of {metric.name!r} that {given} clients cannot reach')",
 )(wrong("a count of", lie("more examples than four have")))
-breaks("fl.aggregators.encoding.Encoding.update", "self.clip is None")(
+breaks("fl.aggregators.codings.encoding.Encoding.update", "self.clip is None")(
     wrong(None, lambda: SecureSum(clip=None).aggregate(contributions(), session()) and None)
 )
-breaks("fl.aggregators.decoding._check", "not plausible")(
+breaks("fl.aggregators.codings.decoding._check", "not plausible")(
     wrong("updates beyond", lie("update words near 2^31"))
 )
 

@@ -1,0 +1,17 @@
+"""How contributions become ring words, and sums of these totals again.
+
+    Clipped           each coordinate within a range, to a step that cannot wrap
+    Exact             each coordinate whatever it is
+    Rotated           few bits, to a step that follows the sums
+
+Modules: `interface` says what a coding is; `encoding` and `decoding` are the two sides of those
+that send counts and metrics beside the update, `clipped` and `rotated` the ways to write it.  May
+be imported from it: what is in `__all__`.  It uses `contribution`, `interface` and `totals` of the
+aggregators, `errors` and `privacy`.
+"""
+
+from fl.aggregators.codings.clipped import Clipped, Exact
+from fl.aggregators.codings.interface import Coding
+from fl.aggregators.codings.rotated import Rotated
+
+__all__ = ["Clipped", "Coding", "Exact", "Rotated"]
