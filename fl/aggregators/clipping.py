@@ -29,6 +29,7 @@ from typing import TypeVar
 import numpy as np
 
 import secagg
+from fl.aggregators.codings.noisy import DistributedNoise
 from fl.aggregators.contribution import Contribution, Metric, Numbers, State
 from fl.aggregators.interface import (
     Aggregator,
@@ -44,12 +45,14 @@ from fl.aggregators.interface import (
 )
 from fl.aggregators.totals import Aggregated, Extra, Totals
 from fl.errors import AggregationError, ImplausibleSum
+from fl.privacy.discrete_gaussian import DiscreteGaussianNoise
+from fl.privacy.random_bits import RandomBits
 
 _LABEL = b"secagg/v1/fl-clip-norm"
 _MOST = 700.0  # the largest exponent, and
 _NORMS = 1e300  # the largest norm, and one over the smallest, that an estimate moves to
 _WITHIN = Metric("within the norm", 1, 1)
-_FLOAT32 = 1 + 2.0**-20  # an update is rounded to float32 after it was scaled
+FLOAT32 = 1 + 2.0**-20  # an update is rounded to float32 after it was scaled
 
 T = TypeVar("T", bound=Totals)
 
@@ -95,7 +98,7 @@ class ByNorm:
         """A sum of clipped updates of this size, checked; as the inner aggregator has it, but for
         the count of those within the norm. Raises ImplausibleSum."""
         _check_length(total, size, norm)
-        return _reported(total, norm)
+        return _reported(total, norm, _fraction_within(total))
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,9 @@ class AdaptiveNorm:
     too many clients within it, it shrinks, otherwise it grows, by a factor of at most
     exp(learning_rate).
 
+    count_noise: the standard deviation of noise that the server adds to the count of those within
+        the norm before it uses or reports it, for `fl.aggregators.CentralNoise`.
+
     Metrics are those of `ByNorm`. Raises AggregationError for numbers out of range, and around an
     aggregator that itself clips by norm.
     """
@@ -116,11 +122,16 @@ class AdaptiveNorm:
     quantile: float = 0.5
     initial: float = 0.1
     learning_rate: float = 0.2
+    count_noise: float = 0.0
 
     def __post_init__(self) -> None:
         _check_inner(self.aggregator)
         _check_positive("initial", self.initial)
         _check_positive("learning_rate", self.learning_rate)
+        if not 0 <= self.count_noise < math.inf:
+            raise AggregationError(
+                f"count_noise is {self.count_noise}, expected a finite number from 0"
+            )
         if not 0 <= self.quantile <= 1:
             raise AggregationError(f"quantile is {self.quantile}, expected a number in [0, 1]")
 
@@ -160,11 +171,25 @@ class AdaptiveNorm:
     def after(self, total: T, norm: float, size: int) -> T:
         """As `ByNorm.after`, with the next estimate as state."""
         _check_length(total, size, norm)
-        within = _fraction_within(total)
+        within = self._within(total)
         step = 0.0 if within is None else self.learning_rate * (within - self.quantile)
         grown = norm * math.exp(min(max(-step, -_MOST), _MOST))
         estimate = np.array(min(max(grown, 1 / _NORMS), _NORMS))
-        return replace(_reported(total, norm), state=(estimate, *total.state))
+        return replace(_reported(total, norm, within), state=(estimate, *total.state))
+
+    def _within(self, total: Totals) -> float | None:
+        """The part of the clients that were within the norm, as far as it may be known.
+
+        With noise it is that of Σ (bᵤ − 1/2) over those that count, which one of them moves by 1/2,
+        by the number in the sum.
+        """
+        if not self.count_noise or not total.in_sum:
+            return _fraction_within(total)
+        counted = total.counted - total.failed[_WITHIN.name]
+        noise = DiscreteGaussianNoise((2 * self.count_noise) ** 2)
+        drawn = int(noise.sample(1, RandomBits.from_system())[0])
+        doubled = 2 * int(total.metrics[-1]) - counted + drawn
+        return min(max(doubled / (2 * total.in_sum) + 0.5, 0.0), 1.0)
 
 
 @dataclass(frozen=True)
@@ -221,9 +246,8 @@ def _fraction_within(total: Totals) -> float | None:
     return int(total.metrics[-1]) / counted if counted else None
 
 
-def _reported(total: T, norm: float) -> T:
+def _reported(total: T, norm: float, within: float | None) -> T:
     """The sum with a report on the clipping in place of the count that it comes from."""
-    within = _fraction_within(total)
     clipping = Extra(clip_norm=norm, clip_fraction=0.0 if within is None else 1 - within)
     failed = {name: count for name, count in total.failed.items() if name != _WITHIN.name}
     extra: Extra = {**total.extra, **clipping}
@@ -233,7 +257,7 @@ def _reported(total: T, norm: float) -> T:
 def _check_length(total: Totals, size: int, norm: float) -> None:
     """Raise ImplausibleSum where the sum of an update's coordinates is too long for its weight."""
     length = _length(total.total[:size])
-    if not length <= norm * total.weight * _FLOAT32 + math.sqrt(size) * total.rounding:
+    if not length <= norm * total.weight * FLOAT32 + math.sqrt(size) * total.rounding:
         raise ImplausibleSum(
             f"a sum of updates of norm {length:.6g}, expected at most {norm:.6g} times the weight "
             f"of {total.weight}"
@@ -262,10 +286,12 @@ def _bound(norm: float, context: bytes) -> bytes:
 
 def _check_inner(aggregator: Aggregator) -> None:
     check_aggregator(aggregator)
-    if isinstance(aggregator, ByNorm | AdaptiveNorm):  # two counts, of one name
+    # Two counts, of one name; and noise, beside which nothing is counted.
+    noisy = isinstance(getattr(aggregator, "coding", None), DistributedNoise)
+    if isinstance(aggregator, ByNorm | AdaptiveNorm) or noisy:
         raise AggregationError(
-            f"clipping by norm around {type(aggregator).__name__}, expected an aggregator that "
-            "does not clip by norm"
+            f"clipping by norm around {aggregator!r}, expected an aggregator that does not clip by "
+            "norm"
         )
 
 

@@ -116,7 +116,7 @@ class Submission:
         """The submission of one client. metrics: what `contribution.metrics` consists of."""
         given, weight = contribution, contribution.weight
         fits = weight <= max_weight
-        finite = _finite(given.delta) and _finite(given.statistics)
+        finite = is_finite(given.delta) and is_finite(given.statistics)
         if not (finite and fits and weight > 0):
             return cls(
                 np.zeros_like(given.delta),
@@ -131,7 +131,7 @@ class Submission:
             )
         numbers, failed = given.metrics.copy(), []
         for metric, part in zip(metrics, parts(metrics), strict=True):
-            summed = _finite(numbers[part]) and _counts(numbers[part], metric.most)
+            summed = is_finite(numbers[part]) and _counts(numbers[part], metric.most)
             failed.append(int(not summed))
             if not summed:
                 numbers[part] = 0
@@ -150,7 +150,8 @@ def whole(metrics: Sequence[Metric]) -> NDArray[np.bool_]:
     return np.repeat(kinds, [metric.size for metric in metrics])
 
 
-def _finite(numbers: Numbers) -> bool:
+def is_finite(numbers: Numbers) -> bool:
+    """Whether all of them are numbers that float32 has."""
     if numbers.dtype != object:  # no array in between: these may be millions
         low, high = (numbers.min(), numbers.max()) if numbers.size else (0.0, 0.0)
         return float(low) >= -LARGEST and float(high) <= LARGEST  # NaN is both: compares false

@@ -116,6 +116,11 @@ class Totals:
     measured: bool = True
 
     @property
+    def in_sum(self) -> int:
+        """How many survivors there are, whether they count for something or not."""
+        return self.counted + self.non_finite + self.bad_weights + self.empty + self.malformed
+
+    @property
     def mean(self) -> Sums:
         """float64[d + s], Σ w·(Δ ‖ s) / Σ w; zero where the weights sum to zero."""
         return self.total / self.weight if self.weight else np.zeros_like(self.total)

@@ -123,11 +123,12 @@ class NoisyEncoding:
         if room <= 0:
             return 1.0
         signal = (self.scale * clients * self.clip) ** 2 / self.rotation.block
-        # Every t gives a bound, so a grid around the best t of a Gaussian will do.
+        # Every t gives a bound, so a grid will do, up to a little above the best t of a Gaussian:
+        # where there is much room for little noise, the best one is far below.
         best = room / (signal + clients * max(self.noise.variance, 1e-300))
         exponents = (
             t * t * signal / 2 + clients * self.noise.log_moment(t) - t * room
-            for t in best * np.geomspace(1e-4, 4, 400)
+            for t in best * np.geomspace(1e-8, 4, 600)
         )
         return min(1.0, 2 * self.rotation.dimension * math.exp(min(min(exponents), 0.0)))
 

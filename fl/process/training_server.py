@@ -16,7 +16,7 @@ from fl.aggregators.totals import Aggregated
 from fl.client.metrics import MetricSums
 from fl.model.layout import Layout
 from fl.plan import Terms
-from fl.process.reports import ClientWork, RoundMetrics, Seconds, Update, summary
+from fl.process.reports import ClientWork, MetricValues, RoundMetrics, Seconds, Update, summary
 from fl.process.server_optimizer import ServerOptimizer, ServerState
 
 LearningRate = Callable[[int], float]
@@ -94,8 +94,12 @@ class TrainingServer:
         norm = math.sqrt(np.square(deltas).sum())
         return RoundMetrics(
             round=state.round + 1,
-            client_work=ClientWork(train=self._model.metrics.report(total.metrics)),
+            client_work=ClientWork(train=self._measured(total)),
             aggregator=total.report(),
             finalizer=Update(update_norm=norm, update_non_finite=total.non_finite),
             seconds=Seconds(train=worked, protocol=total.seconds),
         )
+
+    def _measured(self, total: Aggregated) -> MetricValues:
+        """What the clients measured; nothing where only the noisy sum may be known."""
+        return self._model.metrics.report(total.metrics) if total.measured else {}

@@ -13,7 +13,7 @@ import numpy as np
 
 from fl.aggregators.codings.decoding import FLOAT64, Decoding, must_be_plausible
 from fl.aggregators.codings.encoding import Encoding
-from fl.aggregators.codings.interface import Coded, Words
+from fl.aggregators.codings.interface import Coded, Least, Words
 from fl.aggregators.contribution import Numbers, State, Sums
 from fl.aggregators.interface import Announced, SumShape
 from secagg import Quantizer
@@ -34,7 +34,7 @@ class Clipped:
         """Nothing."""
         return ()
 
-    def encoding(self, shape: SumShape, announced: Announced, honest: int) -> Encoding:
+    def encoding(self, shape: SumShape, announced: Announced, least: Least) -> Encoding:
         """One client's side. Raises secagg.LocalProtocolError where n clients could wrap."""
         most = self.max_weight if shape.weighted else 1
         code = ClippedCode(
@@ -42,9 +42,9 @@ class Clipped:
         )
         return Encoding.of(shape, most, code)
 
-    def decoding(self, shape: SumShape, state: State, honest: int) -> Decoding:
+    def decoding(self, shape: SumShape, state: State, least: Least) -> Decoding:
         """The server's side."""
-        return Decoding(self.encoding(shape, (), honest))
+        return Decoding(self.encoding(shape, (), least))
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,13 @@ class Exact:
         """Nothing."""
         return ()
 
-    def encoding(self, shape: SumShape, announced: Announced, honest: int) -> Encoding:
+    def encoding(self, shape: SumShape, announced: Announced, least: Least) -> Encoding:
         """One client's side."""
         return Encoding.of(shape, self.max_weight if shape.weighted else 1, None)
 
-    def decoding(self, shape: SumShape, state: State, honest: int) -> Decoding:
+    def decoding(self, shape: SumShape, state: State, least: Least) -> Decoding:
         """The server's side."""
-        return Decoding(self.encoding(shape, (), honest))
+        return Decoding(self.encoding(shape, (), least))
 
 
 @dataclass(frozen=True)

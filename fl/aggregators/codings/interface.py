@@ -53,19 +53,28 @@ class SessionDecoding(Protocol):
         """What the sums over so many survivors say. Raises ImplausibleSum."""
 
 
-class Coding(Protocol):
-    """How the sums of an aggregator are written.
+class Least(NamedTuple):
+    """Whom a session has at the least: so many survivors, of whom at most so many are corrupt."""
 
-    honest, in the methods: how many honest clients' vectors are in a sum at the least.
-    """
+    survivors: int
+    corrupt: int
+
+    @property
+    def honest(self) -> int:
+        """How many honest clients' vectors are in a sum."""
+        return self.survivors - self.corrupt
+
+
+class Coding(Protocol):
+    """How the sums of an aggregator are written."""
 
     def announce(self, state: State) -> Announced:
         """What the clients of a round are told. state: what the sum before left."""
 
-    def encoding(self, shape: SumShape, announced: Announced, honest: int) -> SessionEncoding:
+    def encoding(self, shape: SumShape, announced: Announced, least: Least) -> SessionEncoding:
         """One client's side. Raises AggregationError for what cannot be summed so."""
 
-    def decoding(self, shape: SumShape, state: State, honest: int) -> SessionDecoding:
+    def decoding(self, shape: SumShape, state: State, least: Least) -> SessionDecoding:
         """The server's side."""
 
 

@@ -38,7 +38,7 @@ from numpy.typing import NDArray
 from fl.aggregators.codings.clipped import Clipped
 from fl.aggregators.codings.decoding import Decoding
 from fl.aggregators.codings.encoding import Encoding
-from fl.aggregators.codings.interface import Coded, Words
+from fl.aggregators.codings.interface import Coded, Least, Words
 from fl.aggregators.contribution import Numbers, State, Sums
 from fl.aggregators.interface import Announced, SumShape
 from fl.errors import AggregationError
@@ -101,10 +101,10 @@ class Rotated:
             raise AggregationError(f"state {state}, expected a length and a number of sums")
         return (float(state[0]), float(state[1]))
 
-    def encoding(self, shape: SumShape, announced: Announced, honest: int) -> Encoding:
+    def encoding(self, shape: SumShape, announced: Announced, least: Least) -> Encoding:
         """One client's side. Raises AggregationError for too few bits, or numbers that are no
         length and number of sums."""
-        first = Clipped(self.clip, _FIRST_BITS, self.max_weight).encoding(shape, (), honest)
+        first = Clipped(self.clip, _FIRST_BITS, self.max_weight).encoding(shape, (), least)
         size = shape.sizes[0]
         if not size:
             return first
@@ -122,7 +122,7 @@ class Rotated:
         code = RotatedCode(mapped, scale, self.bits)
         return Encoding.of(shape, first.max_weight, code)
 
-    def decoding(self, shape: SumShape, state: State, honest: int) -> Decoding:
+    def decoding(self, shape: SumShape, state: State, least: Least) -> Decoding:
         """The server's side."""
         announced = self.announce(state)
 
@@ -134,7 +134,7 @@ class Rotated:
                 length = math.sqrt(np.square(total).sum() * (self.keep if announced else 1.0))
             return (np.array(length), np.array(sums + 1)) if length else ()
 
-        return Decoding(self.encoding(shape, announced, honest), after)
+        return Decoding(self.encoding(shape, announced, least), after)
 
     def _room(self, size: int, n: int) -> float:
         """How many steps one deviation of a sum may have. Raises AggregationError below one."""
