@@ -117,7 +117,7 @@ class SecureSum:
     def check(self, n: int) -> None:
         """Raise FLError or SecAggError where no n clients could be summed, whatever they sent."""
         encoding = self._coding.encoding(
-            SumShape(n, (1, 0), _ANY, weighted=False), (), self._least(n)
+            SumShape(n, (1, 0), _ANY, weighted=False), (), self.least(n)
         )
         self._params(encoding, b"")
 
@@ -127,12 +127,12 @@ class SecureSum:
 
     def client_side(self, shape: SumShape, announced: Announced = ()) -> SecureClient:
         """One client's half: its vectors for a `secagg.Client`, and the parameters to expect."""
-        encoding = self._coding.encoding(shape, announced, self._least(shape.n))
+        encoding = self._coding.encoding(shape, announced, self.least(shape.n))
         return SecureClient(encoding, self._params)
 
     def server_side(self, shape: SumShape, state: State = ()) -> SecureServer:
         """The server's half: the parameters of its `secagg.Server`, and what the sums say."""
-        return SecureServer(self._coding.decoding(shape, state, self._least(shape.n)), self._params)
+        return SecureServer(self._coding.decoding(shape, state, self.least(shape.n)), self._params)
 
     @watching()
     def aggregate(self, contributions: Sequence[Contribution], session: Session) -> Aggregated:
@@ -179,8 +179,8 @@ class SecureSum:
             return Exact(self.max_weight)
         return Clipped(float(self.clip), self.bits, self.max_weight)
 
-    def _least(self, n: int) -> Least:
-        """Whom a session of n clients has at the least."""
+    def least(self, n: int) -> Least:
+        """Whom a session of n clients has at the least: survivors, and corrupt ones among them."""
         params = self._session(n, (secagg.VectorSpec("any", 1, 64),), bytes(32))
         return Least(params.min_survivors, params.corrupt)
 

@@ -40,7 +40,16 @@ def line(metrics: RunLine, room: int | None = None) -> str:
         f"{seconds['train']:.2f}",
         f"{seconds['protocol']:.2f}",
     ]
-    return _COLUMNS.row(cells, "  ".join(_left_out(seen)), room)
+    return _COLUMNS.row(cells, "  ".join([*_spent(metrics), *_left_out(seen)]), room)
+
+
+def _spent(metrics: RunLine) -> Iterator[str]:
+    """What the rounds so far have cost of the budget of privacy, whoever sees how much."""
+    if "privacy" in metrics:
+        spent = metrics["privacy"]
+        yield f"ε {spent['epsilon']:.3f}"
+        if spent["epsilon_seen"] > spent["epsilon"]:
+            yield f"(who sees the cohorts: {spent['epsilon_seen']:.3f})"
 
 
 def _left_out(seen: SumReport) -> Iterator[str]:

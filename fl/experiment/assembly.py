@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
 
 from fl.aggregators.clipping import AdaptiveNorm, ByNorm
+from fl.aggregators.codings import Coding, Rotated
 from fl.aggregators.interface import Aggregator
 from fl.aggregators.plain import PlainSum
 from fl.aggregators.secure import Progress, SecureSum
@@ -18,7 +19,7 @@ from fl.data.clients import ClientData
 from fl.data.federated import Division, Federated
 from fl.data.shakespeare import SYMBOLS
 from fl.errors import AggregationError, SecAggError
-from fl.experiment import model_zoo, names, registry
+from fl.experiment import model_zoo, names, noise, registry
 from fl.experiment.settings import Settings
 from fl.population.devices import CONDITIONS, Condition, at_least
 from fl.process.federated_process import FederatedProcess
@@ -78,7 +79,7 @@ def model_of(settings: Settings, data: Federated) -> Callable[[], keras.Model]:
 def process_of(
     settings: Settings,
     model_fn: Callable[[], keras.Model],
-    simulation: Simulation,
+    aggregator: Aggregator,
     workers: int = 1,
 ) -> FederatedProcess:
     """The algorithm's process. Raises FLError."""
@@ -88,7 +89,8 @@ def process_of(
         client_rate=settings.client_lr,
         server_rate=settings.server_lr,
         extra={"proximal_strength": settings.proximal_strength},
-        aggregator=aggregator(settings, simulation),
+        alike=settings.private,
+        aggregator=aggregator,
         batch_size=settings.batch_size,
         epochs=settings.epochs,
         shuffle=settings.shuffle,
@@ -97,9 +99,15 @@ def process_of(
     )
 
 
-def aggregator(settings: Settings, simulation: Simulation) -> Aggregator:
-    """The sum, and how updates are clipped before it. Raises AggregationError."""
-    summed = sum_of(settings, simulation)
+def aggregator(settings: Settings, simulation: Simulation, multiplier: float | None) -> Aggregator:
+    """The sum, how updates are clipped before it, and its noise.
+
+    multiplier: of the noise; None without. Raises AggregationError and PrivacyError.
+    """
+    summed = sum_of(settings, simulation, multiplier)
+    if multiplier is not None:
+        noisy = settings.noise_of_clients
+        return summed if noisy else noise.central(settings, multiplier, summed)
     if settings.clip_quantile is not None:
         initial = AdaptiveNorm.initial if settings.clip_norm is None else settings.clip_norm
         return AdaptiveNorm(summed, initial=initial, quantile=settings.clip_quantile)
@@ -122,15 +130,30 @@ def check_sum(settings: Settings, examples: Mapping[str, int]) -> None:
         )
 
 
-def sum_of(settings: Settings, simulation: Simulation) -> PlainSum | SecureSum:
-    """The sum alone. Raises AggregationError."""
+def sum_of(
+    settings: Settings, simulation: Simulation, multiplier: float | None = None
+) -> PlainSum | SecureSum:
+    """The sum alone. multiplier: of the clients' noise, where they add some. Raises FLError."""
     if settings.aggregator == "plain":
         return PlainSum(threshold=settings.threshold)
     names.check_sum(settings.aggregator)
-    return SecureSum(
+    clip = settings.clip or registry.clip_of(settings.algorithm)
+    summed = SecureSum(
         threshold=settings.threshold,
-        clip=settings.clip or registry.clip_of(settings.algorithm),
+        corrupt=settings.corrupt,
+        clip=clip,
+        bits=settings.bits,
         max_weight=settings.max_weight,
         executor=simulation.executor,
         progress=simulation.progress,
     )
+    coding: Coding | None = None
+    if settings.noise_of_clients and multiplier is not None:
+        coding = noise.coding_of(settings, multiplier)
+    elif settings.rotate:
+        coding = Rotated(
+            bits=settings.bits, keep=settings.keep_coordinates, max_weight=settings.max_weight
+        )
+    if coding is None:
+        return summed
+    return replace(summed, clip=SecureSum.clip, bits=SecureSum.bits, coding=coding)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Required, TypedDict
 
 from fl.aggregators.totals import SumReport
+from fl.experiment.privacy_account import Spent
 from fl.process.reports import ClientWork, MetricValues, Seconds, Update
 
 
@@ -25,6 +26,7 @@ class RunSeconds(Seconds, total=False):
 class RunLine(TypedDict, total=False):
     """A line of `metrics.jsonl`: a round's metrics, and what the run adds to them.
 
+    privacy: what was spent, up to this round and with it; of a run with a budget.
     failed: why the round gave no new weights; then of the metrics only `seconds` is there.
     """
 
@@ -35,6 +37,7 @@ class RunLine(TypedDict, total=False):
     seconds: Required[RunSeconds]
     selection: Selected
     eval: MetricValues
+    privacy: Spent
     failed: str
 
 

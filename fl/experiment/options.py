@@ -18,6 +18,8 @@ from fl.experiment import names
 
 DATA = "What to train on"
 ROUND = "A round"
+SUM = "The sum"
+PRIVACY = "Privacy of the sum"
 RUN = "The run"
 
 T = TypeVar("T")
@@ -57,6 +59,13 @@ def above_zero(value: float | None) -> float | None:
     return value
 
 
+def below_one(value: float) -> float:
+    """The value. Raises typer.BadParameter unless it is above 0 and below 1."""
+    if not 0 < value < 1:
+        raise typer.BadParameter(f"{value}, expected a number above 0 and below 1")
+    return value
+
+
 def seed_of_keras(value: int) -> int:
     """The value. Raises typer.BadParameter unless Keras takes it as a seed."""
     if value >= 2**32:
@@ -80,7 +89,7 @@ HOW_MANY_CLIENTS = "How many clients there are; by default all of the data set, 
 Sum = Annotated[
     str,
     option(
-        ROUND,
+        SUM,
         "How updates are summed: secure or plain.",
         choices=names.SUMS,
         check=names.check_sum,

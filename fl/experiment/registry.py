@@ -26,6 +26,7 @@ class Algorithm:
     """One algorithm.
 
     builder, server: "module:name" of the builder, and of the server optimizer's class.
+    alike: that of the builder in which every client counts the same; None where there is none.
     server_options: for that class. server_rate: its learning rate where none is given.
     takes: arguments of the builder that only this algorithm has.
     local: whether clients have an optimizer, epochs and shuffling of their own.
@@ -34,6 +35,7 @@ class Algorithm:
 
     summary: str
     builder: str = "fl.algorithms.fedavg:build_weighted_fed_avg"
+    alike: str | None = "fl.algorithms.fedavg:build_unweighted_fed_avg"
     server: str = "keras.optimizers:SGD"
     server_options: Mapping[str, float] = field(default_factory=dict)
     server_rate: float = 1.0
@@ -51,6 +53,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     "fedsgd": Algorithm(
         "one step on the gradient of all",
         "fl.algorithms.fedsgd:build_fed_sgd",
+        alike=None,
         server_rate=0.1,
         local=False,
         clip=None,
@@ -58,6 +61,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     "fedprox": Algorithm(
         "drawn back to the round's weights",
         "fl.algorithms.fedprox:build_weighted_fed_prox",
+        alike="fl.algorithms.fedprox:build_unweighted_fed_prox",
         takes=("proximal_strength",),
     ),
     "fedavgm": Algorithm("momentum 0.9 on the server", server_options={"momentum": 0.9}),
@@ -91,9 +95,11 @@ def build(
     client_rate: float,
     server_rate: float | None,
     extra: Mapping[str, float],
+    alike: bool = False,
     **options: Unpack[Options],
 ) -> FederatedProcess:
-    """A process of the algorithm. extra: arguments that some algorithms take. Raises ModelError."""
+    """A process of the algorithm. extra: arguments that some algorithms take. alike: every client
+    counts the same, whatever the algorithm has otherwise. Raises ModelError."""
     algorithm = _algorithm(name)
     rate = algorithm.server_rate if server_rate is None else server_rate
     given: dict[str, Any] = {key: extra[key] for key in algorithm.takes}
@@ -102,12 +108,23 @@ def build(
         given["client_optimizer_fn"] = lambda: _named("keras.optimizers:SGD")(client_rate)
     else:
         given = {key: value for key, value in given.items() if key not in _LOCAL}
-    process: FederatedProcess = _named(algorithm.builder)(
+    process: FederatedProcess = _named(_builder(name, alike))(
         model_fn,
         server_optimizer_fn=lambda: _named(algorithm.server)(rate, **algorithm.server_options),
         **given,
     )
     return process
+
+
+def _builder(name: str, alike: bool) -> str:
+    algorithm = _algorithm(name)
+    builder = algorithm.alike if alike else algorithm.builder
+    if builder is None:
+        raise ModelError(
+            f"algorithm {name!r}, in which clients count by their examples, with noise, expected "
+            "one in which all can count alike, such as fedavg"
+        )
+    return builder
 
 
 def clip_of(name: str) -> float | None:

@@ -1,6 +1,6 @@
 """The directory of a run: its settings, what came of each round, and where to go on.
 
-    settings.json    metrics.jsonl    checkpoints/    events/    model.keras
+    settings.json    metrics.jsonl    checkpoints/    events/    model.keras    privacy.jsonl
 
 After each round the line of metrics is written first and the checkpoint last. Going on from a
 checkpoint cuts the lines and events of later rounds off, so each round has one in the end. Where
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from fl.errors import CheckpointError
+from fl.experiment import privacy_account
 from fl.experiment.checkpoint import PART, Checkpoints, Found, explained, write_atomically
 from fl.experiment.events import Events, keep_rounds
 from fl.experiment.metrics import RunLine
@@ -115,7 +116,11 @@ class RunDir:
 
     def _begun(self) -> bool:
         """Whether a round of a run was recorded here: until then its settings may change."""
-        recorded = self._metrics.exists() or any(self.path.glob("checkpoints/*.npz"))
+        recorded = (
+            self._metrics.exists()
+            or (self.path / privacy_account.NAME).exists()
+            or any(self.path.glob("checkpoints/*.npz"))
+        )
         return recorded and (self.path / "settings.json").exists()
 
     def _write_settings(self) -> None:

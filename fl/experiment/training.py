@@ -24,15 +24,16 @@ from fl.aggregators.plain import PlainSum
 from fl.data.federated import Division, federated
 from fl.errors import ImplausibleSum, NoExamples, TooFewClients
 from fl.evaluation.fed_eval import build_fed_eval
-from fl.experiment import assembly, model_zoo
+from fl.experiment import assembly, model_zoo, noise
 from fl.experiment.assembly import HERE, Simulation
 from fl.experiment.checkpoint import PART, explained
 from fl.experiment.metrics import RunLine, Selected
+from fl.experiment.private_rounds import private_rounds
 from fl.experiment.run_directory import RunDir, default_run_dir
 from fl.experiment.settings import Evaluation, RunOptions, Settings
 from fl.model.vector import ModelWeights
 from fl.population.devices import Fleet, Selection, select
-from fl.population.sampling import Dropout, Uniform, round_rng
+from fl.population.sampling import Dropout, round_rng
 from fl.population.watched_data import OnClient, WatchedData
 from fl.process.reports import EvaluationMetrics, MetricValues, RoundMetrics
 from fl.process.server_optimizer import ServerState
@@ -65,12 +66,15 @@ class Training:
         self._test = self._data.test.pooled()
         self._sizes = assembly.sizes(self._data.train)
         self._fleet = Fleet(self._sizes, seed=settings.seed)
-        self._sampler = Uniform(settings.clients_per_round, settings.over_selection)
+        self._sampler = noise.sampler_of(settings, len(self._sizes))
         assembly.check_sum(settings, self._sizes)
         self._conditions = assembly.conditions(settings)
         self._dropout = Dropout.in_session(settings.dropout)
         model_fn = assembly.model_of(settings, self._data)
-        self._process = assembly.process_of(settings, model_fn, simulation, options.workers)
+        self._privacy = private_rounds(settings, self.directory.path, self._sizes, model_fn)
+        multiplier = None if self._privacy is None else self._privacy.multiplier
+        summed = assembly.aggregator(settings, simulation, multiplier)
+        self._process = assembly.process_of(settings, model_fn, summed, options.workers)
         self._evaluate = build_fed_eval(model_fn, aggregator=PlainSum())
         initial = self._process.initialize()
         self.found = self.directory.resume(initial, assembly.digests(settings, self._data))
@@ -124,6 +128,8 @@ class Training:
             metrics = {"round": number + 1, "failed": str(error), "seconds": {}}
         if selection is not None:
             metrics["selection"] = cast(Selected, asdict(selection))
+        if self._privacy is not None:
+            metrics["privacy"] = self._privacy.spent
         metrics["seconds"]["round"] = time.perf_counter() - started
         return metrics
 
@@ -135,7 +141,14 @@ class Training:
             )
         rng = round_rng(self.settings.seed, self.state.round, "dropout")
         watched = WatchedData(self._data.train.arrays, clients, self._on_client)
-        return self._process.next(self.state, watched, dropouts=self._dropout.draw(clients, rng))
+        dropouts = self._dropout.draw(clients, rng)
+
+        def play() -> RoundResult:
+            return self._process.next(self.state, watched, dropouts=dropouts)
+
+        if self._privacy is None:
+            return play()
+        return self._privacy.accounted(self.state.round + 1, clients, play)
 
 
 def _line(metrics: RoundMetrics) -> RunLine:

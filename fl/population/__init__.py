@@ -19,13 +19,14 @@ from fl.population.devices import (
     select,
     unmetered,
 )
-from fl.population.sampling import Dropout, Fixed, Poisson, Sampler, Uniform, round_rng
+from fl.population.sampling import Dropout, Fixed, InTurn, Poisson, Sampler, Uniform, round_rng
 
 __all__ = [
     "Condition",
     "Dropout",
     "Fixed",
     "Fleet",
+    "InTurn",
     "Poisson",
     "Sampler",
     "Selection",

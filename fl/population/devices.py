@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from fl import seeds
 from fl.errors import AggregationError, TooFewClients
-from fl.population.sampling import Sampler, round_rng
+from fl.population.sampling import InTurn, Sampler, round_rng
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,8 @@ def select(
     """The cohort of a round. Raises TooFewClients where no client is eligible or asked."""
     statuses = fleet.statuses(round_number)
     eligible = [u for u, status in statuses.items() if all(holds(status) for holds in conditions)]
+    if isinstance(sampler, InTurn):
+        sampler = sampler.of_round(list(statuses), seed, round_number)
     asked = sampler.sample(eligible, round_rng(seed, round_number, "sample"))
     if not asked:
         raise TooFewClients(

@@ -25,7 +25,7 @@ from fl.errors import AggregationError
 PROTOCOL_ROUNDS = 5
 
 
-Stream = Literal["sample", "dropout", "arrival"]
+Stream = Literal["sample", "dropout", "arrival", "turns"]
 
 
 def round_rng(seed: int, round_number: int, stream: Stream) -> np.random.Generator:
@@ -96,6 +96,44 @@ class Poisson:
     def sample(self, clients: Sequence[str], rng: np.random.Generator) -> list[str]:
         drawn = rng.random(len(clients)) < self.rate
         return [client for client, chosen in zip(clients, drawn, strict=True) if chosen]
+
+
+@dataclass(frozen=True)
+class InTurn:
+    """`count` clients a round, each of all clients once before any of them twice.
+
+    A pass is as many rounds as there are whole cohorts of clients, in a random order of its own, so
+    that in R rounds nobody is asked more than ⌈R / rounds of a pass⌉ times: what a client spends of
+    its privacy is known beforehand (`fl.privacy`). Who is not eligible when its turn comes, misses
+    it.
+
+    >>> turns = fl.population.InTurn(2)
+    >>> clients = ["a", "b", "c", "d"]
+    >>> sorted(u for round in (0, 1) for u in turns.of_round(clients, 7, round).clients)
+    ['a', 'b', 'c', 'd']
+    """
+
+    count: int
+    goal: int | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise AggregationError(f"{self.count} clients, expected at least 1")
+
+    def rounds_of_a_pass(self, clients: int) -> int:
+        """How many rounds pass before a client is asked again."""
+        return max(clients // self.count, 1)
+
+    def of_round(self, clients: Sequence[str], seed: int, round_number: int) -> Fixed:
+        """Whose turn it is, of all clients."""
+        turn, place = divmod(round_number, self.rounds_of_a_pass(len(clients)))
+        order = round_rng(seed, turn, "turns").permutation(len(clients))
+        chosen = order[place * self.count : (place + 1) * self.count]
+        return Fixed(tuple(clients[i] for i in chosen))
+
+    def sample(self, clients: Sequence[str], rng: np.random.Generator) -> list[str]:
+        """Of one round alone: any of them. Whose turn it is says `of_round`."""
+        return Uniform(self.count).sample(clients, rng)
 
 
 @dataclass(frozen=True)

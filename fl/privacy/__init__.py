@@ -8,12 +8,14 @@
     >>> words.dtype.name, encoding.wrap_bound(100) < 2**-20
     ('uint16', True)
 
-No training uses them yet (docs/privacy.md).  Modules: `random_bits` is where noise comes from,
-`bernoulli` exact coins of it, `discrete_gaussian` and `skellam` the two noises, `noise` what each
-client adds; `rotation` and `rounding` make integers of an update, `sensitivity` says how far these
-move a sum, `encoding` puts all together and `fitting` finds its scale; `mechanisms` has the
-Rényi divergences, `subsampling` what sampling is worth, `accounting` ε and noise multipliers.  May
-be imported from it: what is in `__all__`.  It uses `errors` and `population`.
+`fl.SecureSum(coding=fl.aggregators.DistributedNoise(...))` uses them (docs/privacy.md).  Modules:
+`random_bits` is where noise comes from, `bernoulli` exact coins of it, `discrete_gaussian` and
+`skellam` the two noises, `noise` what each client adds; `rotation`, `kept` and `rounding` make
+integers of an update, `sensitivity` says how far these move a sum, `encoding` puts all together and
+`fitting` finds its scale; `mechanisms` has the Rényi divergences, `subsampling` what sampling is
+worth, `release` what several sums cost together, `accounting` ε and noise multipliers, `ledger` the
+account of a training.  May be imported from it: what is in `__all__`.  It uses `errors` and
+`population`.
 """
 
 from fl.privacy.accounting import epsilon, noise_multiplier
@@ -21,8 +23,10 @@ from fl.privacy.discrete_gaussian import DiscreteGaussianNoise
 from fl.privacy.encoding import NoisyEncoding
 from fl.privacy.fitting import fitted_encoding
 from fl.privacy.kept import Kept
+from fl.privacy.ledger import Ledger
 from fl.privacy.noise import Noise, share_variance
 from fl.privacy.random_bits import RandomBits
+from fl.privacy.release import Release
 from fl.privacy.rotation import Rotation
 from fl.privacy.rounding import ConditionalRounding
 from fl.privacy.sensitivity import Sensitivity
@@ -33,9 +37,11 @@ __all__ = [
     "ConditionalRounding",
     "DiscreteGaussianNoise",
     "Kept",
+    "Ledger",
     "Noise",
     "NoisyEncoding",
     "RandomBits",
+    "Release",
     "Rotation",
     "Sensitivity",
     "SkellamNoise",

@@ -15,12 +15,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 from fl.errors import PrivacyError
 from fl.privacy.mechanisms import Name, mechanism_of
+from fl.privacy.release import Release, composed
 from fl.privacy.sensitivity import Sensitivity
-from fl.privacy.subsampling import ORDERS, sampled_rdp
 
 _LEAST, _MOST = 0.01, 1e6  # noise multipliers that are looked at
 _STEPS = 32  # halvings of a factor of 2: what is left is less than 1e-9
@@ -111,8 +110,7 @@ _Spending = Callable[[Name, float, "Sensitivity | None", int], float]
 
 def _spending(delta: float, rounds: int, clients_per_round: float, population: int) -> _Spending:
     """What a mechanism, a noise multiplier, a sensitivity and shares cost. Raises PrivacyError."""
-    if not 0 < delta < 1:
-        raise PrivacyError(f"delta is {delta}, expected a number above 0 and below 1")
+    check_delta(delta)
     if rounds < 1:
         raise PrivacyError(f"{rounds} rounds, expected at least 1")
     if not 0 < clients_per_round <= population:
@@ -120,41 +118,22 @@ def _spending(delta: float, rounds: int, clients_per_round: float, population: i
             f"{clients_per_round} clients per round of {population}, expected more than 0 and at "
             "most all of them"
         )
-    rate, accounting = clients_per_round / population, _dp_accounting()
+    rate = clients_per_round / population
 
     def spent(name: Name, multiplier: float, sensitivity: Sensitivity | None, shares: int) -> float:
-        mechanism = mechanism_of(name, multiplier, sensitivity, shares)
-        if name == "gaussian":
-            return _of_gaussian(accounting, multiplier, rate, rounds, delta)
-        rdp = rounds * sampled_rdp(mechanism, rate)
-        return float(accounting.rdp.compute_epsilon(ORDERS, rdp, delta)[0])
+        mechanism_of(name, multiplier, sensitivity, shares)
+        l2, dimension = (sensitivity.l2, sensitivity.dimension) if sensitivity else (1.0, 1)
+        release = Release(name, multiplier, shares, l2, dimension)
+        return composed({release: rounds}, rate, delta)
 
     return spent
 
 
-def _of_gaussian(
-    accounting: Any, multiplier: float, rate: float, rounds: int, delta: float
-) -> float:
-    """ε of a sampled Gaussian mechanism, by dp-accounting alone."""
-    gaussian = accounting.GaussianDpEvent(multiplier)
-    event = gaussian if rate == 1 else accounting.PoissonSampledDpEvent(rate, gaussian)
-    accountant = accounting.rdp.RdpAccountant()
-    accountant.compose(accounting.SelfComposedDpEvent(event, rounds))
-    return float(accountant.get_epsilon(delta))
+def check_delta(delta: float) -> None:
+    """Raise PrivacyError for what is no δ."""
+    if not 0 < delta < 1:
+        raise PrivacyError(f"delta is {delta}, expected a number above 0 and below 1")
 
 
 def _shares(shares: int | None, clients_per_round: float) -> int:
     return math.floor(clients_per_round) if shares is None else shares
-
-
-def _dp_accounting() -> Any:
-    """The library, which is optional. Raises PrivacyError without it."""
-    try:
-        import dp_accounting
-        import dp_accounting.rdp
-    except ImportError:
-        raise PrivacyError(
-            "dp-accounting is not installed, expected the extra `privacy`: "
-            "pip install 'secagg[privacy]'"
-        ) from None
-    return dp_accounting

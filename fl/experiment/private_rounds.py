@@ -1,0 +1,68 @@
+"""The rounds of a run with a budget of privacy: each is written down, played, and charged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence, Sized
+from pathlib import Path
+
+import keras
+
+from fl.aggregators.secure import SecureSum
+from fl.experiment import noise
+from fl.experiment.privacy_account import Account, Spent
+from fl.experiment.settings import Settings
+from fl.model.vector import ModelWeights
+from fl.privacy.ledger import Ledger
+from fl.privacy.release import Release
+from fl.privacy.subsampling import hidden_rate
+from fl.process.training_server import RoundResult
+
+
+class PrivateRounds:
+    """What a run needs of its account. size: of an update."""
+
+    def __init__(self, settings: Settings, account: Account, secure: SecureSum, size: int) -> None:
+        self._settings, self._account = settings, account
+        self._secure, self._size = secure, size
+
+    @property
+    def multiplier(self) -> float:
+        """z of the run."""
+        return self._account.multiplier
+
+    @property
+    def spent(self) -> Spent:
+        """So far."""
+        return self._account.spent
+
+    def accounted(
+        self, round_number: int, clients: Sequence[str], play: Callable[[], RoundResult]
+    ) -> RoundResult:
+        """What `play` gives, a round of these clients, charged whatever becomes of it.
+
+        Raises PrivacyError, and does not play, where the budget has no room for it.
+        """
+        n = len(clients)
+        promised = noise.promised(self._settings, self._secure, self.multiplier, n, self._size)
+        self._account.reserve(round_number, clients, promised)
+        was = None
+        try:
+            result = play()
+            was = Release.of(result.metrics["aggregator"].get("noise", {}))
+            return result
+        finally:
+            self._account.settle(clients, promised, was)
+
+
+def private_rounds(
+    settings: Settings, path: Path, clients: Sized, model_fn: Callable[[], keras.Model]
+) -> PrivateRounds | None:
+    """Those of a run in this directory; None without a budget. Raises FLError."""
+    if not settings.private:
+        return None
+    secure = SecureSum(threshold=settings.threshold, corrupt=settings.corrupt)
+    size = sum(array.size for array in ModelWeights.from_model(model_fn()).trainable)
+    rate = hidden_rate(noise.sampler_of(settings, len(clients)))
+    ledger = Ledger(delta=settings.dp_delta, rate=rate, budget=settings.dp_epsilon)
+    multiplier = noise.multiplier_of(settings, secure, len(clients), size)
+    return PrivateRounds(settings, Account(path, ledger, multiplier), secure, size)
