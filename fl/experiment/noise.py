@@ -97,6 +97,7 @@ def coding_of(settings: Settings, multiplier: float) -> DistributedNoise:
         bits=settings.bits,
         mechanism="skellam" if settings.dp_mechanism == "skellam" else "discrete_gaussian",
         keep=settings.keep_coordinates,
+        alignment=settings.dp_alignment,
         divisor=_divisor(settings),
     )
 

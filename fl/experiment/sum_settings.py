@@ -113,6 +113,16 @@ class SumSettings(RoundSettings):
             choices=MECHANISMS,
         ),
     ] = "skellam"
+    dp_alignment: Annotated[
+        float,
+        option(
+            PRIVACY,
+            "With noise of the clients in few bits: how long a sum of n updates is expected to be, "
+            "as a part of n times the norm. A longer one may wrap; it is as private.",
+            check=above_zero,
+            max=1,
+        ),
+    ] = 1.0
 
     @property
     def private(self) -> bool:

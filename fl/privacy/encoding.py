@@ -11,11 +11,16 @@ nobody ever holds a sum without its noise. For n clients, and updates that are w
 with σ² the variance of one client's noise and r <= 1/4 that of rounding (1/6 on average over
 fractions), as long as no coordinate wraps.
 
-    P(some coordinate wraps) <= 2·d·min_t exp( t²·(scale·n·C)² / 2B + n·ln E exp(tZ) − t·room )
+    P(some coordinate wraps) <= 2·d·min_t exp( t²·s / 2 + n·ln E exp(tZ) + r − t·room )
+    s = (scale·a·n·C)² / B
 
-room = 2^(bits − 1) − n: rounding moves a sum by less than n. The first term is the sum of rotated
-updates, which is at most n·C long (`rotation`). A sum that wraps is wrong by a multiple of 2^bits
-in that coordinate; its privacy is what it was, for taking a sum mod 2^bits looks at nothing else.
+The first term is the sum of rotated updates (`rotation`), which is at most n·C long; where they are
+not all alike it is shorter, and `alignment`, a, says how much. For the rounding of n clients there
+are two bounds, and the better one counts: it moves a sum by less than n, so r = 0 and room =
+2^(bits − 1) − n; or each coordinate of one client's is sub-Gaussian with 1/4 (Hoeffding), and
+conditions that are met with probability 1 − beta divide by that, so r = n·t²/8 − n·ln(1 − beta) and
+room = 2^(bits − 1) − 1. A sum that wraps is wrong by a multiple of 2^bits in that coordinate; its
+privacy is what it was, for taking a sum mod 2^bits looks at nothing else.
 """
 
 from __future__ import annotations
@@ -45,7 +50,7 @@ class NoisyEncoding:
 
     rotation: of the updates, or some of the coordinates of one (`Kept`). clip: C, in units of the
     update. scale: integer units for one unit of the update. bits: of a word, 2..62. noise: that of
-    one client.
+    one client. beta: of `ConditionalRounding`; a small one needs more noise and less room.
 
     >>> import numpy as np
     >>> from fl.privacy import NoisyEncoding, RandomBits, Rotation, SkellamNoise
@@ -61,6 +66,7 @@ class NoisyEncoding:
     scale: float
     bits: int
     noise: Noise
+    beta: float = ConditionalRounding.beta
 
     def __post_init__(self) -> None:
         if not 2 <= self.bits <= _MOST_BITS:
@@ -74,7 +80,7 @@ class NoisyEncoding:
     @property
     def rounding(self) -> ConditionalRounding:
         """That of rotated and scaled updates. Raises PrivacyError where they are too long."""
-        return ConditionalRounding(self._reach * self.scale, self.rotation.dimension)
+        return ConditionalRounding(self._reach * self.scale, self.rotation.dimension, self.beta)
 
     @property
     def _reach(self) -> float:
@@ -117,20 +123,30 @@ class NoisyEncoding:
         mapped updates."""
         return clients * (self.noise.variance + 0.25) / self.scale**2
 
-    def wrap_bound(self, clients: int) -> float:
-        """A bound of the probability that any coordinate of such a sum wraps, at most 1."""
-        room = 2 ** (self.bits - 1) - clients
+    def wrap_bound(self, clients: int, alignment: float = 1.0) -> float:
+        """A bound of the probability that any coordinate of such a sum wraps, at most 1.
+
+        alignment: how long the sum of the updates is at the most, as a part of clients · clip.
+        """
+        room = 2 ** (self.bits - 1)
+        signal = (self.scale * clients * self.clip * alignment) ** 2 / self.rotation.block
+        repeated = -clients * math.log1p(-self.beta) if self.beta else 0.0
+        worst = self._exponent(clients, signal, room - clients)
+        likely = self._exponent(clients, signal + clients / 4, room - 1) + repeated
+        exponent = min(worst, likely, 0.0)
+        return min(1.0, 2 * self.rotation.dimension * math.exp(exponent))
+
+    def _exponent(self, clients: int, signal: float, room: float) -> float:
+        """The least over t of t²·signal/2 + clients·ln E exp(tZ) − t·room, or a little above it.
+
+        Every t gives a bound, so a grid will do, up to a little above the best t of a Gaussian:
+        where there is much room for little noise, the best one is far below.
+        """
         if room <= 0:
-            return 1.0
-        signal = (self.scale * clients * self.clip) ** 2 / self.rotation.block
-        # Every t gives a bound, so a grid will do, up to a little above the best t of a Gaussian:
-        # where there is much room for little noise, the best one is far below.
+            return 0.0
         best = room / (signal + clients * max(self.noise.variance, 1e-300))
-        exponents = (
-            t * t * signal / 2 + clients * self.noise.log_moment(t) - t * room
-            for t in best * np.geomspace(1e-8, 4, 600)
-        )
-        return min(1.0, 2 * self.rotation.dimension * math.exp(min(min(exponents), 0.0)))
+        grid: list[float] = (best * np.geomspace(1e-8, 4, 600)).tolist()
+        return min(t * t * signal / 2 + clients * self.noise.log_moment(t) - t * room for t in grid)
 
 
 def _clipped(update: NDArray[np.floating], norm: float) -> Floats:

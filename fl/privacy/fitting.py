@@ -32,7 +32,7 @@ NOISES: Mapping[Integral, _OfVariance] = {
     "skellam": SkellamNoise,
 }
 
-_STEPS = 60
+_STEPS = 40
 
 
 def fitted_encoding(
@@ -45,11 +45,13 @@ def fitted_encoding(
     mechanism: Integral = "skellam",
     missing: int = 0,
     wraps: float = 2.0**-20,
+    alignment: float = 1.0,
 ) -> NoisyEncoding:
     """An encoding whose sum of `clients` updates has noise of z times the sensitivity, or more.
 
     noise_multiplier: z, of `fl.privacy.noise_multiplier`. missing: clients whose noise may not be
-    in the sum. wraps: the probability, at most, that a sum wraps. Raises PrivacyError where no
+    in the sum. wraps: the probability, at most, that a sum wraps, of updates that together are at
+    most alignment · clients · clip long. Raises PrivacyError where no
     scale fits the bits, and for numbers out of range.
 
     >>> from fl.privacy import Rotation, fitted_encoding
@@ -68,23 +70,32 @@ def fitted_encoding(
         raise PrivacyError(f"clip is {clip}, expected a finite number above 0")
     part = share_variance(1.0, clients, missing)
 
-    def encoding(scale: float) -> NoisyEncoding:
-        length = ConditionalRounding(
-            rotation.reach(clip) * scale, rotation.dimension
-        ).sensitivity.l2
-        noise = NOISES[mechanism](part * (noise_multiplier * length) ** 2)
-        return NoisyEncoding(rotation, clip, scale, bits, noise)
+    def encoding(scale: float, beta: float) -> NoisyEncoding:
+        length = rotation.reach(clip) * scale
+        l2 = ConditionalRounding(length, rotation.dimension, beta).sensitivity.l2
+        noise = NOISES[mechanism](part * (noise_multiplier * l2) ** 2)
+        return NoisyEncoding(rotation, clip, scale, bits, noise, beta)
 
-    def fits(scale: float) -> bool:
+    def fits(scale: float, beta: float) -> bool:
         try:
-            return encoding(scale).wrap_bound(clients) <= wraps
+            return encoding(scale, beta).wrap_bound(clients, alignment) <= wraps
         except PrivacyError:
             return False  # a length or a variance beyond what can be sampled
 
-    least, most = 1 / clip, 2.0**bits / clip
-    if not fits(least):
-        raise PrivacyError(f"{bits} bits are too few for {clients} clients, expected more bits")
-    for _ in range(_STEPS):
-        middle = (least * most) ** 0.5
-        least, most = (middle, most) if fits(middle) else (least, middle)
-    return encoding(least)
+    def finest(beta: float) -> NoisyEncoding | None:
+        least, most = 1 / clip, 2.0**bits / clip
+        if not fits(least, beta):
+            return None
+        for _ in range(_STEPS):
+            middle = (least * most) ** 0.5
+            least, most = (middle, most) if fits(middle, beta) else (least, middle)
+        return encoding(least, beta)
+
+    # The usual condition needs the least noise, and a rare one the least room for the rounding.
+    found = [each for beta in (ConditionalRounding.beta, 1 / clients) if (each := finest(beta))]
+    if not found:
+        raise PrivacyError(
+            f"{bits} bits are too few for {clients} clients and {rotation.dimension} coordinates, "
+            "expected more bits, or fewer coordinates"
+        )
+    return min(found, key=lambda each: each.error_variance(clients))

@@ -47,8 +47,9 @@ class DistributedNoise:
     bits: of a coordinate on the wire, 2 to 62. mechanism: of which noise.
     keep: which part of the coordinates is sent, another one in each round; fewer of them lose less
         to the rounding where bits are few.
-    wraps: with which probability a sum may wrap, at most, were all updates C long and alike. It is
-        private then too, and wrong by 2^bits steps in that coordinate.
+    wraps: with which probability a sum may wrap, at most, of updates that together are alignment ·
+        n · C long. It is private then too, and wrong by 2^bits steps in that coordinate.
+    alignment: 1 for updates that may all be alike; less leaves more room where bits are few.
     divisor: by what the mean divides; None is the number of clients in the sum. Where nobody is to
         know how many these are, it is the number expected.
 
@@ -69,6 +70,7 @@ class DistributedNoise:
     mechanism: Integral = "skellam"
     keep: float = 1.0
     wraps: float = 2.0**-20
+    alignment: float = 1.0
     divisor: int | None = None
 
     def __post_init__(self) -> None:
@@ -77,6 +79,8 @@ class DistributedNoise:
                 f"norm={self.norm}, noise_multiplier={self.noise_multiplier}, expected finite "
                 "numbers above 0"
             )
+        if not 0 < self.alignment <= 1:
+            raise AggregationError(f"alignment={self.alignment}, expected above 0 and at most 1")
         if self.divisor is not None and self.divisor < 1:
             raise AggregationError(f"divisor={self.divisor}, expected a number of clients from 1")
 
@@ -115,6 +119,7 @@ class DistributedNoise:
             mechanism=self.mechanism,
             missing=shape.n - least.honest,
             wraps=self.wraps,
+            alignment=self.alignment,
         )
         return NoisyWords(shape.n, fitted, self, least)
 
