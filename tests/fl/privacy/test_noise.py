@@ -2,6 +2,7 @@
 
 import math
 import time
+from decimal import Context, Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -13,7 +14,7 @@ from fl.errors import PrivacyError
 from fl.privacy import DiscreteGaussianNoise, RandomBits, SkellamNoise, share_variance
 from fl.privacy.bernoulli import _exp_between, below_exp, bernoulli_exp
 from fl.privacy.discrete_gaussian import _proposed
-from fl.privacy.skellam import InversionTable, poisson_table
+from fl.privacy.skellam import InversionTable, skellam_table
 from tests.fl.privacy.distributions import discrete_gaussian, exponential, fits, skellam
 
 VARIANCES = [0.1, 0.5, 1.0, 2.75, 30.0, 1000.0]
@@ -149,16 +150,24 @@ def test_a_word_at_an_entry_is_decided_by_more_bits():
     assert table.sample(1, Fixed(head, 2**64 - 1, 2**64 - 1)).tolist() == [11]
 
 
-@pytest.mark.parametrize("mean", [1e-9, 0.3, 1.0, 17.5, 4000.0])
-def test_the_probabilities_are_right_to_many_bits(mean):
-    table = poisson_table(mean)
+@pytest.mark.parametrize("variance", [1e-9, 0.3, 1.0, 17.5, 600.0])
+def test_the_probabilities_are_right_to_many_bits(variance):
+    table = skellam_table(variance)
     sums = [0, *table._sums]
-    rate = Fraction(mean)
-    e = exponential(rate)
-    for k in {table.first, int(mean), int(mean) + 3}:
-        got = Fraction(sums[k - table.first + 1] - sums[k - table.first], 2**192)
-        exact = Fraction(e) * rate**k / math.factorial(k)
-        assert abs(got - exact) < Fraction(1, 2**150)
+    context = Context(prec=400, Emin=-(10**9), Emax=10**9)
+    half = context.create_decimal(variance) / 2
+    for k in {0, 1, 3, int(variance**0.5)}:
+        term = context.divide(context.power(half, k), math.factorial(k))
+        bessel, j = term, 0
+        while term > bessel * Decimal("1e-120"):  # I_k(μ) = Σ_j (μ/2)^(2j + k) / (j!·(j + k)!)
+            j += 1
+            term = context.divide(context.multiply(term, half * half), j * (j + k))
+            bessel = context.add(bessel, term)
+        exact = Fraction(context.multiply(bessel, context.exp(-2 * half)))
+        for place in (k, -k):
+            index = place - table.first
+            got = Fraction(sums[index + 1] - sums[index], 2**192)
+            assert abs(got - exact) < Fraction(1, 2**118)
     assert 0 < 2**192 - sums[-1] < 2**192 >> 120
 
 
