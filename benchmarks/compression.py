@@ -1,0 +1,97 @@
+"""What fewer bits cost in accuracy: `python -m benchmarks.compression --data-dir DIR`.
+
+MNIST by its writers, digits and Shakespeare, five seeds each, by the settings of `fl train`: 32
+bits a coordinate, and rotated ones of fewer. Sums of words are formed without masks, which cancel
+exactly; the bytes are those of the second round with masks, heads, tallies, keys and shares
+included. `--write` puts the table into docs/privacy.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from benchmarks.pages import fill, table
+from benchmarks.private_training import PAGE
+from benchmarks.trainings import masked_round, trained
+from fl.experiment.settings import Settings
+
+DATA: Mapping[str, Settings] = {
+    "digits, MLP": Settings(dataset="digits", clients=50, clients_per_round=10, rounds=30),
+    "MNIST by writers, MLP": Settings(
+        dataset="mnist", partition="writer", clients_per_round=10, rounds=30
+    ),
+    "Shakespeare, LSTM": Settings(
+        dataset="shakespeare", model="lstm", clients=100, clients_per_round=10, rounds=6,
+        client_lr=0.8, batch_size=4,
+    ),
+}  # fmt: skip
+CODINGS: Mapping[str, dict[str, Any]] = {
+    "32": {},
+    "15, rotated": {"bits": 15, "rotate": True},
+    "8, rotated": {"bits": 8, "rotate": True},
+    "6, rotated": {"bits": 6, "rotate": True},
+    "8, rotated, half of the coordinates": {"bits": 8, "rotate": True, "keep_coordinates": 0.5},
+}
+HEAD = ["", "bits", "accuracy", "difference to 32 bits", "bytes a parameter"]
+
+
+def main() -> None:
+    """Measure every row, print the table, and write it if asked."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data-dir", type=Path, required=True, help="the folder of the data sets")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--json", type=Path, help="where the numbers go")
+    parser.add_argument("--only", default="", help="data sets whose name has this in it")
+    parser.add_argument("--write", action="store_true", help="the table into docs/privacy.md")
+    given = parser.parse_args()
+    rows, measured = [], {}
+    with ProcessPoolExecutor(given.jobs, mp_context=get_context("spawn")) as jobs:
+        for name, settings in DATA.items():
+            if given.only not in name:
+                continue
+            there = settings.dataset != "digits"
+            settings = replace(settings, data_dir=given.data_dir if there else None)
+            before: list[float] = []
+            for coding, options in CODINGS.items():
+                accuracies, once = measure(replace(settings, **options), given.seeds, jobs)
+                before = before or accuracies
+                measured[f"{name}, {coding}"] = {"accuracies": accuracies, **once}
+                rows.append([name, coding, *cells(accuracies, before, once)])
+                print(" | ".join(rows[-1]), flush=True)
+    if given.json:
+        given.json.write_text(json.dumps(measured, indent=1))
+    if given.write:
+        fill(PAGE, {"compression": table(HEAD, rows)})
+
+
+def measure(
+    settings: Settings, seeds: int, jobs: ProcessPoolExecutor
+) -> tuple[list[float], dict[str, float]]:
+    """The accuracies, and what a round with masks sends."""
+    trainings = [jobs.submit(trained, replace(settings, seed=seed)) for seed in range(seeds)]
+    once = jobs.submit(masked_round, replace(settings, rounds=2))
+    return [training.result()["accuracy"] for training in trainings], once.result()
+
+
+def cells(accuracies: list[float], before: list[float], once: Mapping[str, float]) -> list[str]:
+    """Of a row: seed by seed, what fewer bits change."""
+    changes = [now - then for now, then in zip(accuracies, before, strict=True)]
+    spread = statistics.stdev(changes) if len(changes) > 1 else 0.0
+    return [
+        f"{statistics.mean(accuracies):.4f}",
+        f"{statistics.mean(changes):+.4f} ± {spread:.4f}",
+        f"{once['bytes'] / once['weights']:.3f}",
+    ]
+
+
+if __name__ == "__main__":
+    main()
