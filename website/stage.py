@@ -83,7 +83,7 @@ def write(pages: Path) -> None:
     _put(pages / "reference/index.md", reference.index())
     for name, text in errors.pages(ROOT).items():
         _put(pages / "errors" / f"{name}.md", text)
-    shutil.copytree(HERE / "stylesheets", pages / "stylesheets")
+    shutil.copytree(HERE / "assets", pages, dirs_exist_ok=True)
 
 
 def place(path: PurePosixPath) -> str:
