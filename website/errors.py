@@ -46,7 +46,9 @@ def pages(root: Path) -> dict[str, str]:
     """The pages by name, the index among them; KeyError for an error without words, or the reverse."""
     errors, said = defined(root), words()
     if errors.keys() != said.keys():
-        raise KeyError(f"{sorted(errors.keys() ^ said.keys())}: in errors.toml or in the source alone")
+        raise KeyError(
+            f"{sorted(errors.keys() ^ said.keys())}: in errors.toml or in the source alone"
+        )
     made = {name: _page(name, *errors[name], said[name]) for name in errors}
     return {"index": _index(errors, said), **made}
 
@@ -65,7 +67,9 @@ def _page(name: str, home: str, bases: list[str], said: Words) -> str:
         f"## What to do\n\n{said.do}",
     ]
     if said.messages:
-        rows = "\n".join(f"| `{says}` | {means} | {helps} |" for says, means, helps in said.messages)
+        rows = "\n".join(
+            f"| `{says}` | {means} | {helps} |" for says, means, helps in said.messages
+        )
         lines.append(f"## Messages\n\n| it says | for | what helps |\n|---|---|---|\n{rows}")
     return "\n\n".join(lines) + "\n"
 

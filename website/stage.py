@@ -51,13 +51,16 @@ LANGUAGES = {".py": "python", ".toml": "toml", ".R": "r", ".json": "json", ".sh"
 
 
 def main() -> None:
-    """Write the folder anew."""
+    """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
+    write_all(parser.parse_args().folder)
+
+
+def write_all(folder: Path) -> None:
+    """The folder anew: settings and pages."""
     shutil.rmtree(folder, ignore_errors=True)
-    pages = folder / "pages"
-    write(pages)
+    write(folder / "pages")
     settings = (HERE / "mkdocs.yml").read_text(encoding="utf-8")
     nav = json.dumps(navigation(), indent=1, ensure_ascii=False)  # JSON is YAML
     (folder / "mkdocs.yml").write_text(f"{settings}nav: {nav}\n", encoding="utf-8")
@@ -135,7 +138,9 @@ def navigation() -> list[dict[str, object]]:
         nav.append({section: entries})
     rooms = [{room: f"reference/{room}.md"} for room in reference.ROOMS]
     each = [{name: f"errors/{name}.md"} for name in errors.pages(ROOT) if name != "index"]
-    nav.append({"Reference": ["reference/index.md", *rooms, {"Errors": ["errors/index.md", *each]}]})
+    nav.append(
+        {"Reference": ["reference/index.md", *rooms, {"Errors": ["errors/index.md", *each]}]}
+    )
     nav.append({"Project": [{title(name): name} for name in PROJECT]})
     return nav
 
