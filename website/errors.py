@@ -13,7 +13,7 @@ HOMES = ("secagg.errors", "secagg.identity.directory", "fl.errors")
 
 
 class Words(NamedTuple):
-    """What errors.toml says of one error; a message is (as in the source, what it means, what helps)."""
+    """What errors.toml says of one error; a message: as in the source, its meaning, what helps."""
 
     cause: str
     do: str
@@ -27,7 +27,7 @@ def words() -> dict[str, Words]:
 
 
 def defined(root: Path) -> dict[str, tuple[str, list[str]]]:
-    """Each error: the module that defines it and the names of its bases, in the order of the source."""
+    """Each error: the module that defines it and the names of its bases, as in the source."""
     found = {}
     for home in HOMES:
         source = root.joinpath(*home.split(".")).with_suffix(".py").read_text(encoding="utf-8")
@@ -43,7 +43,7 @@ def _is_error(bases: list[str], found: dict[str, tuple[str, list[str]]]) -> bool
 
 
 def pages(root: Path) -> dict[str, str]:
-    """The pages by name, the index among them; KeyError for an error without words, or the reverse."""
+    """The pages by name, and the index; KeyError for an error without words, or the reverse."""
     errors, said = defined(root), words()
     if errors.keys() != said.keys():
         raise KeyError(
@@ -80,7 +80,7 @@ def _index(errors: dict[str, tuple[str, list[str]]], said: dict[str, Words]) -> 
         for name, (home, _) in errors.items()
     )
     return (
-        "# Errors\n\nEvery error is one line: what was seen, then what was expected. It holds nothing "
-        "private: no data, no weight, no key of a client.\n\n"
+        "# Errors\n\nEvery error is one line: what was seen, then what was expected. It holds "
+        "nothing private: no data, no weight, no key of a client.\n\n"
         f"| error | of | what brings it about |\n|---|---|---|\n{rows}\n"
     )

@@ -30,7 +30,7 @@ ROOMS = {
 
 
 def names(room: str, root: Path) -> list[str]:
-    """The public names of a room, sorted; of `fl.data`, which names modules, those of the modules."""
+    """The public names of a room, sorted, those aside that are rooms themselves."""
     found = sorted(_listed(room, root))
     return [name for name in found if f"{room}.{name}" not in ROOMS]
 
@@ -47,8 +47,9 @@ def index() -> str:
     """The page that lists the others."""
     rows = "\n".join(f"| [`{room}`]({room}.md) | {what} |" for room, what in ROOMS.items())
     return (
-        "# Reference\n\nEvery public name, from its docstring; the examples in them are run by the"
-        f" tests.\n\n| room | what |\n|---|---|\n{rows}\n\n[Every error has a page](../errors/index.md).\n"
+        "# Reference\n\nEvery public name, from its docstring; the tests run the examples in them. "
+        "[Every error has a page](../errors/index.md).\n\n"
+        f"| room | what |\n|---|---|\n{rows}\n"
     )
 
 

@@ -46,7 +46,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "docs/decisions/*.md",
     ),
 }
-"""The navigation: pages by name come in this order; a pattern takes those that are named nowhere."""
+"""The navigation: pages by name, in this order; a pattern takes those that are named nowhere."""
 LANGUAGES = {".py": "python", ".toml": "toml", ".R": "r", ".json": "json", ".sh": "bash"}
 
 

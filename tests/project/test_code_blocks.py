@@ -26,9 +26,7 @@ def test_the_python_of_a_page_runs(
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"__name__": "__main__"}
     for block in python_of(page):
-        file = (
-            tmp_path / f"line_{block.line}.py"
-        )  # Hypothesis reads the source of the tests it runs
+        file = tmp_path / f"line_{block.line}.py"  # Hypothesis reads the source of its tests
         file.write_text(block.code, encoding="utf-8")
         before = set(names)
         exec(compile(block.code, str(file), "exec"), names)
@@ -53,7 +51,7 @@ def test_a_block_says_why_it_is_not_run() -> None:
     ]
 
 
-# Command lines: of `fl` and `secagg` each word that is a command or an option, of `make` the target.
+# Command lines: of `fl` and `secagg` each command and option, of `make` the target.
 
 
 def secagg_app() -> typer.Typer:

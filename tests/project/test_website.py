@@ -1,4 +1,4 @@
-"""The site has every page, every public name, every error, and no dead link; `make docs` builds it."""
+"""The site has every page, public name and error, and no dead link; `make docs` builds it."""
 
 import ast
 import doctest
@@ -49,7 +49,7 @@ def test_every_link_of_a_page_leads_to_what_the_site_has(pages: Path) -> None:
 
 
 def test_a_dead_link_is_no_page() -> None:
-    with pytest.raises(links.DeadLink, match="docs/nowhere.md: no such file"):
+    with pytest.raises(links.DeadLink, match=r"docs/nowhere\.md: no such file"):
         links.rewritten("[x](nowhere.md#y)", PurePosixPath("docs/data.md"), stage.place)
 
 
@@ -61,7 +61,7 @@ def test_a_link_in_code_stays() -> None:
 
 def test_a_page_that_is_named_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(stage.SECTIONS, "Start", ("README.md", "docs/nowhere.md"))
-    with pytest.raises(FileNotFoundError, match="docs/nowhere.md"):
+    with pytest.raises(FileNotFoundError, match=r"docs/nowhere\.md"):
         stage.sections()
 
 
@@ -74,7 +74,7 @@ def test_the_public_names_are_in_the_reference() -> None:
     assert set(fl.__all__) == in_fl | rooms
 
 
-@pytest.mark.parametrize("room", reference.ROOMS)
+@pytest.mark.parametrize("room", set(reference.ROOMS) - {"fl"})  # whose names are just compared
 def test_each_name_of_the_reference_exists(room: str) -> None:
     module = importlib.import_module(room)
     missing = [each for each in reference.names(room, ROOT) if not hasattr(module, each)]
