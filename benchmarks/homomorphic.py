@@ -1,7 +1,7 @@
 """What a sum under CKKS costs beside masks: `python -m benchmarks.homomorphic --n 100 --d 100000`.
 
-The cheapest CKKS that can add: the smallest ring with 128-bit security whose modulus holds the sum
-and the scale, one level, symmetric or public-key encryption, one key for all.  It has no dropouts to
+The cheapest CKKS that can add: the smallest ring with 128-bit security whose modulus holds sum and
+scale, one level, symmetric or public-key encryption, one key for all.  It has no dropouts to
 survive, no shares, no signatures and no check, and whoever holds the one key opens every single
 update: a threshold key costs more.  So this is a floor for CKKS, beside a whole session of masks.
 
@@ -19,9 +19,9 @@ import numpy as np
 
 from benchmarks import protocol
 
-RINGS = ((4096, 109), (8192, 218))
-"""Degree, and the bits of modulus, the special prime's included, that leave 128 bits of security
-(Homomorphic Encryption Standard, Albrecht et al. 2018, table 1)."""
+DEGREE, MOST_BITS = 4096, 109
+"""Of the ring, and the bits of modulus, the special prime's included, that leave 128 bits of
+security (Homomorphic Encryption Security Standard, Albrecht et al. 2018, table 1)."""
 
 SCALE_BITS, PRIME_BITS, SPECIAL_BITS = 40, 54, 55
 MEASURED = 15
@@ -32,19 +32,19 @@ def ckks(n: int, d: int, encryption: str) -> dict[str, float | int | str]:
     """The sum of n vectors of d floats in [-CLIP, CLIP]."""
     import tenseal as ts
 
-    degree, most = RINGS[0]
-    if n * CLIP * 2**SCALE_BITS >= 2 ** (PRIME_BITS - 1) or PRIME_BITS + SPECIAL_BITS > most:
-        raise SystemExit(f"{n} clients do not fit the ring of degree {degree}: expected fewer")
+    fits = PRIME_BITS + SPECIAL_BITS <= MOST_BITS
+    if not fits or n * CLIP * 2**SCALE_BITS >= 2 ** (PRIME_BITS - 1):
+        raise SystemExit(f"{n} clients do not fit the ring of degree {DEGREE}, expected fewer")
     public = encryption == "public"
     context = ts.context(
         ts.SCHEME_TYPE.CKKS,
-        degree,
+        DEGREE,
         coeff_mod_bit_sizes=[PRIME_BITS, SPECIAL_BITS],
         encryption_type=ts.ENCRYPTION_TYPE.ASYMMETRIC if public else ts.ENCRYPTION_TYPE.SYMMETRIC,
         n_threads=1,
     )
     context.global_scale = 2.0**SCALE_BITS
-    rng, slots = np.random.default_rng(0), degree // 2
+    rng, slots = np.random.default_rng(0), DEGREE // 2
     expected, total = np.zeros(d), None
     client, server, sent = [], 0.0, 0
     for _ in range(n):

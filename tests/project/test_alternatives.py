@@ -7,7 +7,7 @@ from benchmarks import gossip
 
 
 def test_gossip_among_few_takes_the_exchanges_that_theory_says() -> None:
-    """An exchange leaves 1 - 1/(n-1) of the squared distance on average, so ln 10^6 (n-1) of them."""
+    """One leaves 1 - 1/(n-1) of the squared distance on average, so it takes (n-1) ln 10^6."""
     n, rng = 20, np.random.default_rng(1)
     taken = np.mean([gossip.exchanges(n, None, rng) for _ in range(40)])
     assert taken == pytest.approx(2 * np.log(1 / gossip.TOLERANCE) * (n - 1), rel=0.15)
