@@ -37,7 +37,12 @@ def names(room: str, root: Path) -> list[str]:
 
 def page(room: str, root: Path) -> str:
     """Markdown with a directive for the room and one for each of its names."""
-    lines = [f"# {room}", "", f"::: {room}", *_options(members="false", show_root_heading="false")]
+    lines = [
+        f"# {room}",
+        "",
+        f"::: {room}",
+        *_options(members="false", show_root_heading="false", show_root_toc_entry="false"),
+    ]
     for name in names(room, root):
         lines += ["", f"::: {room}.{name}", *_options(heading_level="2")]
     return "\n".join(lines) + "\n"
