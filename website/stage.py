@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 PROJECT = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 PAGES = ("README.md", *PROJECT)
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "Start": ("README.md",),
+    "Start": ("README.md", "docs/your-model.md"),
     "Tutorials": ("docs/tutorials/*.md", "docs/from-r.md"),
     "Guides": (
         "docs/running.md",

@@ -1,6 +1,7 @@
 """The pages for readers, and the blocks of code in them.
 
-A block that no test can run says so in the line above it: `<!-- not run: why -->`.
+A block that no test can run says so in the line above it: `<!-- not run: why -->`.  What the block
+before it prints stands below `<!-- printed by the code above -->`, and may differ in last digits.
 """
 
 import re
@@ -11,7 +12,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 FENCED = re.compile(
-    r"(?:^ *<!-- not run: (?P<why>[^\n]+) -->\n\n?)?"
+    r"(?:^ *<!-- (?:not run: (?P<why>[^\n]+)|(?P<printed>printed by the code above)) -->\n\n?)?"
     r"^(?P<indent> *)(?P<fence>`{3,})(?P<language>[\w+-]*)[^\n]*\n"
     r"(?P<code>.*?)^(?P=indent)(?P=fence) *$",
     re.MULTILINE | re.DOTALL,
@@ -25,6 +26,7 @@ class Block(NamedTuple):
     language: str
     code: str
     why_not: str | None
+    printed: bool = False
 
 
 def blocks(text: str) -> list[Block]:
@@ -35,6 +37,7 @@ def blocks(text: str) -> list[Block]:
             found["language"],
             dedent(found["code"]),
             found["why"],
+            found["printed"] is not None,
         )
         for found in FENCED.finditer(text)
     ]
@@ -46,6 +49,7 @@ def name(page: Path) -> str:
 
 
 def python_of(page: Path) -> list[Block]:
-    """The blocks of Python that are to be run."""
+    """The blocks of Python that are to be run, and what is printed by them."""
     found = blocks(page.read_text(encoding="utf-8"))
-    return [block for block in found if block.language == "python" and block.why_not is None]
+    run = [block for block in found if block.language == "python" and block.why_not is None]
+    return sorted([*run, *(block for block in found if block.printed)])

@@ -21,11 +21,18 @@ RUNNING = [page for page in PAGES if python_of(page) and name(page) not in APART
 
 @pytest.mark.parametrize("page", RUNNING, ids=name)
 def test_the_python_of_a_page_runs(
-    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"__name__": "__main__"}
     for block in python_of(page):
+        if block.printed:
+            assert_like(capsys.readouterr().out, block.code)
+            continue
+        capsys.readouterr()
         file = tmp_path / f"line_{block.line}.py"  # Hypothesis reads the source of its tests
         file.write_text(block.code, encoding="utf-8")
         before = set(names)
@@ -33,6 +40,23 @@ def test_the_python_of_a_page_runs(
         for new in names.keys() - before:
             if new.startswith("test_") and callable(test := names[new]):
                 test()
+
+
+NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e-?\d+)?")
+
+
+def assert_like(printed: str, shown: str) -> None:
+    """The same words, and numbers that differ by no more than machines make them."""
+    assert NUMBER.sub("#", printed) == NUMBER.sub("#", shown)
+    now, then = (list(map(float, NUMBER.findall(text))) for text in (printed, shown))
+    assert now == pytest.approx(then, abs=0.05)
+
+
+@pytest.mark.parametrize("shown", ["loss 0.41, of 3\n", "loss 0.25, of 4\n", "lost 0.25, of 3\n"])
+def test_another_output_is_found(shown: str) -> None:
+    assert_like("loss 0.25, of 3\n", "loss 0.26, of 3\n")
+    with pytest.raises(AssertionError):
+        assert_like("loss 0.25, of 3\n", shown)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
