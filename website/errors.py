@@ -76,11 +76,11 @@ def _page(name: str, home: str, bases: list[str], said: Words) -> str:
 
 def _index(errors: dict[str, tuple[str, list[str]]], said: dict[str, Words]) -> str:
     rows = "\n".join(
-        f"| [`{name}`]({name}.md) | `{home}` | {said[name].cause.partition('. ')[0].rstrip('.')} |"
+        f"- [`{home}.{name}`]({name}.md): {said[name].cause.partition('. ')[0].rstrip('.')}."
         for name, (home, _) in errors.items()
     )
     return (
         "# Errors\n\nEvery error is one line: what was seen, then what was expected. It holds "
         "nothing private: no data, no weight, no key of a client.\n\n"
-        f"| error | of | what brings it about |\n|---|---|---|\n{rows}\n"
+        f"{rows}\n"
     )
