@@ -68,7 +68,7 @@ def _page(name: str, home: str, bases: list[str], said: Words) -> str:
     ]
     if said.messages:
         rows = "\n".join(
-            f"| `{says}` | {means} | {helps} |" for says, means, helps in said.messages
+            f"| `{says.strip(' ,:')}` | {means} | {helps} |" for says, means, helps in said.messages
         )
         lines.append(f"## Messages\n\n| it says | for | what helps |\n|---|---|---|\n{rows}")
     return "\n\n".join(lines) + "\n"
