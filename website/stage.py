@@ -21,7 +21,7 @@ PROJECT = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 PAGES = ("README.md", *PROJECT)
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Start": ("README.md", "docs/your-model.md"),
-    "Tutorials": ("docs/tutorials/*.md", "docs/from-r.md"),
+    "Tutorials": ("docs/tutorials/*.md", "docs/from-*.md"),
     "Guides": (
         "docs/running.md",
         "docs/data.md",
@@ -36,6 +36,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "docs/protocol.md",
         "docs/security.md",
         "docs/checks.md",
+        "docs/leak*.md",
         "docs/performance.md",
         "docs/scale.md",
     ),
@@ -47,7 +48,19 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     ),
 }
 """The navigation: pages by name, in this order; a pattern takes those that are named nowhere."""
-LANGUAGES = {".py": "python", ".toml": "toml", ".R": "r", ".json": "json", ".sh": "bash"}
+LANGUAGES = {
+    ".py": "python",
+    ".R": "r",
+    ".sh": "bash",
+    ".toml": "toml",
+    ".yml": "yaml",
+    ".cff": "yaml",
+    ".json": "json",
+    ".md": "markdown",
+    ".txt": "text",
+    "": "text",
+}
+"""Of files that are shown as source, by the end of their names; others are copied."""
 
 
 def main() -> None:
@@ -102,7 +115,14 @@ def place(path: PurePosixPath) -> str:
         return place(path / "README.md") if (found / "README.md").exists() else f"source/{path}.md"
     if path.parts[0] == "docs":
         return str(path.relative_to("docs")).replace("README.md", "index.md")
-    return str(path) if path.suffix == ".md" else f"source/{path}.md"
+    if name_of_a_page(path):
+        return str(path)
+    return f"source/{path}.md" if path.suffix in LANGUAGES else f"source/{path}"
+
+
+def name_of_a_page(path: PurePosixPath) -> bool:
+    """Whether it is one of the project's own pages, beside docs."""
+    return str(path) in PAGES
 
 
 def _copy(path: PurePosixPath, pages: Path) -> None:
@@ -110,12 +130,13 @@ def _copy(path: PurePosixPath, pages: Path) -> None:
     found = ROOT / path
     if place(path) in (place(PurePosixPath(name)) for name in documents()):
         return  # a folder whose README.md is a page
-    if path.parts[0] == "docs":
+    if path.parts[0] == "docs" or (found.is_file() and path.suffix not in LANGUAGES):
         (pages / place(path)).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(found, pages / place(path))
         return
-    files = sorted(f for f in found.rglob("*") if f.is_file()) if found.is_dir() else [found]
-    text = f"# {path}\n" + "".join(_source(f) for f in files if "__pycache__" not in f.parts)
+    files = sorted(found.rglob("*")) if found.is_dir() else [found]
+    shown = [each for each in files if each.is_file() and each.suffix in LANGUAGES]
+    text = f"# {path}\n" + "".join(map(_source, shown))
     _put(pages / place(path), text)
 
 
@@ -151,21 +172,28 @@ def sections() -> dict[str, list[str]]:
     named = {entry for entries in SECTIONS.values() for entry in entries if "*" not in entry}
     if missing := sorted(named - set(rest)):
         raise FileNotFoundError(f"{', '.join(missing)}: named in SECTIONS, expected a page")
-    free = [name for name in rest if name not in named]
+    home = {name: _home(name) for name in rest if name not in named}
     return {
         section: [
             name
             for entry in entries
-            for name in ([entry] if entry in named else _matching(free, entry))
+            for name in ([entry] if entry in named else [n for n in rest if home.get(n) == entry])
         ]
         for section, entries in SECTIONS.items()
     }
 
 
-def _matching(names: list[str], pattern: str) -> list[str]:
-    """Those in the pattern's folder itself."""
-    folder = PurePosixPath(pattern).parent
-    return [name for name in names if PurePosixPath(name).parent == folder]
+def _home(name: str) -> str:
+    """The pattern that takes a page which is named nowhere: the longest that it fits."""
+    patterns = [entry for entries in SECTIONS.values() for entry in entries if "*" in entry]
+    fitting = [pattern for pattern in patterns if _fits(PurePosixPath(name), pattern)]
+    if not fitting:
+        raise FileNotFoundError(f"{name}: fits no pattern of SECTIONS, expected a place for it")
+    return max(fitting, key=len)
+
+
+def _fits(path: PurePosixPath, pattern: str) -> bool:
+    return path.match(pattern) and path.parent == PurePosixPath(pattern).parent
 
 
 def title(name: str) -> str:

@@ -116,6 +116,11 @@ def test_the_examples_in_docstrings(module: object) -> None:
     assert doctest.testmod(module).failed == 0
 
 
+def test_docstrings_become_markdown() -> None:
+    pytest.importorskip("griffe")
+    assert doctest.testmod(importlib.import_module("website.docstrings")).failed == 0
+
+
 LOADED = re.compile(r"""(?:<(?:script|img|iframe)[^>]* src|<link[^>]* href)=["']?https?://[^>]*""")
 
 
