@@ -21,19 +21,7 @@ class AsMarkdown(griffe.Extension):
 
 
 def as_markdown(docstring: str) -> str:
-    """Lines `name: text` as items, an example as a block of code.
-
-    >>> print(as_markdown("Sums.\\n\\nx: the words.\\nn: how many.\\n\\n>>> total(x, 2)\\n3"))
-    Sums.
-    <BLANKLINE>
-    - `x`: the words.
-    - `n`: how many.
-    <BLANKLINE>
-    ```pycon
-    >>> total(x, 2)
-    3
-    ```
-    """
+    """Lines `name: text` as items, an example as a block of code."""
     paragraphs = [
         list(lines) for blank, lines in groupby(docstring.splitlines(), lambda x: not x.strip())
         if not blank

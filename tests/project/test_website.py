@@ -118,7 +118,11 @@ def test_the_examples_in_docstrings(module: object) -> None:
 
 def test_docstrings_become_markdown() -> None:
     pytest.importorskip("griffe")
-    assert doctest.testmod(importlib.import_module("website.docstrings")).failed == 0
+    docstrings = importlib.import_module("website.docstrings")
+    docstring = "Sums.\n\nx: the words,\n    all.\nn: how many.\n\n>>> total(x, 2)\n3"
+    assert docstrings.as_markdown(docstring) == (
+        "Sums.\n\n- `x`: the words,\n    all.\n- `n`: how many.\n\n```pycon\n>>> total(x, 2)\n3\n```"
+    )
 
 
 LOADED = re.compile(r"""(?:<(?:script|img|iframe)[^>]* src|<link[^>]* href)=["']?https?://[^>]*""")
