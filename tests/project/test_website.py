@@ -121,7 +121,8 @@ def test_docstrings_become_markdown() -> None:
     docstrings = importlib.import_module("website.docstrings")
     docstring = "Sums.\n\nx: the words,\n    all.\nn: how many.\n\n>>> total(x, 2)\n3"
     assert docstrings.as_markdown(docstring) == (
-        "Sums.\n\n- `x`: the words,\n    all.\n- `n`: how many.\n\n```pycon\n>>> total(x, 2)\n3\n```"
+        "Sums.\n\n- `x`: the words,\n    all.\n- `n`: how many.\n\n"
+        "```pycon\n>>> total(x, 2)\n3\n```"
     )
 
 
