@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
-HOMES = ("secagg.errors", "secagg.identity.directory", "fl.errors")
+HOMES = ("secagg.errors", "secagg.identity.directory", "fl.errors", "fl.flower.federation")
 """The modules that define errors of which users read."""
 
 
