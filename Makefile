@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTHONS := 3.11 3.12 3.13
 CONSTRAINTS :=
 
-.PHONY: demo test suite test-pythons test-lowest test-slow test-flower test-O bench bench-full docs lint clean
+.PHONY: demo test suite test-pythons test-lowest test-slow test-flower test-O bench bench-full listings docs lint clean
 
 demo: $(VENV)/.fl
 	@$(BIN)/fl demo $(ARGS)
@@ -46,8 +46,14 @@ bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.suite
 	$(BIN)/python -m benchmarks.report
 
+# The site, from README, docs and the docstrings: open build/docs/site/index.html. In an environment of its own, without TensorFlow.
+docs:
+	$(MAKE) .venv-docs/.docs VENV=.venv-docs
+	.venv-docs/bin/python -m website.stage build/docs
+	cd build/docs && ../../.venv-docs/bin/zensical build --clean --strict
+
 # Runs the commands of which README and docs show the output, and writes it there. DATA: where real data are.
-docs: $(VENV)/.fl-dev
+listings: $(VENV)/.fl-dev
 	$(BIN)/python -m benchmarks.listings $(if $(DATA),--data '$(DATA)')
 
 bench-full: $(VENV)/.bench
@@ -71,6 +77,10 @@ $(VENV)/.fl-dev: pyproject.toml $(CONSTRAINTS) | $(VENV)/bin/python
 
 $(VENV)/.flower: $(VENV)/.fl-dev
 	$(BIN)/python -m pip install --quiet --editable '.[flower]'
+	@touch $@
+
+$(VENV)/.docs: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	@touch $@
 
 $(VENV)/.slow: $(VENV)/.fl-dev

@@ -49,7 +49,7 @@ def run(
         TooFewClients: if drops, the link, or messages that the server refuses leave too few.
         LocalProtocolError: for inputs, keys or drops that do not fit `params` or each other.
         RemoteProtocolError: if shares or tally do not fit (which takes a forging link).
-        Whatever the executor raises.
+        Exception: whatever the executor raises.
 
     >>> params = secagg.Params(4, [secagg.VectorSpec("x", 3, 32)], t=3, corrupt=0)
     >>> inputs = {u: np.array([u, 1, 10], np.uint32) for u in range(4)}

@@ -199,7 +199,7 @@ class Client:
         Raises:
             RemoteProtocolError: for anything but the server's SessionEnd for this client.
             LocalProtocolError: for a client that has not begun, or is over.
-            Whatever the host's `store` raises; the client is Aborted.
+            Exception: whatever the host's `store` raises; the client is Aborted.
         """
         if not isinstance(self._state, Running):
             raise LocalProtocolError(
@@ -220,7 +220,7 @@ class Client:
             RemoteProtocolError: for anything that is not allowed now; the client is Aborted.
             LocalProtocolError: if the session is over, or was not begun; if round 2 is due and
                 there is no input. The client is as it was.
-            Whatever the host's `store` raises: no reply leaves, and the client is Aborted.
+            Exception: whatever the host's `store` raises; no reply leaves, the client is Aborted.
         """
         request = self._snapshots.request(message)
         if (again := self._again(request)) is not None:

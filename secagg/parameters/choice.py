@@ -114,7 +114,8 @@ def choose(
             fraction of n (float), rounded down.
         dropout: the fraction of n, rounded down, that may be missing at the end of round 4,
             whenever it went and for whatever reason; clients that refuse to answer are part of it.
-        privacy_bits, correctness_bits: a session is allowed to fail with 2^-bits; at least 40, 1.
+        privacy_bits: a session is allowed to leak with 2^-bits; at least 40.
+        correctness_bits: it is allowed to give no sum with 2^-bits; at least 1.
         grinding_bits: the server may try 2^bits rosters before it shows one; at least 64.
         min_roster: the fewest clients of U1. The default lets all of the dropout happen before U1
             is fixed.

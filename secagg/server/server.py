@@ -162,7 +162,7 @@ class Server:
             RemoteProtocolError: in round 4, if shares do not lead to the secret that their owner
                 committed to, or the tally is wrong; the session is over, without a sum.
             LocalProtocolError: if the session was over.
-            Whatever the executor raises; the session is over, without a sum.
+            Exception: whatever the executor raises; the session is over, without a sum.
         """
         current = self._round
         if isinstance(current, Aggregate | Failed):

@@ -1,22 +1,11 @@
-"""The snippets of docs/data.md and docs/running.md run as they stand, each after the one before."""
+"""The first command of docs/running.md; its snippets run in tests/project/test_code_blocks.py."""
 
 import re
 from pathlib import Path
 
-import pytest
-
 from fl.cli import app
 
 DOCS = Path(__file__).parents[3] / "docs"
-
-
-@pytest.mark.parametrize("page", ["data.md", "running.md"])
-def test_the_snippets_run(page):
-    names = {}
-    snippets = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
-    assert len(snippets) > 1
-    for snippet in snippets:
-        exec(compile(snippet, page, "exec"), names)
 
 
 def test_the_first_command_works_in_a_fresh_clone(tmp_path, monkeypatch, capsys):

@@ -1,0 +1,35 @@
+"""Docstrings as Markdown: arguments become lists, examples become code, as they read in the source.
+
+An extension of griffe, which mkdocstrings reads the source with.
+"""
+
+import re
+from itertools import groupby
+
+import griffe
+
+ARGUMENT = re.compile(r"^(\*{0,2}[a-z_]\w*(?:, \*{0,2}[a-z_]\w*)*): ")
+
+
+class AsMarkdown(griffe.Extension):
+    """Rewrites each docstring before it is parsed."""
+
+    def on_object(self, *, obj: griffe.Object, **_: object) -> None:
+        """Called for each module, class, function and attribute."""
+        if obj.docstring is not None:
+            obj.docstring.value = as_markdown(obj.docstring.value)
+
+
+def as_markdown(docstring: str) -> str:
+    """Lines `name: text` as items, an example as a block of code."""
+    paragraphs = [
+        list(lines) for blank, lines in groupby(docstring.splitlines(), lambda x: not x.strip())
+        if not blank
+    ]  # fmt: skip
+    return "\n\n".join("\n".join(_paragraph(lines)) for lines in paragraphs)
+
+
+def _paragraph(lines: list[str]) -> list[str]:
+    if lines[0].startswith(">>>"):
+        return ["```pycon", *lines, "```"]
+    return [ARGUMENT.sub(r"- `\1`: ", line) for line in lines]
