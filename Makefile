@@ -49,7 +49,7 @@ bench: $(VENV)/.bench
 # The site, from README, docs and the docstrings: open build/docs/site/index.html. In an environment of its own, without TensorFlow.
 docs:
 	$(MAKE) .venv-docs/.docs VENV=.venv-docs
-	.venv-docs/bin/python -m website.stage build/docs
+	.venv-docs/bin/python -m docs.website.stage build/docs
 	cd build/docs && ../../.venv-docs/bin/zensical build --clean --strict
 
 # Runs the commands of which README and docs show the output, and writes it there. DATA: where real data are.

@@ -13,8 +13,8 @@ import pytest
 
 import fl
 import secagg
+from docs.website import errors, links, reference, stage
 from tests.helpers.pages import PAGES, ROOT, name
-from website import errors, links, reference, stage
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_the_examples_in_docstrings(module: object) -> None:
 
 def test_docstrings_become_markdown() -> None:
     pytest.importorskip("griffe")
-    docstrings = importlib.import_module("website.docstrings")
+    docstrings = importlib.import_module("docs.website.docstrings")
     docstring = "Sums.\n\nx: the words,\n    all.\nn: how many.\n\n>>> total(x, 2)\n3"
     assert docstrings.as_markdown(docstring) == (
         "Sums.\n\n- `x`: the words,\n    all.\n- `n`: how many.\n\n"

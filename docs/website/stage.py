@@ -1,4 +1,4 @@
-"""Everything the site is made of, in one folder: `python -m website.stage FOLDER`.
+"""Everything the site is made of, in one folder: `python -m docs.website.stage FOLDER`.
 
     FOLDER/mkdocs.yml   the settings, with the navigation
     FOLDER/pages        README.md as index.md, docs, project files, reference, errors
@@ -13,9 +13,9 @@ import re
 import shutil
 from pathlib import Path, PurePosixPath
 
-from website import errors, links, reference
+from docs.website import errors, links, reference
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 HERE = Path(__file__).parent
 PROJECT = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 PAGES = ("README.md", *PROJECT)
