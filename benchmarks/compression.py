@@ -35,7 +35,7 @@ DATA: Mapping[str, Settings] = {
 }  # fmt: skip
 CODINGS: Mapping[str, dict[str, Any]] = {
     "32": {},
-    "15, rotated": {"bits": 15, "rotate": True},
+    "14, rotated": {"bits": 14, "rotate": True},
     "8, rotated": {"bits": 8, "rotate": True},
     "6, rotated": {"bits": 6, "rotate": True},
     "8, rotated, half of the coordinates": {"bits": 8, "rotate": True, "keep_coordinates": 0.5},

@@ -27,6 +27,8 @@ from fl.errors import PrivacyError
 
 _LABEL = b"fl/privacy/bits/v1"
 _KEY_BYTES = 32
+_BITS_OF_BYTE = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
+_SIGNS_OF_BYTE = (1.0 - 2.0 * _BITS_OF_BYTE).astype(np.float64)
 
 Words = NDArray[np.uint64]
 Integers = NDArray[np.int64]
@@ -87,8 +89,9 @@ class RandomBits:
 
     def signs(self, count: int) -> NDArray[np.float64]:
         """`count` signs, +1.0 or −1.0 with the same probability, float64 (count,)."""
-        packed = self.words(-(-count // 64)).view(np.uint8)
-        return 1.0 - 2.0 * np.unpackbits(packed, count=count).astype(np.float64)
+        drawn = self.words(-(-count // 64)).view(np.uint8)
+        signs: NDArray[np.float64] = _SIGNS_OF_BYTE[drawn].reshape(-1)[:count]
+        return signs
 
     def uniform(self, count: int) -> NDArray[np.float64]:
         """`count` multiples of 2^-53 in [0, 1), float64 (count,)."""

@@ -70,21 +70,19 @@ class Rotation:
 
     def forward(self, vector: NDArray[np.floating]) -> Floats:
         """R x, float64 (dimension,). Raises PrivacyError for another shape."""
-        rotated, first, last = self._copied(vector), *self._signs()
-        head, tail = self._blocks(rotated)
-        head[:] = hadamard(head * first)
-        if self.block < self.dimension:
-            tail[:] = hadamard(tail * last)
+        rotated, room = self._copied(vector), self._room()
+        for block, signs in zip(self._blocks(rotated), self._signs(), strict=True):
+            np.multiply(block, signs, out=room[0])
+            block[:] = _mixed(*room)
         return rotated
 
     def inverse(self, rotated: NDArray[np.floating]) -> Floats:
         """R⁻¹ y, float64 (dimension,), exact but for the rounding of float64. Raises PrivacyError
         for another shape."""
-        vector, first, last = self._copied(rotated), *self._signs()
-        head, tail = self._blocks(vector)
-        if self.block < self.dimension:
-            tail[:] = hadamard(tail) * last
-        head[:] = hadamard(head) * first
+        vector, room = self._copied(rotated), self._room()
+        for block, signs in zip(self._blocks(vector)[::-1], self._signs()[::-1], strict=True):
+            room[0][:] = block
+            np.multiply(_mixed(*room), signs, out=block)
         return vector
 
     def _copied(self, vector: NDArray[np.floating]) -> Floats:
@@ -92,23 +90,35 @@ class Rotation:
             raise PrivacyError(f"a vector of shape {vector.shape}, expected ({self.dimension},)")
         return vector.astype(np.float64)
 
-    def _signs(self) -> tuple[Floats, Floats]:
-        signs = RandomBits.seeded(_LABEL + self.seed).signs(2 * self.block)
-        return signs[: self.block], signs[self.block :]
+    def _signs(self) -> list[Floats]:
+        """S₁, and S₂ where there are two blocks."""
+        source = RandomBits.seeded(_LABEL + self.seed)
+        return [source.signs(self.block) for _ in range(1 + (self.block < self.dimension))]
 
-    def _blocks(self, vector: Floats) -> tuple[Floats, Floats]:
-        """Views of the first and of the last block."""
-        return vector[: self.block], vector[self.dimension - self.block :]
+    def _blocks(self, vector: Floats) -> list[Floats]:
+        """Views of the first and of the last block; one where it is all of the vector."""
+        blocks = [vector[: self.block], vector[self.dimension - self.block :]]
+        return blocks if self.block < self.dimension else blocks[:1]
+
+    def _room(self) -> tuple[Floats, Floats]:
+        # Taken once: fresh memory costs as much as a pass over it.
+        return np.empty(self.block), np.empty(self.block)
 
 
 def hadamard(vector: Floats) -> Floats:
-    """The Walsh–Hadamard transform, divided by the root of the size, which is a power of two.
+    """The Walsh–Hadamard transform, divided by the root of the size, which is a power of two. Its
+    own inverse."""
+    return _mixed(vector.copy(), np.empty(len(vector)))
+
+
+def _mixed(current: Floats, other: Floats) -> Floats:
+    """The transform of `current`, in one of the two arrays, which are overwritten.
 
     In log₂(size) passes, each of which reads two halves and writes their sums and differences side
-    by side: after the last one the coordinates are in their natural order again. Its own inverse.
+    by side: after the last one the coordinates are in their natural order again.
     """
-    size = len(vector)
-    current, other = vector * (1 / math.sqrt(size)), np.empty(size)
+    size = len(current)
+    current *= 1 / math.sqrt(size)
     for _ in range(size.bit_length() - 1):
         low, high = current[: size // 2], current[size // 2 :]
         np.add(low, high, out=other[0::2])
