@@ -87,6 +87,8 @@ def _announce(out: Output, training: Training) -> None:
     found = training.found
     size = f"{training.clients} clients, {training.parameters} weights"
     out.say(f"{size}, {training.directory.path}")
+    if training.amplified:
+        out.say("ε is for readers of the model who know neither the seed nor the run directory")
     for name in found.damaged if found else ():
         out.say(f"checkpoint {name} is damaged: the one before it is used")
     if found and found.round >= training.settings.rounds:

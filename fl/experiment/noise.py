@@ -42,6 +42,17 @@ def sampler_of(settings: Settings, population: int) -> Sampler:
     return Uniform(count, settings.over_selection)
 
 
+def rate_of(settings: Settings, population: int) -> float:
+    """q of `hidden_rate`, where the noise of a sum does not tell how many are in it; else 1.0.
+
+    Clients that provide for others' absence leave more noise the more of them there are, and shares
+    of discrete Gaussians add up to what depends on their number.
+    """
+    provided = settings.threshold == 1 and settings.corrupt == 0
+    steady = not settings.noise_of_clients or (settings.dp_mechanism == "skellam" and provided)
+    return hidden_rate(sampler_of(settings, population)) if steady else 1.0
+
+
 @dataclass(frozen=True)
 class Exposure:
     """How often a client is in a sum, as accounts may count it.
@@ -54,16 +65,17 @@ class Exposure:
     rate: float
 
     @classmethod
-    def of(cls, sampler: Sampler, rounds: int, population: int) -> Exposure:
-        """In so many rounds of this sampler."""
+    def of(cls, settings: Settings, population: int) -> Exposure:
+        """In the rounds of a training."""
+        sampler, rounds = sampler_of(settings, population), settings.rounds
         if isinstance(sampler, InTurn):
             return cls(math.ceil(rounds / sampler.rounds_of_a_pass(population)), 1.0)
-        return cls(rounds, hidden_rate(sampler))
+        return cls(rounds, rate_of(settings, population))
 
 
 def multiplier_of(settings: Settings, secure: SecureSum, population: int, size: int) -> float:
     """z for the budget of a training, of updates of this size. Raises PrivacyError."""
-    exposure = Exposure.of(sampler_of(settings, population), settings.rounds, population)
+    exposure = Exposure.of(settings, population)
     multiplier = _multiplier(settings, exposure, "gaussian", None, 1)
     if not settings.noise_of_clients:
         return multiplier

@@ -14,7 +14,6 @@ from fl.experiment.settings import Settings
 from fl.model.vector import ModelWeights
 from fl.privacy.ledger import Ledger
 from fl.privacy.release import Release
-from fl.privacy.subsampling import hidden_rate
 from fl.process.training_server import RoundResult
 
 
@@ -62,7 +61,7 @@ def private_rounds(
         return None
     secure = SecureSum(threshold=settings.threshold, corrupt=settings.corrupt)
     size = sum(array.size for array in ModelWeights.from_model(model_fn()).trainable)
-    rate = hidden_rate(noise.sampler_of(settings, len(clients)))
+    rate = noise.rate_of(settings, len(clients))
     ledger = Ledger(delta=settings.dp_delta, rate=rate, budget=settings.dp_epsilon)
     multiplier = noise.multiplier_of(settings, secure, len(clients), size)
     return PrivateRounds(settings, Account(path, ledger, multiplier), secure, size)

@@ -90,6 +90,11 @@ class Training:
         """How many clients there are."""
         return len(self._sizes)
 
+    @property
+    def amplified(self) -> bool:
+        """Whether its ε counts on nobody knowing who takes part in which round."""
+        return self._privacy is not None and noise.rate_of(self.settings, self.clients) < 1
+
     def __iter__(self) -> Iterator[RunLine]:
         while self.state.round < self.settings.rounds:
             metrics = self._round()
