@@ -19,10 +19,11 @@ from .algorithms.fedsgd import build_fed_sgd as build_fed_sgd
 from .algorithms.kmeans import KMeansState as KMeansState
 from .algorithms.kmeans_process import build_fed_kmeans as build_fed_kmeans
 from .evaluation.fed_eval import build_fed_eval as build_fed_eval
-from .evaluation.personalization import FineTune as FineTune
 from .evaluation.personalization import build_personalization_eval as build_personalization_eval
 from .model.keras_models import from_keras_model as from_keras_model
 from .model.vector import ModelWeights as ModelWeights
+from .personal.copies import build_personalization as build_personalization
+from .personal.tuning import FineTune as FineTune
 from .process.federated_process import FederatedProcess as FederatedProcess
 from .process.server_optimizer import ServerState as ServerState
 from .process.training_server import RoundResult as RoundResult

@@ -7,65 +7,25 @@ server   send weights and strategies; report the summed metrics by strategy
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
-import keras
 import numpy as np
 
 from fl import plan
 from fl.aggregators.contribution import Contribution, Metric, State
 from fl.aggregators.interface import Announced
 from fl.aggregators.totals import Aggregated
-from fl.client.compiled_loop import BatchLoop, read_vector
 from fl.client.examples import Examples, read_examples
-from fl.client.local_training import LocalTrainer
 from fl.client.measuring import Measuring
 from fl.client.metrics import MetricSums, Numbers
 from fl.errors import DataError, FLError
 from fl.model.vector import ModelWeights, Vector
+from fl.personal.tuning import Tuner
 from fl.plan import RoundPlan, Terms
 from fl.process.reports import ClientWork, EvaluationMetrics, MetricValues, Seconds
 from fl.round_message import Received, RoundMessage
 
 KIND = "personalization"
 BASELINE = "baseline"
-
-
-class _TunedLoop(BatchLoop):
-    """A pass that gives all weights as they are after it: the changes, in float32, would not tell a
-    weight that became small."""
-
-    def _update(self, weights: Any, skipped: Any) -> Any:
-        return read_vector(self._weights)
-
-
-@dataclass(frozen=True)
-class Tuner:
-    """One strategy, ready to train: a model of its own and the terms of training."""
-
-    trainer: LocalTrainer
-    terms: Terms
-
-    @classmethod
-    def of(
-        cls,
-        model: keras.Model,
-        optimizer: keras.optimizers.Optimizer,
-        *,
-        seed: int,
-        batch_size: int,
-        epochs: int,
-        shuffle: bool,
-    ) -> Tuner:
-        """The strategy of training a model with an optimizer. Raises ModelError."""
-        trainer = LocalTrainer(model, optimizer, loop=_TunedLoop)
-        return cls(trainer, Terms(0, seed, batch_size, epochs, shuffle, False, trainer.optimizer))
-
-    def tuned(self, round_plan: RoundPlan, client: int, examples: Examples) -> Vector:
-        """The weights after fine-tuning, float32[d]."""
-        work = self.trainer.train(round_plan, client, examples)
-        return np.concatenate([work.delta, work.statistics])
 
 
 class StrategyMetrics:
@@ -139,7 +99,7 @@ class FineTuningWork:
         before, after = measured(weights), []
         for name, tuner in self._tuners.items():
             round_plan = RoundPlan(strategies[name], weights, received.digest)
-            after.append(measured(tuner.tuned(round_plan, client, train)))
+            after.append(measured(tuner.tuned(round_plan, client, train)[0]))
         return Contribution(np.zeros(0, np.float32), 1, self._numbers.joined(before, after))
 
     def _read(self, received: Received) -> tuple[Vector, Terms, dict[str, Terms]]:

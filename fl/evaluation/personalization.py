@@ -10,7 +10,6 @@ made the loss smaller. The fine-tuned weights never leave the client. The server
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import keras
 
@@ -24,31 +23,14 @@ from fl.evaluation.fine_tuning import (
     BASELINE,
     FineTuningServer,
     FineTuningWork,
-    Tuner,
 )
-from fl.model.keras_models import InputSpec, ModelFn, OptimizerFn, client_model, evaluation_model
+from fl.model.keras_models import InputSpec, ModelFn, evaluation_model
 from fl.model.vector import ModelWeights
+from fl.personal.tuning import FineTune, Tuner
 from fl.process.client_half import ClientHalf
 from fl.process.reports import EvaluationMetrics
 from fl.process.server_half import ServerHalf
 from fl.process.simulation import play
-
-
-@dataclass(frozen=True)
-class FineTune:
-    """One strategy: so many epochs of an optimizer.
-
-    optimizer_fn: returns a new Keras optimizer; None is the one that the model was compiled with.
-    batch_size, epochs, shuffle: for training data that are arrays.
-
-    >>> fl.FineTune(lambda: keras.optimizers.Adam(0.01), epochs=3).epochs
-    3
-    """
-
-    optimizer_fn: OptimizerFn | None = None
-    batch_size: int = 32
-    epochs: int = 1
-    shuffle: bool = True
 
 
 @tff.refuses_tff_arguments
@@ -78,27 +60,12 @@ def build_personalization_eval(
         raise ModelError(
             f"strategies {sorted(strategies)}, expected some, none of them called {BASELINE!r}"
         )
-    tuners = {
-        name: _tuner(model_fn, strategy, seed, input_spec) for name, strategy in strategies.items()
-    }
+    tuners = {name: Tuner.of(model_fn, how, seed, input_spec) for name, how in strategies.items()}
     model = evaluation_model(model_fn, input_spec)
-    if any(tuner.trainer.model is model for tuner in tuners.values()):
+    if any(tuner.model is model for tuner in tuners.values()):
         raise ModelError("model_fn returned one model twice, expected a new one each time")
     chosen = chosen_sum(aggregator)
     return PersonalizationEval(model, tuners, chosen, batch_size)
-
-
-def _tuner(model_fn: ModelFn, strategy: FineTune, seed: int, input_spec: InputSpec) -> Tuner:
-    """A strategy with a model of its own."""
-    model, optimizer = client_model(model_fn, strategy.optimizer_fn, input_spec)
-    return Tuner.of(
-        model,
-        optimizer,
-        seed=seed,
-        batch_size=strategy.batch_size,
-        epochs=strategy.epochs,
-        shuffle=strategy.shuffle,
-    )
 
 
 class PersonalizationEval:

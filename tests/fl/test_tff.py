@@ -93,6 +93,7 @@ BUILDERS = {
     "build_fed_sgd": (linear,),
     "build_fed_eval": (linear,),
     "build_fed_kmeans": (2, (4,)),
+    "build_personalization": (linear,),
     "build_personalization_eval": (linear, {"one": fl.FineTune()}),
 }
 
