@@ -5,6 +5,7 @@
     >>> path = checkpoints.save(process.initialize(), 0)
     >>> checkpoints.latest(process.initialize()).state
     ServerState(round=0, ...)
+    >>> events = fl.experiment.Events(tmp_path / "events")  # for TensorBoard: events.write(metrics)
 
 Modules: `settings` are those of a training, each field an option of the command (`options`), and
 `registry`, `model_zoo` and `names` what they may name; `assembly` makes objects of the settings,
@@ -14,5 +15,6 @@ command.  It may use everything but `cli` and `flower`.
 """
 
 from fl.experiment.checkpoint import Checkpoints
+from fl.experiment.events import Events
 
-__all__ = ["Checkpoints"]
+__all__ = ["Checkpoints", "Events"]

@@ -16,6 +16,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from fl.experiment.metrics import RunLine
+from fl.process.reports import RoundMetrics
 
 _NAME = "events.out.tfevents."
 _FRAME = 16  # bytes of a record besides the event: its length and two checksums
@@ -25,9 +26,15 @@ class Events:
     """The event file of one process, in a folder that TensorBoard is pointed at.
 
     first: the round that will be written first. Raises OSError where nothing can be written.
+
+    >>> process = fl.build_weighted_fed_avg(model_fn)
+    >>> events = fl.experiment.Events(tmp_path / "logs")
+    >>> events.write(process.next(process.initialize(), clients).metrics)
+    >>> events.close()
     """
 
-    def __init__(self, folder: Path, first: int) -> None:
+    def __init__(self, folder: str | Path, first: int = 1) -> None:
+        folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         # TensorBoard reads the files of a folder in the order of their names.
         path = folder / f"{_NAME}{time.time_ns()}.fl"
@@ -37,8 +44,8 @@ class Events:
         started = tf.compat.v1.SessionLog(status=tf.compat.v1.SessionLog.START)
         self._write(session_log=started, step=first)  # TensorBoard drops this round and later ones
 
-    def write(self, metrics: RunLine) -> None:
-        """One round's metrics, at step `metrics["round"]`."""
+    def write(self, metrics: RunLine | RoundMetrics) -> None:
+        """One round's metrics, as `next` gives them, at step `metrics["round"]`. Raises OSError."""
         values = [_value(name, number) for name, number in scalars(metrics)]
         self._write(summary=tf.compat.v1.Summary(value=values), step=metrics["round"])
 
@@ -75,7 +82,7 @@ def _end(path: Path, rounds: int) -> int:
     return end
 
 
-def scalars(metrics: RunLine) -> Iterator[tuple[str, float]]:
+def scalars(metrics: RunLine | RoundMetrics) -> Iterator[tuple[str, float]]:
     """What is worth a curve: (name, value)."""
     train = metrics.get("client_work", {}).get("train", {})
     parts = {"train": train, "eval": metrics.get("eval", {})}
