@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -82,10 +83,10 @@ def _end(path: Path, rounds: int) -> int:
     return end
 
 
-def scalars(metrics: RunLine | RoundMetrics) -> Iterator[tuple[str, float]]:
+def scalars(metrics: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     """What is worth a curve: (name, value)."""
-    train = metrics.get("client_work", {}).get("train", {})
-    parts = {"train": train, "eval": metrics.get("eval", {})}
+    work = metrics.get("client_work", {})
+    parts = {"train": work.get("train", {}), "eval": metrics.get("eval", work.get("eval", {}))}
     for part, values in parts.items():
         yield from ((f"{part}/{k}", v) for k, v in values.items() if isinstance(v, int | float))
     if "aggregator" in metrics:
@@ -95,7 +96,7 @@ def scalars(metrics: RunLine | RoundMetrics) -> Iterator[tuple[str, float]]:
         yield "aggregator/survivors", len(summed["survivors"])
         yield "aggregator/dropped", len(summed["dropped"])
         yield from ((f"aggregator/non_finite/{k}", v) for k, v in summed["non_finite"].items())
-    others = {"finalizer": metrics.get("finalizer", {}), "seconds": metrics.get("seconds", {})}
+    others: dict[str, Any] = {part: metrics.get(part, {}) for part in ("finalizer", "seconds")}
     for part, named in others.items():
         yield from ((f"{part}/{k}", v) for k, v in named.items() if isinstance(v, int | float))
 
