@@ -5,12 +5,20 @@
     ... replaced by what the command prints ...
     ```
 
-The commands of a page run one after another in an empty folder, in the package of this checkout.
+    <!-- difference of: examples/from_tff/a.py examples/tutorials/a.py -->
+    ```diff
+    ... replaced by how the second file differs from the first ...
+    ```
+
+The commands of a page run one after another in an empty folder that has the checkout's `examples`
+and `docs`, in the package of this checkout; a script of `examples` is run by `python`, and may
+draw a picture for the page. Pages may be named: all are written otherwise.
 Real data are no part of it: a command that names `--data-dir data` runs only if `--data` says where
 they are, and its block stays as it is otherwise, which is said.
 """
 
 import argparse
+import difflib
 import os
 import re
 import shlex
@@ -20,19 +28,28 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "tutorials").glob("*.md")),
+]
 LISTING = re.compile(r"(<!-- printed by: (.+?) -->\n+```\n)(.*?)(```\n)", re.DOTALL)
+DIFFERENCE = re.compile(r"(<!-- difference of: (\S+) (\S+) -->\n+```diff\n)(.*?)(```\n)", re.DOTALL)
 PROGRAMS = ("fl", "secagg")  # entry points of `fl.cli.starting`, as in pyproject.toml
+SHOWN = ("examples", "docs")  # what a page's folder has of the checkout
 
 
 def main() -> None:
     """Rewrite every page that has listings."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="the folder that the pages call `data`")
+    parser.add_argument("pages", nargs="*", type=Path, default=PAGES, help="pages to write")
     options = parser.parse_args()
-    for page in PAGES:
+    for page in options.pages:
         text = page.read_text(encoding="utf-8")
         with tempfile.TemporaryDirectory() as folder:
+            for name in SHOWN:
+                (Path(folder) / name).symlink_to(ROOT / name)
             if options.data is not None:
                 (Path(folder) / "data").symlink_to(options.data.resolve())
             page.write_text(rewritten(text, Path(folder)), encoding="utf-8")
@@ -49,15 +66,28 @@ def rewritten(text: str, folder: Path) -> str:
         print(command, file=sys.stderr)
         return head + output(command, folder) + tail
 
-    return LISTING.sub(printed, text)
+    def compared(block: re.Match[str]) -> str:
+        head, before, after, _, tail = block.groups()
+        return head + difference(before, after) + tail
+
+    return DIFFERENCE.sub(compared, LISTING.sub(printed, text))
+
+
+def difference(before: str, after: str) -> str:
+    """How one file of the checkout differs from another, as `diff -u` says it."""
+    texts = [(ROOT / name).read_text(encoding="utf-8").splitlines(True) for name in (before, after)]
+    return "".join(difflib.unified_diff(*texts, before, after))
 
 
 def output(command: str, folder: Path) -> str:
-    """What a command of the packages prints, its error output aside; SystemExit if it fails."""
+    """What a command of the packages, or a script by `python`, prints, its error output aside;
+    SystemExit if it fails."""
     name, *arguments = shlex.split(command)
+    if name != "python":
+        arguments = ["-c", f"from fl.cli import starting; starting.{name}()", *arguments]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "80", "NO_COLOR": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", f"from fl.cli import starting; starting.{name}()", *arguments],
+        [sys.executable, *arguments],
         cwd=folder,
         env=environment,
         capture_output=True,
