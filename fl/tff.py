@@ -1,7 +1,8 @@
 """Names of TensorFlow Federated, of its tutorials old and new, and what is here in their place.
 
 Whoever uses one is told in one line: an argument by a ModelError, anything else by the
-AttributeError that Python gives. What TFF has and this package has not: docs/compared-with-tff.md.
+AttributeError that Python gives; docs/from-tff.md has them all. What TFF has and this package has
+not: docs/compared-with-tff.md.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ NAMES: Mapping[str, str] = {
     "state_with_new_model_weights": "process.set_model_weights",
     "ClientWeighting": "fl.build_weighted_fed_avg or fl.build_unweighted_fed_avg",
     "learning": "the same names in fl itself, such as fl.build_weighted_fed_avg",
+    "models": "fl.from_keras_model, or a compiled model",
+    "optimizers": "those of Keras, such as lambda: keras.optimizers.SGD(0.1)",
     "simulation": "fl.data, fl.population",
     "robust_aggregator": "fl.aggregators.AdaptiveNorm(fl.SecureSum())",
     "secure_aggregator": "fl.SecureSum()",

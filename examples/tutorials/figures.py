@@ -8,7 +8,8 @@ def curves(path, panels, xlabel="round"):
     """panels: {title: {name: values from x = 1}}, one beside the other."""
     figure, axes = _panels(len(panels))
     for axis, (title, series) in zip(axes, panels.items(), strict=True):
-        for (name, values), colour, width in zip(series.items(), COLOURS, WIDTHS, strict=False):
+        styles = list(zip(COLOURS, WIDTHS, strict=True))[len(series) == 1 :]
+        for (name, values), (colour, width) in zip(series.items(), styles, strict=False):
             axis.plot(range(1, len(values) + 1), values, color=colour, lw=width, label=name)
         axis.set(title=title, xlabel=xlabel)
         axis.legend()
@@ -37,17 +38,7 @@ def scatter(path, title, x, y, xlabel, ylabel):
     _save(figure, path)
 
 
-def pictures(path, images, titles):
-    """A row of grey images."""
-    figure, axes = _panels(len(images), width=0.8, height=1.0)
-    for axis, image, title in zip(axes, images, titles, strict=True):
-        axis.imshow(image, cmap="gray_r")
-        axis.set_title(title, fontsize=8)
-        axis.axis("off")
-    _save(figure, path)
-
-
-def _panels(count, width=4.0, height=2.8):
+def _panels(count):
     import matplotlib
 
     matplotlib.use("agg")
@@ -55,7 +46,7 @@ def _panels(count, width=4.0, height=2.8):
 
     style = {"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
     pyplot.rcParams.update({**style, "figure.constrained_layout.use": True})
-    figure, axes = pyplot.subplots(1, count, figsize=(width * count, height), squeeze=False)
+    figure, axes = pyplot.subplots(1, count, figsize=(5.0 if count == 1 else 4.0 * count, 2.8), squeeze=False)
     return figure, axes[0]
 
 

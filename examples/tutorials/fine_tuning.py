@@ -81,7 +81,7 @@ def main(argv=None):
             weights = both.states[0].weights
             tell(both.processes[0].get_model(both.states[0]), *test.pooled())
     if options.figure:
-        title = f"accuracy in training; all layers from round {options.rounds + 1} on"
+        title = f"accuracy in training, all layers from round {options.rounds + 1}"
         figures.curves(options.figure, {title: accuracy})
     return metrics["client_work"]["train"]
 

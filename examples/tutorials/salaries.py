@@ -23,13 +23,15 @@ def split(number, parts):
 
 
 def shared():
-    """Everybody gives a share to each; everybody publishes the sum of what they were given."""
+    """Everybody gives a share to each; everybody publishes the sum of what they were given.
+
+    The sum, and the shares of the first."""
     dealt = [split(salary, len(SALARIES)) for salary in SALARIES.values()]
     sums = [sum(column) % MODULUS for column in zip(*dealt, strict=True)]
     for name, row in zip(SALARIES, dealt, strict=True):
         print(f"  {name:5s} splits into  " + "  ".join(f"{share:10d}" for share in row))
     print("  published sums     " + "  ".join(f"{total:10d}" for total in sums))
-    return sum(sums) % MODULUS
+    return sum(sums) % MODULUS, dealt[0]
 
 
 def masked():
@@ -42,7 +44,7 @@ def masked():
 def main(argv=None):
     options = arguments.parser(__doc__).parse_args(argv)
     print("Shares, from hand to hand:")
-    total = shared()
+    total, shares = shared()
     print(f"  their sum {total}, mean {total / len(SALARIES):.2f}")
 
     print("Masks, through a server that is not trusted:")
@@ -55,8 +57,9 @@ def main(argv=None):
     print(f"  {mean.value:.2f} ± {mean.error_bound:.0e}")
 
     if options.figure:
-        own = dict(zip(SALARIES, split(SALARIES["Ada"], len(SALARIES)), strict=True))
-        panels = {"what they earn": (SALARIES, float(mean.value)), "Ada's shares": (own, None)}
+        dealt = dict(zip(SALARIES, shares, strict=True))
+        title = "Ada's shares, one for each"
+        panels = {"what they earn, and the mean": (SALARIES, float(mean.value)), title: (dealt, None)}
         figures.bars(options.figure, panels)
     return float(mean.value)
 

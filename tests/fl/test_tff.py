@@ -13,7 +13,7 @@ from fl.model.vector import ModelWeights
 from secagg import Quantizer
 from tests.helpers.small import arrays, linear
 
-PAGE = (Path(__file__).parents[2] / "docs" / "compared-with-tff.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "from-tff.md").read_text()
 
 
 @pytest.fixture(scope="module")
