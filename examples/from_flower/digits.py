@@ -1,6 +1,6 @@
 """Five clients learn to read digits, as in digits_flower.py, by this package.
 
-    python examples/from_flower/digits.py
+python examples/from_flower/digits.py
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Five clients learn to read digits, by Flower's Message API and its simulation.
 
-    python digits_flower.py                  with Flower 1.42, TensorFlow and Ray
+python digits_flower.py                  with Flower 1.42, TensorFlow and Ray
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """What TensorBoard would show of a folder of events: its scalars, and a picture of two of them.
 
-    python examples/tutorials/event_curves.py logs --figure curves.png
+python examples/tutorials/event_curves.py logs --figure curves.png
 """
 
 import argparse

@@ -12,6 +12,7 @@ def curves(path, panels, xlabel="round"):
         for (name, values), (colour, width) in zip(series.items(), styles, strict=False):
             axis.plot(range(1, len(values) + 1), values, color=colour, lw=width, label=name)
         axis.set(title=title, xlabel=xlabel)
+        axis.locator_params(axis="x", integer=True)
         axis.legend()
     _save(figure, path)
 
@@ -46,7 +47,9 @@ def _panels(count):
 
     style = {"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
     pyplot.rcParams.update({**style, "figure.constrained_layout.use": True})
-    figure, axes = pyplot.subplots(1, count, figsize=(5.0 if count == 1 else 4.0 * count, 2.8), squeeze=False)
+    figure, axes = pyplot.subplots(
+        1, count, figsize=(5.0 if count == 1 else 4.0 * count, 2.8), squeeze=False
+    )
     return figure, axes[0]
 
 

@@ -59,7 +59,10 @@ def main(argv=None):
     if options.figure:
         dealt = dict(zip(SALARIES, shares, strict=True))
         title = "Ada's shares, one for each"
-        panels = {"what they earn, and the mean": (SALARIES, float(mean.value)), title: (dealt, None)}
+        panels = {
+            "what they earn, and the mean": (SALARIES, float(mean.value)),
+            title: (dealt, None),
+        }
         figures.bars(options.figure, panels)
     return float(mean.value)
 

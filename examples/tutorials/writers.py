@@ -4,8 +4,8 @@
     train.create_tf_dataset_for_client(client)   # OrderedDict(label=..., pixels=...), one a digit
 
 From `data_dir` it takes EMNIST where its two HDF5 files are there, else MNIST by its writers.
-Without one it takes the digits that come with scikit-learn, enlarged and dealt to 50 clients.
-Nothing is downloaded.
+Without one it takes the digits that come with scikit-learn, enlarged and dealt to 50 clients, of
+whom each has few of the ten kinds. Nothing is downloaded.
 """
 
 from pathlib import Path
@@ -19,7 +19,8 @@ def load_data(data_dir=None):
     """(train, test). Of MNIST and scikit-learn's digits the test clients are other people."""
     if data_dir is None:
         train, test = ((_enlarged(x), y) for x, y in fl.data.load("digits"))
-        return _dealt(*train, clients=50), _dealt(*test, clients=10)
+        parts = fl.data.partition.shards(train[1], 50, per_client=3)
+        return _clients(*train, _named(parts)), _dealt(*test, clients=10)
     if Path(data_dir, "fed_emnist_digitsonly_train.h5").exists():
         return fl.data.emnist.load_data(cache_dir=data_dir)
     (x, y), test = fl.data.load("mnist", data_dir)
@@ -41,8 +42,11 @@ def _by_writer(x, y, owners):
 
 
 def _dealt(x, y, clients):
-    parts = fl.data.partition.sequential(len(y), clients)
-    return _clients(x, y, {f"client-{i:02d}": part for i, part in enumerate(parts)})
+    return _clients(x, y, _named(fl.data.partition.sequential(len(y), clients)))
+
+
+def _named(parts):
+    return {f"client-{i:02d}": part for i, part in enumerate(parts)}
 
 
 def _clients(x, y, rows):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("typer")
-from benchmarks.listings import LISTING, PAGES, PROGRAMS, rewritten
+from benchmarks.listings import LISTING, PAGES, PROGRAMS, ROOT, rewritten
 
 
 def test_a_listing_is_replaced_and_the_rest_stays(tmp_path: Path) -> None:
@@ -21,6 +21,14 @@ def test_a_listing_is_replaced_and_the_rest_stays(tmp_path: Path) -> None:
     assert new.endswith("```\n\n```\nanother block\n```\n")
 
 
+def test_a_difference_is_replaced(tmp_path: Path) -> None:
+    head = "<!-- difference of: LICENSE Makefile -->\n```diff\n"
+    new = rewritten(f"Before.\n{head}as it was\n```\nAfter.\n", tmp_path)
+    assert new.startswith(f"Before.\n{head}--- LICENSE\n+++ Makefile\n")
+    assert new.endswith("```\nAfter.\n")
+    assert "as it was" not in new
+
+
 def test_a_listing_that_needs_data_stays_without_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -32,6 +40,8 @@ def test_a_listing_that_needs_data_stays_without_them(
 def test_every_listing_of_the_pages_is_of_a_command_of_ours() -> None:
     commands = [found[2] for page in PAGES for found in LISTING.finditer(page.read_text("utf-8"))]
     assert len(commands) >= 5
-    assert {shlex.split(command)[0] for command in commands} <= set(PROGRAMS)
+    assert {shlex.split(command)[0] for command in commands} <= {*PROGRAMS, "python"}
+    for script in (shlex.split(each)[1] for each in commands if each.startswith("python ")):
+        assert (ROOT / script).is_file()
     marks = sum(page.read_text("utf-8").count("<!-- printed by:") for page in PAGES)
     assert marks == len(commands)

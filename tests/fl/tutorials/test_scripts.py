@@ -1,0 +1,97 @@
+"""The tutorials run offline on the digits that come with scikit-learn, each at small size.
+
+What they print of the secure and of the plain sum agrees to the third digit, in every round.
+"""
+
+import importlib
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[3]
+FOLDER = ROOT / "examples" / "tutorials"
+HELPERS = {"arguments", "figures", "side_by_side", "writers"}
+ROW = re.compile(r"^ +\d+ +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+)$", re.MULTILINE)
+
+
+@pytest.fixture
+def tutorial(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    return importlib.import_module
+
+
+@pytest.mark.parametrize(
+    "name", ["three_clients", "kuzushiji", pytest.param("fine_tuning", marks=pytest.mark.slow)]
+)
+def test_secure_beside_plain(tutorial, name, capsys):
+    tutorial(name).main(["--rounds", "2"])
+    printed = capsys.readouterr().out
+    rows = np.array(ROW.findall(printed), float)
+    assert len(rows) == (4 if name == "fine_tuning" else 2)
+    np.testing.assert_allclose(rows[:, [0, 2]], rows[:, [1, 3]], atol=5e-4)
+    assert rows[1, 0] < rows[0, 0]
+    assert printed.count("secure and plain differ in no round by more than") == len(rows) // 2
+
+
+def test_image_classification_and_its_events(tutorial, capsys, tmp_path):
+    script, curves = tutorial("image_classification"), tutorial("event_curves")
+    told = []
+    for how in ("secure", "plain"):
+        script.main(["--rounds", "2", "--sum", how, "--logdir", str(tmp_path / how)])
+        told.append(re.findall(r"(?:loss|accuracy) ([\d.]+)", capsys.readouterr().out))
+    secure, plain = np.array(told, float)
+    assert len(secure) == 6
+    np.testing.assert_allclose(secure, plain, atol=5e-4)
+    found = curves.main([str(tmp_path / "secure")])
+    np.testing.assert_allclose(found["train/loss"], secure[[0, 2]], atol=1e-4)
+    assert "train/loss                               2 rounds, the last" in capsys.readouterr().out
+
+
+def test_three_clients_are_known_by_heart(tutorial, monkeypatch):
+    """The page's 50 rounds, in fewer steps: the loss goes where it says."""
+    script = tutorial("three_clients")
+    monkeypatch.setattr(script, "NUM_EPOCHS", 100)
+    assert script.main(["--rounds", "5"])["loss"] < 0.03
+
+
+def test_temperatures(tutorial):
+    assert tutorial("temperatures").main([]) == 65.55
+
+
+def test_salaries(tutorial, capsys):
+    assert tutorial("salaries").main([]) == 65410.0
+    printed = capsys.readouterr().out
+    assert "their sum 327050, mean 65410.00" in printed
+    assert "4 of 5 finish: sum 266750, mean 66687.50" in printed
+
+
+def test_own_copies_are_better_at_home_and_go_on(tutorial, monkeypatch, capsys, tmp_path):
+    script = tutorial("personal")
+    monkeypatch.setattr(script, "KEEPERS", 8)
+    first, last = script.main(["--rounds", "2", "--keep", str(tmp_path)])
+    assert last > first
+    assert len(list(tmp_path.glob("client-*.005.keras"))) == 8
+    again, _ = script.main(["--rounds", "2", "--keep", str(tmp_path)])
+    assert again == pytest.approx(last, abs=1e-6)
+    assert "own copies, 10 epochs at home" in capsys.readouterr().out
+
+
+def test_pictures(tutorial, tmp_path):
+    pytest.importorskip("matplotlib")
+    for name in ("temperatures", "salaries"):
+        tutorial(name).main(["--figure", str(tmp_path / f"{name}.png")])
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_every_script_has_a_page_and_every_page_its_output_and_pictures():
+    pages = list((ROOT / "docs" / "tutorials").glob("*.md"))
+    told = "".join(page.read_text("utf-8") for page in pages)
+    scripts = {path.stem for path in FOLDER.glob("*.py")} - HELPERS
+    assert scripts == set(re.findall(r"<!-- printed by: python examples/tutorials/(\w+)\.py", told))
+    pictures = re.findall(r"!\[[^\]]{20,}\]\((\S+?\.png)\)", told)
+    assert set(pictures) == {path.name for path in (ROOT / "docs" / "tutorials").glob("*.png")}
+    assert len(pictures) == len(pages) - 1  # one for each page but the first
+    for name in pictures:
+        assert (ROOT / "docs" / "tutorials" / name).stat().st_size < 60_000
