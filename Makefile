@@ -53,7 +53,7 @@ docs:
 	cd build/docs && ../../.venv-docs/bin/zensical build --clean --strict
 
 # Runs the commands of which README and docs show the output, and writes it there. DATA: where real data are.
-listings: $(VENV)/.fl-dev
+listings: $(VENV)/.fl-dev $(VENV)/.bench
 	$(BIN)/python -m benchmarks.listings $(if $(DATA),--data '$(DATA)')
 
 bench-full: $(VENV)/.bench
