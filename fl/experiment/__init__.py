@@ -14,7 +14,19 @@ types of what it reports.  May be imported from it: what is in `__all__`, and th
 command.  It may use everything but `cli` and `flower`.
 """
 
+from typing import TYPE_CHECKING
+
 from fl.experiment.checkpoint import Checkpoints
-from fl.experiment.events import Events
+
+if TYPE_CHECKING:
+    from fl.experiment.events import Events as Events
 
 __all__ = ["Checkpoints", "Events"]
+
+
+def __getattr__(name: str) -> object:
+    if name != "Events":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from fl.experiment.events import Events  # imports TensorFlow, which `fl train --help` does not
+
+    return Events
