@@ -42,16 +42,6 @@ def test_the_port_from_flower_prints_what_the_page_shows(capsys):
         np.testing.assert_allclose(seen, expected, atol=2e-3)
 
 
-@pytest.mark.parametrize("name", ["from-tff", "tutorials/personal", "tutorials/three-clients"])
-def test_the_snippets_run(name, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    text = (ROOT / "docs" / f"{name}.md").read_text("utf-8")
-    names, snippets = {}, re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert snippets
-    for snippet in snippets:
-        exec(compile(snippet, f"{name}.md", "exec"), names)
-
-
 def test_what_the_page_on_flower_names_is_there():
     import fl
     import fl.flower.client_app
