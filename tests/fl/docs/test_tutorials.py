@@ -95,3 +95,16 @@ def test_every_script_has_a_page_and_every_page_its_output_and_pictures():
     assert len(pictures) == len(pages) - 1  # one for each page but the first
     for name in pictures:
         assert (ROOT / "docs" / "tutorials" / name).stat().st_size < 60_000
+
+
+def test_the_command_stands_above_what_it_printed():
+    """A comment is not seen on a page; a picture is drawn for the page alone."""
+    pages = [*(ROOT / "docs" / "tutorials").glob("*.md"), *(ROOT / "docs").glob("from-*.md")]
+    told = "".join(page.read_text("utf-8") for page in pages)
+    commands = re.findall(r"<!-- printed by[^:\n]*: (python .*?) -->", told)
+    assert len(commands) > 12
+    for command in commands:
+        seen = re.sub(r" --figure \S+", "", command)
+        assert re.search(
+            rf"```\n{re.escape(seen)}\n```\n\n<!-- printed by[^:\n]*: {command} -->", told
+        )
