@@ -12,6 +12,7 @@ import figures
 import keras
 import numpy as np
 import writers
+from side_by_side import SideBySide
 
 import fl
 
@@ -39,23 +40,24 @@ def halves(client_data, client):
     return (x[::2], y[::2]), (x[1::2], y[1::2])
 
 
+def build(aggregator):
+    return fl.build_weighted_fed_avg(model_fn, batch_size=20, epochs=5, aggregator=aggregator)
+
+
 def common_weights(client_data, rounds):
     """The training that all take part in, ten at a time."""
-    process = fl.build_weighted_fed_avg(model_fn, batch_size=20, epochs=2)
-    state = process.initialize()
+    both = SideBySide(build, max_weight=200)
     rng = np.random.default_rng(0)
     for _ in range(rounds):
         sample = rng.choice(client_data.client_ids, NUM_CLIENTS, replace=False)
-        data = [halves(client_data, client)[0] for client in sample]
-        state, metrics = process.next(state, data)
-    train = metrics["client_work"]["train"]
-    print(f"together, {rounds} rounds: loss {train['loss']:.4f}, accuracy {train['accuracy']:.4f}")
-    return state.weights
+        both.next([halves(client_data, client)[0] for client in sample])
+    print(both.difference())
+    return both.states[0].weights
 
 
-def own_copies(keepers, common, folder):
-    """Each client's weights and how often they were trained: of its file, or the common ones."""
-    copies = dict.fromkeys(keepers, (common, 0))
+def kept_copies(folder):
+    """{client: its model, and how many epochs it was trained at home} of the files in a folder."""
+    copies = {}
     for path in sorted(folder.glob("*.keras")) if folder else []:
         client, passes = path.stem.split(".")
         copies[client] = keras.saving.load_model(path), int(passes)
@@ -63,13 +65,15 @@ def own_copies(keepers, common, folder):
 
 
 def main(argv=None):
-    parser = arguments.parser(__doc__, rounds=30, rounds_help="rounds of the common training")
+    parser = arguments.parser(__doc__, rounds=10, rounds_help="rounds of the common training")
     parser.add_argument("--keep", type=Path, help="a folder in which each client has its copy")
     options = parser.parse_args(argv)
     train, _ = writers.load_data(options.data_dir)
-    common = common_weights(train, options.rounds)
     personalize = fl.build_personalization(model_fn, fl.FineTune(batch_size=10))
-    copies = own_copies(train.client_ids[:KEEPERS], common, options.keep)
+    copies = kept_copies(options.keep)
+    if not copies:
+        common = common_weights(train, options.rounds)
+        copies = dict.fromkeys(train.client_ids[:KEEPERS], (common, 0))
 
     def accuracies():
         """Of each copy on its own client's test digits."""
