@@ -14,7 +14,7 @@ demo: $(VENV)/.fl
 test: lint suite
 
 suite: $(VENV)/.fl-dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 # `make test` on each of PYTHONS that this machine has, except those in SKIP.
 test-pythons:
