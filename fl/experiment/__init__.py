@@ -7,10 +7,12 @@
     ServerState(round=0, ...)
     >>> events = fl.experiment.Events(tmp_path / "events")  # for TensorBoard: events.write(metrics)
 
-Modules: `settings` are those of a training, each field an option of the command (`options`), and
-`registry`, `model_zoo` and `names` what they may name; `assembly` makes objects of the settings,
-`training` runs; `run_directory`, `checkpoint` and `events` are what a run leaves, `metrics` the
-types of what it reports.  May be imported from it: what is in `__all__`, and the rest by the
+Modules: `settings` are those of a training, each field an option of the command (`options`), with
+`round_settings` of what clients do and `sum_settings` of how it is summed, and `registry`,
+`model_zoo` and `names` what they may name; `assembly` makes objects of the settings, `noise` says
+how much of it a budget of privacy asks for, `training` runs, and `private_rounds` are its rounds
+with a budget; `run_directory`, `checkpoint`, `events` and `privacy_account` are what a run leaves,
+`metrics` the types of what it reports.  May be imported from it: what is in `__all__`, and the rest by the
 command.  It may use everything but `cli` and `flower`.
 """
 

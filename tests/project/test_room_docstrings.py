@@ -45,15 +45,16 @@ def ignored() -> set[tuple[str, str]]:
 
 
 def rooms_used(graph: grimp.ImportGraph, room: str) -> set[str]:
-    """The other rooms of the same package that a room imports from."""
-    package = room.partition(".")[0]
+    """The other rooms of the same package that a room imports from; of a room that it stands in,
+    the modules."""
+    package, around = room.partition(".")[0], room.rpartition(".")[0]
     used = {
-        imported.split(".")[1]
+        imported.removeprefix(f"{around if imported.startswith(f'{around}.') else package}.")
         for module in {room} | graph.find_descendants(room)
         for imported in graph.find_modules_directly_imported_by(module)
         if imported.startswith(f"{package}.") and (module, imported) not in ignored()
     }
-    return used - {room.partition(".")[2]}
+    return {name.partition(".")[0] for name in used} - {room.rpartition(".")[2]}
 
 
 @pytest.mark.parametrize(
@@ -66,4 +67,5 @@ def test_a_room_names_the_rooms_that_it_uses(room: Path, graph: grimp.ImportGrap
     sentence = re.search(r"It (?:uses|may use) .*?\.(?:\s|$)", docstring(room))
     assert sentence, "expected a sentence that begins with 'It uses'"
     if "It may use everything" not in sentence[0]:
-        assert names(sentence[0]) == rooms_used(graph, f"{room.parent.name}.{room.name}")
+        name = ".".join(room.relative_to(ROOT).parts)
+        assert names(sentence[0]) == rooms_used(graph, name)

@@ -143,8 +143,8 @@ def test_numbers_out_of_range_are_refused(name, make):
 
 def test_the_state_of_something_else_is_refused():
     adaptive = fl.aggregators.AdaptiveNorm(fl.PlainSum())
-    for state in ((np.zeros(3),), (np.array(-1.0),), (np.array(1.0), np.array(1.0))):
-        with pytest.raises(fl.errors.AggregationError, match="expected one norm above 0"):
+    for state in ((np.zeros(3),), (np.array(-1.0),), (np.array(np.nan), np.array(1.0))):
+        with pytest.raises(fl.errors.AggregationError, match="expected a norm above 0 first"):
             adaptive.aggregate([contribution(1)], session(1, state=state))
 
 
@@ -165,7 +165,7 @@ def test_one_clipping_around_another_is_refused(kind):
         "ByNorm": fl.aggregators.ByNorm(fl.PlainSum(), 1.0),
         "AdaptiveNorm": fl.aggregators.AdaptiveNorm(fl.PlainSum()),
     }[kind]
-    refusal = rf"around {kind}, expected an aggregator that does not clip by norm"
+    refusal = rf"around {kind}\(.*, expected an aggregator that does not clip by norm"
     with pytest.raises(fl.errors.AggregationError, match=refusal):
         fl.aggregators.ByNorm(inner, 1.0)
     with pytest.raises(fl.errors.AggregationError, match=refusal):
