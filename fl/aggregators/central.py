@@ -72,11 +72,12 @@ class CentralNoise:
             raise AggregationError(
                 f"noise on {self.aggregator.aggregator!r}, expected a sum without a coding"
             )
-        if not 0 < self.noise_multiplier < math.inf or (self.divisor or 1) < 1:
+        if not 0 < self.noise_multiplier < math.inf:
             raise AggregationError(
-                f"noise_multiplier={self.noise_multiplier}, divisor={self.divisor}, expected a "
-                "finite number above 0, and a number of clients from 1"
+                f"noise_multiplier={self.noise_multiplier}, expected a finite number above 0"
             )
+        if self.divisor is not None and self.divisor < 1:
+            raise AggregationError(f"divisor={self.divisor}, expected a number of clients from 1")
         if not self._of_update > 0:
             raise AggregationError(
                 f"count_noise below half of noise_multiplier={self.noise_multiplier}, expected "

@@ -286,6 +286,9 @@ def _bound(norm: float, context: bytes) -> bytes:
 
 def _check_inner(aggregator: Aggregator) -> None:
     check_aggregator(aggregator)
+    inner = getattr(aggregator, "aggregator", None)  # of one around another
+    if inner is not None:
+        _check_inner(inner)
     # Two counts, of one name; and noise, beside which nothing is counted.
     noisy = isinstance(getattr(aggregator, "coding", None), DistributedNoise)
     if isinstance(aggregator, ByNorm | AdaptiveNorm) or noisy:

@@ -37,7 +37,7 @@ class NoiseReport(TypedDict):
     """The noise of a sum: what accounts need to know (`fl.privacy.Release`).
 
     noise_multiplier: z of the sum as it was, over what one client can move it. promised: the least
-    that the session could have had. shares: of how many clients' noise it was promised; 1 for
+    that the session could have had. shares: of how many clients' noise it certainly is; 1 for
     noise of the server. l2, dimension: the sensitivity in units of the integers, 1.0 and 1 for
     noise that is no sum of integers'.
     """

@@ -142,7 +142,7 @@ def sum_of(
         threshold=settings.threshold,
         corrupt=settings.corrupt,
         clip=clip,
-        bits=settings.bits,
+        bits=SecureSum.bits if settings.noise_of_clients else settings.bits,
         max_weight=settings.max_weight,
         executor=simulation.executor,
         progress=simulation.progress,
@@ -152,7 +152,10 @@ def sum_of(
         coding = noise.coding_of(settings, multiplier)
     elif settings.rotate:
         coding = Rotated(
-            bits=settings.bits, keep=settings.keep_coordinates, max_weight=settings.max_weight
+            bits=settings.bits,
+            keep=settings.keep_coordinates,
+            clip=clip or Rotated.clip,
+            max_weight=settings.max_weight,
         )
     if coding is None:
         return summed

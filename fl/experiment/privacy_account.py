@@ -53,7 +53,7 @@ class Account:
         self._whole = text.rfind(b"\n") + 1
         try:
             self._charge([json.loads(line) for line in text[: self._whole].splitlines()])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CheckpointError(
                 f"{self._path} is damaged ({error}), expected what the run wrote: nothing else "
                 "says what was spent"
@@ -74,7 +74,7 @@ class Account:
         if not self._ledger.allows(clients, promised):
             raise PrivacyError(
                 f"round {round_number} would take ε from {self._ledger.epsilon:.4g} to "
-                f"{self._ledger.with_round(clients, promised):.4g}, expected at most the budget of "
+                f"{self._cost(clients, promised):.4g}, expected at most the budget of "
                 f"{self._ledger.budget}: the training ends here"
             )
         if not self._whole:
@@ -83,19 +83,32 @@ class Account:
 
     def settle(self, clients: Sequence[str], promised: Release, was: Release | None) -> None:
         """Charge a round that was reserved. was: its noise; None where it gave no sum, which is
-        charged as it was promised."""
-        if was is not None:
-            self._write({"was": asdict(was)})
-        self._ledger.charge(clients, was or promised)
+        charged as it was promised.
+
+        So is one whose noise is bounded no better: more shares of discrete Gaussians have more
+        noise, and a bound that may be worse.
+        """
+        if was is None or self._cost(clients, was) > self._cost(clients, promised):
+            self._ledger.charge(clients, promised)
+            return
+        self._write({"was": asdict(was)})
+        self._ledger.charge(clients, was)
+
+    def _cost(self, clients: Sequence[str], release: Release) -> float:
+        return self._ledger.with_round(clients, release)
 
     def _charge(self, entries: Sequence[dict[str, Any]]) -> None:
         """What was spent before."""
         if entries:
             self.multiplier = float(entries[0]["noise_multiplier"])
+        reserved = False
         for entry, after in pairwise([*entries[1:], {}]):
-            if "clients" in entry:
-                release = after.get("was", entry["promised"])
-                self._ledger.charge(entry["clients"], Release(**release))
+            if reserved and set(entry) == {"was"}:
+                reserved = False
+                continue
+            release = after.get("was", entry["promised"])
+            self._ledger.charge(entry["clients"], Release(**release))
+            reserved = True
 
     def _write(self, entry: Mapping[str, Any]) -> None:
         with explained("account", self._path), open(self._path, "ab") as file:

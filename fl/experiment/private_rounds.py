@@ -8,10 +8,11 @@ from pathlib import Path
 import keras
 
 from fl.aggregators.secure import SecureSum
+from fl.errors import PrivacyError
 from fl.experiment import noise
 from fl.experiment.privacy_account import Account, Spent
 from fl.experiment.settings import Settings
-from fl.model.vector import ModelWeights
+from fl.model.layout import Layout
 from fl.privacy.ledger import Ledger
 from fl.privacy.release import Release
 from fl.process.training_server import RoundResult
@@ -60,8 +61,19 @@ def private_rounds(
     if not settings.private:
         return None
     secure = SecureSum(threshold=settings.threshold, corrupt=settings.corrupt)
-    size = sum(array.size for array in ModelWeights.from_model(model_fn()).trainable)
+    size = _size(Layout.of(model_fn()))
     rate = noise.rate_of(settings, len(clients))
     ledger = Ledger(delta=settings.dp_delta, rate=rate, budget=settings.dp_epsilon)
     multiplier = noise.multiplier_of(settings, secure, len(clients), size)
     return PrivateRounds(settings, Account(path, ledger, multiplier), secure, size)
+
+
+def _size(layout: Layout) -> int:
+    """Of an update. Raises PrivacyError where it is not all that clients send."""
+    sent = sum(size for size, sent in zip(layout.sizes, layout.sent, strict=True) if sent)
+    if sent != layout.trained:
+        raise PrivacyError(
+            f"a model with {sent - layout.trained} statistics, such as those of batch "
+            "normalization, expected one without: noise covers weights alone"
+        )
+    return layout.trained

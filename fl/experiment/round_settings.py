@@ -76,7 +76,7 @@ class RoundSettings:
         str,
         option(
             ROUND,
-            "Who is asked: uniform, so many of all; in-turn, each once before any of them twice; "
+            "Who is asked: uniform, so many of all; in-turn, nobody twice in a pass through all; "
             "poisson, each with the same probability.",
             choices=SAMPLINGS,
         ),

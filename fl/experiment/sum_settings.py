@@ -137,13 +137,22 @@ class SumSettings(RoundSettings):
 
 def check_contradictions(settings: SumSettings) -> None:
     """Raise AggregationError or PrivacyError for settings of a sum that contradict each other."""
-    plain = settings.aggregator == "plain"
-    if plain and (
-        settings.rotate or settings.noise_of_clients or settings.bits != SumSettings.bits
-    ):
+    _check_plain(settings)
+    _check_rotated(settings)
+    _check_unused(settings)
+    if settings.private:
+        _check_private(settings)
+
+
+def _check_plain(settings: SumSettings) -> None:
+    of_words = settings.rotate or settings.noise_of_clients or settings.bits != SumSettings.bits
+    if settings.aggregator == "plain" and of_words:
         raise AggregationError(
             "bits, rotation or noise of the clients in a plain sum, expected --aggregator secure"
         )
+
+
+def _check_rotated(settings: SumSettings) -> None:
     if settings.rotate and settings.private:
         raise AggregationError(
             "--rotate with --dp-epsilon, expected one of them: with noise of the clients updates "
@@ -154,8 +163,24 @@ def check_contradictions(settings: SumSettings) -> None:
             f"--keep-coordinates {settings.keep_coordinates} of updates that are not rotated, "
             "expected --rotate, or noise of the clients"
         )
-    if settings.private:
-        _check_private(settings)
+
+
+def _check_unused(settings: SumSettings) -> None:
+    """Raise AggregationError for what would change nothing."""
+    if settings.over_selection != 1 and settings.sampling != "uniform":
+        raise AggregationError(
+            f"--over-selection {settings.over_selection} with --sampling {settings.sampling}, "
+            "expected --sampling uniform, of which alone more are asked"
+        )
+    if settings.noise_of_clients and settings.clip is not None:
+        raise AggregationError(
+            f"--clip {settings.clip} with noise of the clients, expected --clip-norm alone"
+        )
+    if settings.dp_alignment < 1 and not settings.noise_of_clients:
+        raise AggregationError(
+            f"--dp-alignment {settings.dp_alignment} without noise of the clients, expected "
+            "--dp-epsilon and --dp-mechanism skellam or discrete_gaussian"
+        )
 
 
 def _check_private(settings: SumSettings) -> None:

@@ -100,12 +100,13 @@ class Poisson:
 
 @dataclass(frozen=True)
 class InTurn:
-    """`count` clients a round, each of all clients once before any of them twice.
+    """`count` clients a round, in passes in which nobody's turn comes twice.
 
     A pass is as many rounds as there are whole cohorts of clients, in a random order of its own, so
     that in R rounds nobody is asked more than ⌈R / rounds of a pass⌉ times: what a client spends of
-    its privacy is known beforehand (`fl.privacy`). Who is not eligible when its turn comes, misses
-    it.
+    its privacy is known beforehand (`fl.privacy`). In a pass everybody's turn comes, but for the
+    last in its order where `count` does not divide the number of clients. Who is not eligible when
+    its turn comes, misses it.
 
     >>> turns = fl.population.InTurn(2)
     >>> clients = ["a", "b", "c", "d"]
@@ -121,7 +122,7 @@ class InTurn:
             raise AggregationError(f"{self.count} clients, expected at least 1")
 
     def rounds_of_a_pass(self, clients: int) -> int:
-        """How many rounds pass before a client is asked again."""
+        """How many rounds a pass has."""
         return max(clients // self.count, 1)
 
     def of_round(self, clients: Sequence[str], seed: int, round_number: int) -> Fixed:

@@ -92,6 +92,9 @@ def composed(releases: Mapping[Release, int], rate: float, delta: float) -> floa
     secretly (`subsampling`). Raises PrivacyError."""
     if not releases:
         return 0.0
+    if rate == 1:  # as a ledger has it, so that a budget is met by both or by neither
+        whole = (count * release.rdp() for release, count in releases.items())
+        return epsilon_of(sum(whole, np.zeros(len(ALL_ORDERS))), delta)
     if all(release.mechanism == "gaussian" for release in releases):
         return _of_gaussians(releases, rate, delta)
     rdp = sum(
@@ -108,7 +111,7 @@ def _of_gaussians(releases: Mapping[Release, int], rate: float, delta: float) ->
     for release, count in releases.items():
         release.parts  # noqa: B018 - refuses numbers out of range
         gaussian = accounting.GaussianDpEvent(release.noise_multiplier)
-        event = gaussian if rate == 1 else accounting.PoissonSampledDpEvent(rate, gaussian)
+        event = accounting.PoissonSampledDpEvent(rate, gaussian)
         with _quietly():
             accountant.compose(accounting.SelfComposedDpEvent(event, count))
     return float(accountant.get_epsilon(delta))

@@ -64,8 +64,11 @@ FL_ROOMS = {
     "encoding": (
         "fl.aggregators.codings.encoding",
         "fl.aggregators.codings.decoding",
+        "fl.aggregators.codings.clipped",
+        "fl.aggregators.codings.rotated",
         "fl.aggregators.clipping",
     ),
+    "noise": ("fl.aggregators.central", "fl.aggregators.codings.noisy"),
     "model": ("fl.model.vector", "fl.model.layout"),
     "plan": ("fl.plan", "fl.round_message"),
     "process": (
@@ -97,7 +100,7 @@ CALLS = {
     "_check_signatures", "_check_ciphertexts", "_check_author", "_check", "check", "check_entry",
     "check_id", "check_columns", "check_own_entry", "check_advertisement", "check_holds",
     "check_neighbour", "check_signer", "check_distinct_identities", "signed", "check_server_key",
-    "need_server_key", "_check_key", "check_end", "check_bits",
+    "need_server_key", "_check_key", "check_end", "check_bits", "must_be_plausible",
 }  # fmt: skip
 OURS_TO_GET_WRONG = {  # arguments of our own caller: nobody attacks with them
     "secagg.client.member.Member.__post_init__",

@@ -109,6 +109,8 @@ class DistributedNoise:
             )
         if least.honest < 1:
             raise AggregationError("no client is certain to be honest, expected at least one")
+        if len(announced) > 1:
+            raise AggregationError(f"{announced} in the round's message, expected a number of sums")
         turn = announced[0] if announced else 0.0
         fitted = fitted_encoding(
             projection(size, self.keep, _SEED + repr(turn).encode()),
@@ -195,12 +197,12 @@ class NoisySum:
     def _noise(self, survivors: int) -> NoiseReport:
         """What is certain of the noise of so many survivors."""
         coding, least, fitted = self.encoding.coding, self.encoding.least, self.encoding.fitted
-        surplus = (least.honest + survivors - least.survivors) / least.honest
+        honest = survivors - least.corrupt
         return NoiseReport(
             mechanism=coding.mechanism,
-            noise_multiplier=coding.noise_multiplier * math.sqrt(surplus),
+            noise_multiplier=coding.noise_multiplier * math.sqrt(honest / least.honest),
             promised=coding.noise_multiplier,
-            shares=least.honest,
+            shares=honest,
             l2=fitted.sensitivity.l2,
             dimension=fitted.sensitivity.dimension,
         )

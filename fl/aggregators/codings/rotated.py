@@ -50,6 +50,9 @@ _FACTORS = b"fl/rotated/v1/check"
 _FIRST_BITS = 32
 _WIDER = 4.0  # after a sum that wrapped
 _MOST = 2.0**40  # no integer of one client is larger: such a coordinate counts as clipped
+_LENGTHS = 2.0**400  # no sum of float32 is as long, and none that is not zero one over it
+_SUMS = 2.0**53
+_MARGINS = 2.0**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,10 +87,10 @@ class Rotated:
             raise AggregationError(f"bits={self.bits}, expected an int in 4..{_FIRST_BITS}")
         if not 0 < self.keep <= 1:
             raise AggregationError(f"keep={self.keep}, expected above 0 and at most 1")
-        if not 1 <= self.margin < math.inf or not 0 < self.wraps < 1:
+        if not 1 <= self.margin <= _MARGINS or not 0 < self.wraps < 1:
             raise AggregationError(
-                f"margin={self.margin}, wraps={self.wraps}, expected a finite margin of at least 1 "
-                "and a probability above 0 and below 1"
+                f"margin={self.margin}, wraps={self.wraps}, expected a margin in 1..2^20 and a "
+                "probability above 0 and below 1"
             )
 
     def announce(self, state: State) -> Announced:
@@ -111,10 +114,14 @@ class Rotated:
         room = self._room(size, shape.n)
         if not announced:
             return first
-        if len(announced) != 2 or not 0 < announced[0] < math.inf or not announced[1] >= 1:
+        if (
+            len(announced) != 2
+            or not 1 / _LENGTHS <= announced[0] <= _LENGTHS
+            or not 1 <= announced[1] <= _SUMS
+        ):
             raise AggregationError(
-                f"{announced} in the round's message, expected a length above 0 and a number of "
-                "sums"
+                f"{announced} in the round's message, expected a length in 2^-400..2^400 and a "
+                "number of sums from 1"
             )
         length, sums = announced
         mapped = projection(size, self.keep, _SEED + str(int(sums)).encode())
@@ -132,6 +139,7 @@ class Rotated:
                 length *= _WIDER
             elif total.any():  # nobody's update says nothing of the next
                 length = math.sqrt(np.square(total).sum() * (self.keep if announced else 1.0))
+            length = min(max(length, 1 / _LENGTHS), _LENGTHS) if length else 0.0
             return (np.array(length), np.array(sums + 1)) if length else ()
 
         return Decoding(self.encoding(shape, announced, least), after)

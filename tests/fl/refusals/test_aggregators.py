@@ -5,6 +5,7 @@ import pytest
 
 import fl
 from fl.aggregators import interface, observed, thresholds
+from fl.aggregators.codings import Rotated
 from fl.aggregators.contribution import Contribution
 from fl.aggregators.secure import SecureSum
 from secagg import wire
@@ -31,6 +32,12 @@ def clipped_bound():
     return SecureSum(clip=0.1).aggregate(contributions(), session()).error_bound
 
 
+def bound_of_some_coordinates():
+    state = (np.array(1e3), np.array(1.0))
+    aggregator = SecureSum(coding=Rotated(keep=0.5))
+    return aggregator.aggregate(contributions(), session(state=state)).error_bound
+
+
 breaks("fl.aggregators.contribution.Contribution.__post_init__", "not whole")(
     wrong("type float", given(0.5))
 )
@@ -47,6 +54,13 @@ breaks("fl.aggregators.interface.SumShape.must_fit", "contribution.sizes != expe
     )
 )
 breaks("fl.aggregators.totals.Totals.error_bound", "self.clipped")(wrong(None, clipped_bound))
+breaks("fl.aggregators.totals.Totals.error_bound", "not math.isfinite(self.rounding)")(
+    wrong(None, bound_of_some_coordinates)
+)
+breaks(
+    "fl.aggregators.secure.SecureSum._check_coding",
+    "self.coding is not None and (self.clip, self.bits) != (SecureSum.clip, SecureSum.bits)",
+)(wrong("with a coding", lambda: SecureSum(coding=Rotated(), bits=16)))
 breaks("fl.aggregators.interface.check_aggregator", "isinstance(aggregator, type)")(
     wrong("is the class SecureSum", lambda: interface.check_aggregator(SecureSum) or "taken")
 )
