@@ -12,8 +12,8 @@ Modules: `settings` are those of a training, each field an option of the command
 `model_zoo` and `names` what they may name; `assembly` makes objects of the settings, `noise` says
 how much of it a budget of privacy asks for, `training` runs, and `private_rounds` are its rounds
 with a budget; `run_directory`, `checkpoint`, `events` and `privacy_account` are what a run leaves,
-`metrics` the types of what it reports.  May be imported from it: what is in `__all__`, and the rest by the
-command.  It may use everything but `cli` and `flower`.
+`metrics` the types of what it reports.  May be imported from it: what is in `__all__`, and the rest
+by the command.  It may use everything but `cli` and `flower`.
 """
 
 from typing import TYPE_CHECKING

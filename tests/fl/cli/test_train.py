@@ -277,6 +277,7 @@ def test_a_model_of_characters(tmp_path, capsys):
     assert "2 clients, 295210 weights" in capsys.readouterr().out
 
 
+PRIVATE = ["--dp-epsilon", "8", "--clip-norm", "1", "--threshold", "0.9", "--corrupt", "0"]
 MISTAKES = {
     "data set": (["--dataset", "mnits"], "unknown data set 'mnits'"),
     "missing file": (["--dataset", "mnist", "--data-dir", "."], "there is no mnist.npz in ."),
@@ -317,6 +318,36 @@ MISTAKES = {
     "clients": (["--clients", "2000"], "1438 examples for 2000 clients"),
     "dropout": (["--dropout", "1.5"], "--dropout"),
     "threshold": (["--threshold", "1.5"], "Invalid value for '--threshold'"),
+    "sampling": (["--sampling", "alike"], "sampling 'alike', expected one of uniform, in-turn, "),
+    "mechanism": (["--dp-mechanism", "laplace"], "dp_mechanism 'laplace', expected one of skel"),
+    "few bits": (["--rotate", "--bits", "3"], "bits=3, expected an int in 4..32"),
+    "too few bits": (["--rotate", "--bits", "4"], "4 bits are too few for the rounding of 10"),
+    "bits of a plain sum": (["--aggregator", "plain", "--bits", "8"], "expected --aggregator sec"),
+    "a plain sum rotated": (["--aggregator", "plain", "--rotate"], "expected --aggregator secure"),
+    "some of what is not rotated": (["--keep-coordinates", "0.5"], "--keep-coordinates 0.5 of upd"),
+    "more than all of them": (
+        ["--rotate", "--keep-coordinates", "1.5"],
+        "Invalid value for '--keep-coordinates'",
+    ),
+    "over-selection in turn": (
+        ["--over-selection", "1.3", "--sampling", "in-turn"],
+        "--over-selection 1.3 with --sampling in-turn, expected --sampling uniform",
+    ),
+    "alignment of nothing": (["--dp-alignment", "0.3"], "without noise of the clients, expected"),
+    "a budget of nothing": (["--dp-epsilon", "0"], "'--dp-epsilon': 0.0, expected a finite number"),
+    "delta": (["--dp-delta", "1"], "'--dp-delta': 1.0, expected a number above 0 and below 1"),
+    "noise without a norm": (["--dp-epsilon", "8"], "--dp-epsilon without --clip-norm"),
+    "noise without corrupt": (
+        ["--dp-epsilon", "8", "--clip-norm", "1", "--threshold", "0.9"],
+        "noise of the clients without --threshold and --corrupt",
+    ),
+    "noise and rotate": ([*PRIVATE, "--rotate"], "--rotate with --dp-epsilon, expected one of"),
+    "noise and a range": ([*PRIVATE, "--clip", "2"], "--clip 2.0 with noise of the clients"),
+    "noise and a quantile": (
+        [*PRIVATE, "--clip-quantile", "0.5"],
+        "--clip-quantile with noise of the clients, expected --dp-mechanism gaussian",
+    ),
+    "noise in the clear": ([*PRIVATE, "--aggregator", "plain"], "expected --aggregator secure"),
     "run directory": (
         ["--run-dir", "/dev/null/x"],
         "run directory /dev/null/x cannot be written: Not a directory",

@@ -1,12 +1,17 @@
 """Who is asked, who is eligible, who drops out; and the simulated fleet."""
 
+import math
+from collections import Counter
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import fl
 from fl.population import devices
 from fl.population.devices import Fleet, Status, select
-from fl.population.sampling import Dropout, Fixed, Poisson, Uniform, round_rng
+from fl.population.sampling import Dropout, Fixed, InTurn, Poisson, Uniform, round_rng
 
 CLIENTS = [f"c{i}" for i in range(40)]
 
@@ -42,7 +47,40 @@ def test_poisson_asks_each_on_its_own():
     assert Poisson(1.0).sample(CLIENTS, round_rng(2, 0, "sample")) == CLIENTS
 
 
-@pytest.mark.parametrize("sampler", [Uniform(7), Uniform(7, over=1.5), Poisson(0.3)])
+@given(st.integers(1, 45), st.integers(1, 40), st.integers(1, 30), st.integers(0, 99))
+def test_in_turn_nobody_is_asked_more_often_than_there_are_passes(count, clients, rounds, seed):
+    turns, names = InTurn(count), CLIENTS[:clients]
+    of_pass = turns.rounds_of_a_pass(clients)
+    asked = [turns.of_round(names, seed, number).clients for number in range(rounds)]
+    assert all(len(each) == min(count, clients) for each in asked)
+    times = Counter(client for each in asked for client in each)
+    assert max(times.values()) <= math.ceil(rounds / of_pass)
+    for begun in range(0, rounds - of_pass + 1, of_pass):
+        there = [client for each in asked[begun : begun + of_pass] for client in each]
+        assert len(set(there)) == len(there)
+        # All but the last in the order, who do not fill a cohort.
+        assert clients - len(there) == (clients % count if count <= clients else 0)
+
+
+def test_in_turn_every_pass_has_an_order_of_its_own_and_who_is_not_there_misses_it():
+    passes = [
+        [select(fleet(), [], InTurn(10), 1, 4 * turn + place).cohort for place in range(4)]
+        for turn in range(2)
+    ]
+    for cohorts in passes:
+        assert sorted(client for cohort in cohorts for client in cohort) == sorted(CLIENTS)
+    assert set(passes[0][0]) != set(passes[1][0])
+    there = [devices.at_least(30)]
+    for place, all_of_them in enumerate(passes[0]):
+        selection = select(fleet(), there, InTurn(10), 1, place)
+        assert set(selection.cohort) == {c for c in all_of_them if int(c[1:]) >= 20}
+        assert selection.asked == len(selection.cohort)
+    assert len(InTurn(7).sample(CLIENTS, round_rng(0, 0, "sample"))) == 7
+
+
+@pytest.mark.parametrize(
+    "sampler", [Uniform(7), Uniform(7, over=1.5), Poisson(0.3), InTurn(7)], ids=str
+)
 def test_a_choice_follows_its_seed_and_its_round(sampler):
     one, same, other, later = (
         select(fleet(), [], sampler, seed, number).cohort
@@ -129,6 +167,7 @@ def test_dropout_in_one_round_and_of_one_client():
 IMPOSSIBLE = [
     lambda: Uniform(0),
     lambda: Uniform(5, over=0.9),
+    lambda: InTurn(0),
     lambda: Poisson(0),
     lambda: Poisson(1.1),
     lambda: Dropout((0.1, 0.2)),

@@ -134,6 +134,10 @@ AGGREGATORS = {
     "without a clip": fl.SecureSum(clip=None),
     "by norm": fl.aggregators.ByNorm(fl.SecureSum(), 0.1),
     "adaptive": fl.aggregators.AdaptiveNorm(fl.SecureSum()),
+    "rotated": fl.SecureSum(coding=fl.aggregators.Rotated(bits=12)),
+    "rotated, some, adaptive": fl.aggregators.AdaptiveNorm(
+        fl.SecureSum(coding=fl.aggregators.Rotated(bits=12, keep=0.5))
+    ),
     "plain": fl.PlainSum(),
     "plain, adaptive": fl.aggregators.AdaptiveNorm(fl.PlainSum()),
 }

@@ -95,8 +95,8 @@ breaks("fl.aggregators.clipping._check_positive", "not value < math.inf")(
 )
 breaks(
     "fl.aggregators.codings.decoding.Decoding._counts",
-    "must_be_plausible(counted >= 0 and all((count <= counted for count in failed)), f'more clients "
-    "than the {survivors} in the sum say that something of theirs is not')",
+    "must_be_plausible(counted >= 0 and all((count <= counted for count in failed)), f'more "
+    "clients than the {survivors} in the sum say that something of theirs is not')",
 )(wrong("more clients than", lie("more than four that are not finite")))
 breaks(
     "fl.aggregators.codings.decoding.Decoding._counts",
@@ -105,7 +105,8 @@ breaks(
 )(wrong("weights that sum to", lie("a weight of 2^20")))
 breaks(
     "fl.aggregators.codings.decoding.Decoding._counts",
-    "must_be_plausible(clipped <= there, f'{clipped} coordinates clipped of {there} that there are')",
+    "must_be_plausible(clipped <= there, f'{clipped} coordinates clipped of {there} that there "
+    "are')",
 )(wrong("coordinates clipped", lie("more clipped than there are")))
 breaks(
     "fl.aggregators.codings.clipped.ClippedCode.decode",

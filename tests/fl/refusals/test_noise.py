@@ -34,8 +34,8 @@ def central(inner=CENTRAL.aggregator, z=1.0, **options):
     return lambda: CentralNoise(inner, z, **options)
 
 
-def distributed(shape=SHAPES["shape.weighted"], announced=(), least=Least(4, 0)):
-    return lambda: NOISE.encoding(shape, announced, least)
+def distributed(shape=SHAPES["shape.weighted"], announced=(), least=None):
+    return lambda: NOISE.encoding(shape, announced, least or Least(4, 0))
 
 
 def side(half):
