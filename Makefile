@@ -29,7 +29,8 @@ test-lowest:
 test-slow: $(VENV)/.slow
 	$(BIN)/python -m pytest -m slow $(ARGS)
 	$(BIN)/python -m pytest tests/secagg/masks/test_aegis.py tests/secagg/masks/test_suites.py \
-		tests/fl/privacy/test_accounting.py
+		tests/fl/privacy/test_accounting.py tests/fl/privacy/test_ledger.py \
+		tests/fl/experiment/test_privacy_account.py tests/fl/experiment/test_private_training.py
 
 # A SuperLink and SuperNodes as processes of this machine; in an environment of its own, as Flower pins much.
 test-flower:

@@ -117,7 +117,9 @@ def coding_of(settings: Settings, multiplier: float) -> DistributedNoise:
 def central(settings: Settings, multiplier: float, summed: PlainSum | SecureSum) -> CentralNoise:
     """The noise of the server, on a sum. Raises FLError."""
     norm, quantile = _norm(settings), settings.clip_quantile
-    count_noise = settings.clients_per_round / _COUNTED
+    # Of few clients the count would have less noise than all of a round needs: then three quarters
+    # of what z allows are left for the update.
+    count_noise = max(settings.clients_per_round / _COUNTED, multiplier)
     clipped: ByNorm | AdaptiveNorm = ByNorm(summed, norm)
     if quantile is not None:
         clipped = AdaptiveNorm(summed, quantile, norm, count_noise=count_noise)

@@ -144,6 +144,6 @@ def test_in_training_the_bound_moves_and_no_metric_is_told():
     assert state.weights.to_vector() == pytest.approx([0.5], abs=0.05)
     assert metrics["client_work"]["train"] == {}
     assert len(state.aggregator) == 1
+    weighted = fl.build_weighted_fed_avg(one_weight, aggregator=CentralNoise(inner, 0.01))
     with pytest.raises(fl.errors.AggregationError, match="weighted=True"):
-        weighted = fl.build_weighted_fed_avg(one_weight, aggregator=CentralNoise(inner, 0.01))
         weighted.next(weighted.initialize(), [constant(0.5)] * 3)

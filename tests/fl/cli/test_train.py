@@ -234,6 +234,16 @@ def test_updates_clipped_by_norm_and_the_bound_that_follows_them(tmp_path):
     assert metrics["aggregator"]["clip_norm"] > norms[1]
 
 
+def test_few_bits_go_on_from_a_checkpoint_bit_for_bit(tmp_path):
+    rotated = {"rotate": True, "bits": 8, "keep_coordinates": 0.5, "batch_size": 400}
+    weights, metrics = finished(tmp_path / "one", rounds=3, **rotated)
+    up = [line["aggregator"]["bytes_up"] for line in metrics]
+    assert up[1] == up[2] < 0.8 * up[0]
+    finished(tmp_path / "other", rounds=2, **rotated)
+    other, _ = finished(tmp_path / "other", rounds=3, **rotated)
+    np.testing.assert_array_equal(other, weights)
+
+
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_every_algorithm_learns_by_its_name(tmp_path, algorithm):
     options = {"rounds": 3, "algorithm": algorithm, "aggregator": "plain", "batch_size": 20}

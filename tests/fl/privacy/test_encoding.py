@@ -1,6 +1,7 @@
 """Clip, rotate, scale, round, noise, sum mod 2^bits, decode: the error is that of the formulas."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -123,6 +124,55 @@ def test_the_bound_of_wrapping_is_one(mechanism):
     assert 0 < said < 0.5
     assert wrapped / rounds <= said
     assert wrapped > 0
+
+
+@pytest.mark.parametrize("beta", [math.exp(-0.5), 1 / 30, 0.0])
+def test_the_bound_of_wrapping_is_one_whatever_is_drawn_again(beta):
+    """Of many clients, whose roundings together hardly ever go as far as they could."""
+    dimension, clients, rounds, bits = 16, 30, 100, 7
+    given = np.tile(np.eye(dimension)[:1] * np.array([[0.5]]), (clients, 1))
+    wrapped = 0
+    for number in range(rounds):
+        seed = number.to_bytes(2, "big")
+        noise = SkellamNoise(share_variance(220.0, clients))
+        encoding = NoisyEncoding(Rotation(dimension, seed), 1.0, 4.0, bits, noise, beta)
+        wide = replace(encoding, bits=40)
+        total, true = (summed(e, given, RandomBits.seeded(seed)) for e in (encoding, wide))
+        wrapped += not np.array_equal(encoding.decode(total), wide.decode(true))
+    said = encoding.wrap_bound(clients, alignment=0.5)
+    assert 0 < said < 1
+    assert wrapped / rounds <= said
+    assert wrapped > 0
+    assert encoding.wrap_bound(clients) >= said  # of sums that may be twice as long
+
+
+@MECHANISMS
+def test_sums_that_are_not_all_alike_leave_room_for_a_finer_scale(mechanism):
+    def fitted(alignment, bits=10):
+        encoding = fitted_encoding(
+            Rotation(500, b""), clip=1.0, bits=bits, clients=30, noise_multiplier=1.0,
+            mechanism=mechanism, alignment=alignment,
+        )  # fmt: skip
+        assert encoding.wrap_bound(30, alignment) <= 2**-20
+        deviation = (30 * encoding.noise.variance) ** 0.5
+        assert deviation == pytest.approx(encoding.sensitivity.l2, rel=1e-9)
+        return encoding
+
+    short, long = fitted(0.2), fitted(1.0)
+    assert short.scale > 2 * long.scale
+    assert short.error_variance(30) < long.error_variance(30)
+    assert long.wrap_bound(30, 0.2) <= long.wrap_bound(30)
+
+
+def test_conditions_that_are_rarely_missed_are_taken_where_bits_are_few():
+    def beta(bits):
+        return fitted_encoding(
+            Rotation(10_000, b""), clip=1.0, bits=bits, clients=100, noise_multiplier=1.0,
+            alignment=0.2,
+        ).beta  # fmt: skip
+
+    assert beta(9) == 1 / 100
+    assert beta(18) == math.exp(-0.5)
 
 
 def test_more_bits_give_a_finer_scale_and_more_noise_a_coarser_one():
