@@ -7,6 +7,7 @@ import pytest
 
 import fl
 from fl.cli import app
+from fl.experiment import noise
 from fl.experiment.run_directory import RunDir
 from fl.experiment.settings import RunOptions, Settings
 from fl.experiment.training import Training
@@ -108,6 +109,21 @@ def test_secret_coins_cost_less_for_whoever_does_not_see_them(tmp_path):
     summed = [line for line in lines if "aggregator" in line]
     assert summed
     assert {line["aggregator"]["noise"]["mechanism"] for line in summed} == {"gaussian"}
+
+
+STEADY = {"skellam": 0.5, "discrete_gaussian": 1.0, "gaussian": 0.5}
+
+
+@pytest.mark.parametrize(("mechanism", "rate"), STEADY.items())
+def test_coins_count_only_where_noise_does_not_tell_how_many_there_are(mechanism, rate):
+    def counted(**changes):
+        alone = {**CLIENTS, "threshold": 1.0, "sampling": "poisson", "dp_mechanism": mechanism}
+        return noise.rate_of(Settings(**{**TINY, **alone, **changes}), 6)
+
+    assert counted() == rate
+    assert counted(sampling="uniform") == counted(sampling="in-turn") == 1.0
+    of_clients = mechanism != "gaussian"
+    assert counted(threshold=0.9) == counted(corrupt=0.1) == (1.0 if of_clients else rate)
 
 
 def test_the_server_can_adapt_the_norm_from_a_noisy_count(tmp_path):
