@@ -181,7 +181,20 @@ def test_where_nobody_says_anything_the_next_sum_is_written_as_this_one():
     rotated, zeros = fl.SecureSum(coding=Rotated()), [Contribution(np.zeros(3), 1, np.ones(1))] * 3
     assert rotated.aggregate(zeros, session(3)).state == ()
     after = rotated.aggregate(zeros, session(3, state=state(7.0, 4))).state
-    assert [float(part) for part in after] == [7.0, 5.0]
+    assert [float(part) for part in after] == [7.0 / 4, 5.0]  # as where a range is too wide
+
+
+def test_a_range_that_is_far_too_wide_narrows_again():
+    """As after a client that made the sums of ten rounds wrap; in each, all it gave is rounded."""
+    given = contributions(np.random.default_rng(5), 3, 30, [1, 1, 1])
+    true = float(np.linalg.norm(sum(each.delta.astype(float) for each in given)))
+    rotated, carried = fl.SecureSum(coding=Rotated(bits=12, wraps=RARE)), state(true * 4**10)
+    for number in range(60):
+        carried = rotated.aggregate(given, session(3, number=number, state=carried)).state
+        if carried[0] == pytest.approx(true, rel=0.1):
+            break
+    else:
+        pytest.fail(f"a length of {carried[0]} after 60 sums, expected about {true}")
 
 
 def test_a_length_stays_a_number_however_often_a_sum_wraps():
