@@ -6,7 +6,7 @@ import keras
 import pytest
 
 import fl
-from fl.cli import app
+from fl.cli import app, training_rows
 from fl.experiment import noise
 from fl.experiment.run_directory import RunDir
 from fl.experiment.settings import RunOptions, Settings
@@ -109,6 +109,7 @@ def test_secret_coins_cost_less_for_whoever_does_not_see_them(tmp_path):
     summed = [line for line in lines if "aggregator" in line]
     assert summed
     assert {line["aggregator"]["noise"]["mechanism"] for line in summed} == {"gaussian"}
+    assert f"ε {spent['epsilon']:.3f}  (who sees the cohorts: " in training_rows.line(summed[-1])
 
 
 STEADY = {"skellam": 0.5, "discrete_gaussian": 1.0, "gaussian": 0.5}
