@@ -217,7 +217,8 @@ class Aggregated(Totals):
         if self.extra.get("wrapped"):
             warn(
                 "the sum of the updates did not fit its bits, and the round changes no weight; the "
-                "next one has a wider range. fl.aggregators.Rotated(margin=...) has how much wider",
+                "next one goes in 32 bits. fl.aggregators.Rotated(margin=...) has how much longer "
+                "than the one before a sum may be",
                 SumWarning,
             )
         if self.bad_weights:

@@ -43,14 +43,14 @@ def sampler_of(settings: Settings, population: int) -> Sampler:
 
 
 def rate_of(settings: Settings, population: int) -> float:
-    """q of `hidden_rate`, where the noise of a sum does not tell how many are in it; else 1.0.
+    """q of `hidden_rate` for the server's noise, and 1.0 for that of the clients.
 
-    Clients that provide for others' absence leave more noise the more of them there are, and shares
-    of discrete Gaussians add up to what depends on their number.
+    A sum is not to tell how many are in it. With noise of the clients its unit follows from their
+    number, and so does its noise where they provide for each other's absence.
     """
-    provided = settings.threshold == 1 and settings.corrupt == 0
-    steady = not settings.noise_of_clients or (settings.dp_mechanism == "skellam" and provided)
-    return hidden_rate(sampler_of(settings, population)) if steady else 1.0
+    if settings.noise_of_clients:
+        return 1.0
+    return hidden_rate(sampler_of(settings, population))
 
 
 @dataclass(frozen=True)

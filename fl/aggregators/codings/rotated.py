@@ -19,8 +19,8 @@ A sum that did wrap is noticed. Every client also sends one word of 64 bits, Σ 
 integers y before they are cut to `bits`, for odd r_j that everybody knows; the server compares its
 sum with that of what it decoded. A wrapped coordinate differs by a multiple of 2^bits, which an odd
 factor does not hide; several hide each other with a probability of 2^(bits − 64). Such a round
-changes no weight, and the next one has four times the range; after a sum in which nothing is left
-it has a quarter. The word says nothing that the sum does not say, but for that.
+changes no weight, and the next one goes in 32 bits, as the first. The word says nothing that the
+sum does not say, but for that.
 
 Suresh et al. 2017 (1611.00429); Bonawitz, Salehi, Konečný, McMahan and Gruteser 2019 (1912.00131).
 """
@@ -48,7 +48,6 @@ from fl.privacy.random_bits import RandomBits
 _SEED = b"fl/rotated/v1/"
 _FACTORS = b"fl/rotated/v1/check"
 _FIRST_BITS = 32
-_WIDER = 4.0  # after a sum that wrapped
 _MOST = 2.0**40  # no integer of one client is larger: such a coordinate counts as clipped
 _LENGTHS = 2.0**400  # no sum of float32 is as long, and none that is not zero one over it
 _SUMS = 2.0**53
@@ -134,15 +133,10 @@ class Rotated:
         announced = self.announce(state)
 
         def after(total: Sums | None) -> State:
-            length, sums = announced or (0.0, 0.0)
-            if total is None:
-                length *= _WIDER
-            elif total.any():
-                length = math.sqrt(np.square(total).sum() * (self.keep if announced else 1.0))
-            else:  # all of it rounded to nothing: a range that is too wide, as after wraps
-                length /= _WIDER
-            length = min(max(length, 1 / _LENGTHS), _LENGTHS) if length else 0.0
-            return (np.array(length), np.array(sums + 1)) if length else ()
+            if total is None or not total.any():  # it wrapped, or says nothing of the next one
+                return ()
+            length = math.sqrt(np.square(total).sum() * (self.keep if announced else 1.0))
+            return (np.array(length), np.array(announced[1] + 1 if announced else 1.0))
 
         return Decoding(self.encoding(shape, announced, least), after)
 

@@ -1,7 +1,6 @@
 """Updates in few bits: as exact as is said, and never silently wrong where they do not fit."""
 
 import math
-from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -148,63 +147,33 @@ def test_no_more_sums_wrap_than_is_said():
     assert wrapped / 400 <= wraps
 
 
-def test_a_round_that_wrapped_changes_no_weight_warns_and_a_wider_one_succeeds(tmp_path):
+def test_a_round_that_wrapped_changes_no_weight_warns_and_the_next_one_succeeds(tmp_path):
     process = fl.build_weighted_fed_avg(
         one_weight, aggregator=fl.SecureSum(coding=Rotated(bits=8)), batch_size=1
     )
     reached = process.next(process.initialize(), [constant(0.01)] * 3).state
     assert reached.weights.to_vector() == pytest.approx([0.01], rel=1e-3)
-    before, lengths = reached.weights.to_vector(), []
+    before = reached.weights.to_vector()
     data = [constant(0.01), constant(4.0), constant(0.02)]  # one is far longer than before
-    for _ in range(9):
-        lengths.append(float(reached.aggregator[0]))
-        warned = pytest.warns(fl.errors.SumWarning, match="did not fit its bits")
-        with warned if len(lengths) <= 3 else nullcontext():
-            after = process.next(reached, data)
-        if not after.metrics["aggregator"].get("wrapped"):
-            break
-        np.testing.assert_array_equal(after.state.weights.to_vector(), before)
-        assert after.metrics["client_work"]["train"]["num_examples"] == 3
-        assert after.metrics["finalizer"]["update_norm"] == 0
-        # The state is as good from a checkpoint.
-        checkpoints = Checkpoints(tmp_path)
-        checkpoints.save(after.state, after.state.round)
-        reached = checkpoints.latest(process.initialize()).state
-        assert [float(part) for part in reached.aggregator] == [lengths[-1] * 4, len(lengths) + 1]
-    assert len(lengths) == 4
-    assert lengths[-1] == pytest.approx(64 * lengths[0])
+    with pytest.warns(fl.errors.SumWarning, match="did not fit its bits"):
+        wrapped = process.next(reached, data)
+    assert wrapped.metrics["aggregator"]["wrapped"]
+    assert wrapped.metrics["client_work"]["train"]["num_examples"] == 3
+    assert wrapped.metrics["finalizer"]["update_norm"] == 0
+    np.testing.assert_array_equal(wrapped.state.weights.to_vector(), before)
+    # The state is as good from a checkpoint.
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(wrapped.state, wrapped.state.round)
+    after = process.next(checkpoints.latest(process.initialize()).state, data)
     expected = np.mean([0.0, 3.99, 0.01])
-    assert after.state.weights.to_vector() - before == pytest.approx([expected], rel=0.05)
+    assert after.state.weights.to_vector() - before == pytest.approx([expected], rel=1e-3)
+    assert len(after.state.aggregator) == 2
 
 
-def test_where_nobody_says_anything_the_next_sum_is_written_as_this_one():
+def test_where_nobody_says_anything_the_next_sum_is_written_as_the_first():
     rotated, zeros = fl.SecureSum(coding=Rotated()), [Contribution(np.zeros(3), 1, np.ones(1))] * 3
     assert rotated.aggregate(zeros, session(3)).state == ()
-    after = rotated.aggregate(zeros, session(3, state=state(7.0, 4))).state
-    assert [float(part) for part in after] == [7.0 / 4, 5.0]  # as where a range is too wide
-
-
-def test_a_range_that_is_far_too_wide_narrows_again():
-    """As after a client that made the sums of ten rounds wrap; in each, all it gave is rounded."""
-    given = contributions(np.random.default_rng(5), 3, 30, [1, 1, 1])
-    true = float(np.linalg.norm(sum(each.delta.astype(float) for each in given)))
-    rotated, carried = fl.SecureSum(coding=Rotated(bits=12, wraps=RARE)), state(true * 4**10)
-    for number in range(60):
-        carried = rotated.aggregate(given, session(3, number=number, state=carried)).state
-        if carried[0] == pytest.approx(true, rel=0.1):
-            break
-    else:
-        pytest.fail(f"a length of {carried[0]} after 60 sums, expected about {true}")
-
-
-def test_a_length_stays_a_number_however_often_a_sum_wraps():
-    rotated = Rotated()
-    shape, least = SumShape(3, (2, 0), ()), Least(3, 0)
-    for length in (2.0**399, 2.0**-400):
-        decoding = rotated.decoding(shape, state(length), least)
-        for total in (None, np.array([1e-300, 0.0]), np.array([1e130, 0.0])):
-            after = decoding.after(total)
-            rotated.encoding(shape, rotated.announce(after), least)
+    assert rotated.aggregate(zeros, session(3, state=state(7.0, 4))).state == ()
 
 
 @pytest.mark.parametrize("wrap", ["by norm", "adaptive"])
