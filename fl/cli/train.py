@@ -18,7 +18,7 @@ from rich.progress import Progress
 
 from fl.cli.output import AsJson, Output, output
 from fl.cli.training_rows import head, line
-from fl.errors import RunFailed, SumWarning
+from fl.errors import PrivacyError, RunFailed, SumWarning
 from fl.experiment.metrics import TrainResult
 from fl.experiment.settings import RunOptions, Settings
 from fl.process.reports import MetricValues
@@ -65,7 +65,12 @@ def _run(out: Output, training: Training, bars: Progress) -> TrainResult:
     """Train until all rounds are done; what is said of it as JSON."""
     done, rounds = training.state.round, training.settings.rounds
     _announce(out, training)
-    tested = _play(out, bars, training) if done < rounds else None
+    try:
+        tested = _play(out, bars, training) if done < rounds else None
+    except PrivacyError:  # the budget is spent: what was trained with it is worth keeping
+        if training.state.round:
+            out.say(f"saved {training.save_model()}")
+        raise
     failure = training.directory.failure()
     if failure is not None:
         raise RunFailed(f"no round succeeded: {failure}")
