@@ -25,7 +25,7 @@ from fl.aggregators.interface import (
     rounding,
 )
 from fl.aggregators.thresholds import check_threshold, dropped, resolve_threshold
-from fl.aggregators.totals import Aggregated, Extra, GraphReport, Totals
+from fl.aggregators.totals import Aggregated, Extra, GraphReport, Phase, Totals
 from fl.errors import AggregationError
 from fl.progress.watch import current, watching
 from secagg.graph import Graph
@@ -160,14 +160,14 @@ class SecureSum:
         )
         totals = server.decode(result.vectors, len(result.survivors))
         return Aggregated.of(
-            replace(totals, extra=Extra(graph=_graph(params), **totals.extra)),
+            replace(totals, extra=_extra(params, traffic.phases(n), totals.extra)),
             kind="secure",
             clients=range(n),
             survivors=result.survivors,
             dropped=dropped(result.dropped, session.dropouts),
             threshold=params.min_survivors,
-            bytes_up=traffic.up // n,
-            bytes_down=traffic.down // n,
+            bytes_up=sum(traffic.up) // n,
+            bytes_down=sum(traffic.down) // n,
             seconds=time.perf_counter() - started,
         )
 
@@ -279,20 +279,36 @@ class _Inputs(Mapping[int, Vectors]):
 
 
 class _Traffic:
-    """A link that delivers every frame and counts its bytes."""
+    """A link that delivers every frame, and counts bytes and seconds of each round of the protocol.
+
+    A round begins with the server's frames, the first one with the clients'.
+    """
 
     def __init__(self, observer: Observer | None) -> None:
-        self.up = self.down = 0
+        self.up, self.down = [0], [0]
+        self._begun = [time.perf_counter()]
         self._observer = observer
 
     def carry(self, sender: int | None, receiver: int | None, frame: bytes) -> bytes:
-        if sender is None:
-            self.down += len(frame)
+        if sender is not None:
+            self.up[-1] += len(frame)
         else:
-            self.up += len(frame)
+            if self.up[-1]:  # clients have answered: this is the next round
+                self.up.append(0)
+                self.down.append(0)
+                self._begun.append(time.perf_counter())
+            self.down[-1] += len(frame)
         if self._observer is not None:
             self._observer(sender, receiver, frame)
         return frame
+
+    def phases(self, n: int) -> list[Phase]:
+        """The rounds of the protocol, of which the last one ends now."""
+        ends = [*self._begun[1:], time.perf_counter()]
+        return [
+            Phase(bytes_up=up // n, bytes_down=down // n, seconds=end - begun)
+            for up, down, begun, end in zip(self.up, self.down, self._begun, ends, strict=True)
+        ]
 
 
 def _check_range(name: str, value: object, low: int, high: float) -> None:
@@ -303,6 +319,10 @@ def _check_range(name: str, value: object, low: int, high: float) -> None:
 def _resolve_corrupt(corrupt: int | float | None, n: int) -> int | None:
     # As above, the other way round: at most so many.
     return math.floor(round(corrupt * n, 9)) if isinstance(corrupt, float) else corrupt
+
+
+def _extra(params: secagg.Params, phases: list[Phase], of_the_coding: Extra) -> Extra:
+    return Extra(graph=_graph(params), phases=phases, **of_the_coding)
 
 
 def _graph(params: secagg.Params) -> GraphReport:

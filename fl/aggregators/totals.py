@@ -50,11 +50,23 @@ class NoiseReport(TypedDict):
     dimension: int
 
 
+class Phase(TypedDict):
+    """A round of the protocol: bytes, mean over clients, and seconds of all parties together."""
+
+    bytes_up: int
+    bytes_down: int
+    seconds: float
+
+
 class Extra(TypedDict, total=False):
     """What only some aggregators report: a secure sum, clipping by norm, noise; and whether the
-    update's sum wrapped, so that there is none."""
+    update's sum wrapped, so that there is none.
+
+    phases: the five rounds of the protocol, in a simulation.
+    """
 
     graph: GraphReport
+    phases: list[Phase]
     clip_norm: float
     clip_fraction: float
     wrapped: bool

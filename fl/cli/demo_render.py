@@ -18,6 +18,7 @@ from rich.text import Text
 from fl.cli.number_columns import Columns, folded
 
 if TYPE_CHECKING:
+    from fl.aggregators.observed import Observed
     from fl.aggregators.totals import DroppedClient
     from fl.cli.demo_settings import Settings
     from fl.cli.demo_side_by_side import Comparison, Row
@@ -67,19 +68,23 @@ def dropped(entries: Sequence[DroppedClient]) -> str:
 
 def comparison(result: Comparison) -> RenderableType:
     """The two sides' differences and, beside each other, what one client has and what it sent."""
-    true = histogram(
-        f"true update of client {result.client}", result.true_update, span(result.true_update)
-    )
-    ring = (0.0, 2.0**result.bits)
-    sent = histogram(f"masked vector of client {result.client}", result.masked, ring)
     return Group(
         Text(),
         Text("3@2: client 3 gone from protocol round 2 on; +: its input is in the sum"),
         Text(),
         _differences(result),
         Text(),
-        columns.Columns([true, sent], padding=(0, 3)),
+        *([] if result.observed is None else [_vectors(result.observed)]),
     )
+
+
+def _vectors(seen: Observed) -> RenderableType:
+    true = histogram(
+        f"true update of client {seen.client}", seen.true_update, span(seen.true_update)
+    )
+    ring = (0.0, 2.0**seen.bits)
+    sent = histogram(f"masked vector of client {seen.client}", seen.masked, ring)
+    return columns.Columns([true, sent], padding=(0, 3))
 
 
 def histogram(title: str, values: NDArray[Any], span: tuple[float, float]) -> Table:

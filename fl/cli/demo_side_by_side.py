@@ -7,28 +7,26 @@ the same seeds and the same survivors. It computes; what it looks like is in `de
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from fl import seeds
-from fl.aggregators.contribution import Contribution
-from fl.aggregators.interface import Aggregator, Session
-from fl.aggregators.observed import masked_update
+from fl.aggregators.interface import Aggregator
+from fl.aggregators.observed import Observed, ObservedSum
 from fl.aggregators.plain import PlainSum
 from fl.aggregators.secure import Progress, SecureSum
-from fl.aggregators.totals import Aggregated, SumReport
+from fl.aggregators.totals import SumReport
 from fl.algorithms.fedavg import build_weighted_fed_avg
 from fl.cli.demo_settings import Settings
 from fl.data import digits, partition
 from fl.evaluation.fed_eval import FedEval, build_fed_eval
 from fl.population.watched_data import OnClient, WatchedData
 from fl.process.federated_process import FederatedProcess
-from fl.process.reports import RoundMetrics
+from fl.process.reports import MetricValues, RoundMetrics
 from fl.process.server_optimizer import ServerState
 
 SERVER_LEARNING_RATE = 1.0
@@ -36,11 +34,25 @@ SERVER_LEARNING_RATE = 1.0
 
 @dataclass(frozen=True)
 class Row:
-    """One round: the secure side's metrics, and the test accuracy of both sides."""
+    """One round: the metrics of both sides, and of their weights on the test examples.
+
+    metrics, test: of the secure side.
+    """
 
     metrics: RoundMetrics
-    secure_accuracy: float
-    plain_accuracy: float
+    plain_metrics: RoundMetrics
+    test: MetricValues
+    plain_test: MetricValues
+
+    @property
+    def secure_accuracy(self) -> float:
+        """On the test examples."""
+        return float(self.test["accuracy"])
+
+    @property
+    def plain_accuracy(self) -> float:
+        """On the test examples."""
+        return float(self.plain_test["accuracy"])
 
 
 @dataclass
@@ -49,8 +61,7 @@ class Comparison:
 
     bound: the most by which a weight can differ after round 1: the error bound of the mean times
         the server's learning rate, plus the float32 rounding of both sides; None if any
-        coordinate was clipped. true_update, masked: one client's update in round 1 and the vector
-        it sent, as ring words of `bits` bits.
+        coordinate was clipped. observed: one client's update in round 1, and what it sent.
     """
 
     rounds: int = 0
@@ -59,12 +70,7 @@ class Comparison:
     first_difference: float = 0.0
     final_difference: float = 0.0
     bound: float | None = None
-    client: int = 0
-    bits: int = 0
-    true_update: NDArray[np.float32] = field(
-        default_factory=lambda: np.zeros(0, np.float32), repr=False
-    )
-    masked: NDArray[Any] = field(default_factory=lambda: np.zeros(0, np.uint32))
+    observed: Observed | None = None
 
     def as_json(self) -> dict[str, object]:
         """The promised machine-readable result."""
@@ -76,26 +82,6 @@ class Comparison:
             "bound": self.bound,
             "rounds": self.rounds,
         }
-
-
-class ObservedSum:
-    """The secure sum; in the first session it keeps what one client has, and what it sends."""
-
-    def __init__(self, client: int, progress: Progress | None) -> None:
-        self.client = client
-        self.true_update: NDArray[np.float32] | None = None
-        self.masked: NDArray[Any] | None = None
-        self.secure = SecureSum(observer=self._keep_frame, progress=progress)
-
-    def aggregate(self, contributions: Sequence[Contribution], session: Session) -> Aggregated:
-        """As `SecureSum.aggregate`."""
-        if self.true_update is None:
-            self.true_update = contributions[self.client].delta
-        return self.secure.aggregate(contributions, session)
-
-    def _keep_frame(self, sender: int | None, receiver: int | None, frame: bytes) -> None:
-        if sender == self.client and self.masked is None and self.true_update is not None:
-            self.masked = masked_update(frame, self.true_update.size, self.secure.bits)
 
 
 class Demo:
@@ -116,10 +102,9 @@ class Demo:
         train, self._test = digits.load(settings.seed)
         self._clients = _split(train, settings)
         self._drops = list(_dropouts(settings))
-        observed = next(u for u in range(settings.clients) if self._drops[0].get(u, 5) > 2)
-        self._observed = ObservedSum(observed, progress)
+        watched = ObservedSum(SecureSum(progress=progress), self._keep)
         self._secure, self._plain = (
-            _process(settings.seed, aggregator) for aggregator in (self._observed, PlainSum())
+            _process(settings.seed, aggregator) for aggregator in (watched, PlainSum())
         )
         self._evaluate = _evaluation(settings.seed)
 
@@ -127,8 +112,8 @@ class Demo:
         secure = plain = start = self._secure.initialize()
         for dropouts in self._drops:
             secure, metrics = self._secure.next(secure, self._data(), dropouts=dropouts)
-            plain = self._plain.next(plain, self._data(), dropouts=dropouts).state
-            row = Row(metrics, self._accuracy(secure), self._accuracy(plain))
+            plain, plain_metrics = self._plain.next(plain, self._data(), dropouts=dropouts)
+            row = Row(metrics, plain_metrics, self._test_of(secure), self._test_of(plain))
             self._compare(start, secure, plain, row)
             yield row
 
@@ -136,9 +121,8 @@ class Demo:
         clients = range(len(self._clients))
         return WatchedData(self._clients.__getitem__, clients, self._on_client)
 
-    def _accuracy(self, state: ServerState) -> float:
-        metrics = self._evaluate(state.weights, [self._test])
-        return float(metrics["client_work"]["eval"]["accuracy"])
+    def _test_of(self, state: ServerState) -> MetricValues:
+        return self._evaluate(state.weights, [self._test])["client_work"]["eval"]
 
     def _compare(
         self, start: ServerState, secure: ServerState, plain: ServerState, row: Row
@@ -150,13 +134,9 @@ class Demo:
         if secure.round == 1:
             seen.first_difference = seen.final_difference
             seen.bound = first_round_bound(start, plain, row.metrics["aggregator"])
-            self._keep_vectors()
 
-    def _keep_vectors(self) -> None:
-        observed, seen = self._observed, self.comparison
-        if observed.true_update is not None and observed.masked is not None:
-            seen.true_update, seen.masked = observed.true_update, observed.masked
-            seen.client, seen.bits = observed.client, observed.secure.bits
+    def _keep(self, observed: Observed) -> None:
+        self.comparison.observed = observed
 
 
 def largest_difference(one: ServerState, other: ServerState) -> float:

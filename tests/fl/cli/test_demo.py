@@ -52,12 +52,12 @@ def test_both_sides_learn_from_the_same_survivors(played):
 
 def test_a_masked_vector_fills_the_ring_and_the_update_does_not(played):
     for _, _, seen in played:
-        assert seen.masked.dtype == np.uint32
-        assert seen.masked.shape == seen.true_update.shape == (64 * 64 + 64 + 64 * 10 + 10,)
+        assert seen.observed.masked.dtype == np.uint32
+        assert seen.observed.masked.shape == seen.observed.true_update.shape == (64 * 64 + 64 + 64 * 10 + 10,)
         # 4810 words in 16 bins: 301 on average, with a standard deviation of 17
-        counts, _ = np.histogram(seen.masked, 16, (0, 2**32))
+        counts, _ = np.histogram(seen.observed.masked, 16, (0, 2**32))
         assert (abs(counts - 301) < 6 * 17).all()
-        assert np.abs(seen.true_update).max() < 1
+        assert np.abs(seen.observed.true_update).max() < 1
 
 
 def test_the_demonstration_follows_its_seed(played):
@@ -65,7 +65,7 @@ def test_the_demonstration_follows_its_seed(played):
     again = Demo(settings)
     assert [row.plain_accuracy for row in again] == [row.plain_accuracy for row in rows]
     assert again.comparison.final_difference == seen.final_difference
-    assert not np.array_equal(again.comparison.masked, seen.masked)  # keys follow no seed
+    assert not np.array_equal(again.comparison.observed.masked, seen.observed.masked)  # keys follow no seed
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
@@ -87,7 +87,8 @@ def test_the_rows_and_the_histograms_show_every_number(played, width):
     for number in (seen.first_difference, seen.final_difference):
         assert f"{number:.3g}" in words
     assert f"{seen.bound:.3g})" in words
-    counts, _ = np.histogram(seen.true_update, render.BINS, render.span(seen.true_update))
+    true = seen.observed.true_update
+    counts, _ = np.histogram(true, render.BINS, render.span(true))
     assert all(str(count) in words for count in counts)
 
 
