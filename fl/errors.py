@@ -23,6 +23,7 @@ __all__ = [
     "ModelError",
     "NoExamples",
     "PrivacyError",
+    "ReportError",
     "SecAggError",
     "SumWarning",
     "TooFewClients",
@@ -125,6 +126,15 @@ class CheckpointError(FLError):
     >>> fl.experiment.Checkpoints("run", keep=0)
     Traceback (most recent call last):
     fl.errors.CheckpointError: keep is 0, expected at least 1
+    """
+
+
+class ReportError(FLError, ValueError):
+    """A page that cannot be made of what was given, or not where it was asked for.
+
+    >>> fl.report.read_run(tmp_path)
+    Traceback (most recent call last):
+    fl.errors.ReportError: ...: no settings.json, expected the directory of a run of `fl train`
     """
 
 

@@ -1,6 +1,6 @@
 """The `fl` command.
 
-Modules: `app` is the command, and `train`, `evaluate`, `demo` and `federation` its subcommands.
+Modules: `app` is the command, and `train`, `evaluate`, `demo`, `report` and `federation` its subcommands.
 `output` is where they print, `training_rows` and `number_columns` how the rounds of a training are
 shown. Of the demonstration, `demo_settings` are its options, `demo_side_by_side` computes it and
 `demo_render` shows it. `starting` is where both commands begin, and `tensorflow_start` imports

@@ -11,9 +11,10 @@ Modules: `settings` are those of a training, each field an option of the command
 `round_settings` of what clients do and `sum_settings` of how it is summed, and `registry`,
 `model_zoo` and `names` what they may name; `assembly` makes objects of the settings, `noise` says
 how much of it a budget of privacy asks for, `training` runs, and `private_rounds` are its rounds
-with a budget; `run_directory`, `checkpoint`, `events` and `privacy_account` are what a run leaves,
-`metrics` the types of what it reports.  May be imported from it: what is in `__all__`, and the rest
-by the command.  It may use everything but `cli` and `flower`.
+with a budget; `run_directory`, `run_files`, `checkpoint`, `events` and `privacy_account` are what a
+run leaves, `metrics` the types of what it reports, `seen` what the server saw of a client.  May be
+imported from it: what is in `__all__`, and the rest by `report` and the command.  It may use
+everything but `cli`, `flower` and `report`.
 """
 
 from typing import TYPE_CHECKING

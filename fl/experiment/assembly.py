@@ -13,6 +13,7 @@ import numpy as np
 from fl.aggregators.clipping import AdaptiveNorm, ByNorm
 from fl.aggregators.codings import Coding, Rotated
 from fl.aggregators.interface import Aggregator
+from fl.aggregators.observed import Observed, ObservedSum
 from fl.aggregators.plain import PlainSum
 from fl.aggregators.secure import Progress, SecureSum
 from fl.data.clients import ClientData
@@ -27,10 +28,15 @@ from fl.process.federated_process import FederatedProcess
 
 @dataclass(frozen=True)
 class Simulation:
-    """How the secure sum is simulated, on which no result depends; as for `SecureSum`."""
+    """How the secure sum is simulated, on which no result depends; as for `SecureSum`.
+
+    on_seen: as for `ObservedSum`; a sum in the clear has nothing to show, and of a training that
+        promises privacy nothing is kept.
+    """
 
     executor: Executor | None = None
     progress: Progress | None = None
+    on_seen: Callable[[Observed], None] | None = None
 
 
 HERE = Simulation()
@@ -104,14 +110,21 @@ def aggregator(settings: Settings, simulation: Simulation, multiplier: float | N
 
     multiplier: of the noise; None without. Raises AggregationError and PrivacyError.
     """
-    summed = sum_of(settings, simulation, multiplier)
+    plainly = sum_of(settings, simulation, multiplier)
     if multiplier is not None:
         noisy = settings.noise_of_clients
-        return summed if noisy else noise.central(settings, multiplier, summed)
+        return plainly if noisy else noise.central(settings, multiplier, plainly)
+    summed = _watched(plainly, simulation)
     if settings.clip_quantile is not None:
         initial = AdaptiveNorm.initial if settings.clip_norm is None else settings.clip_norm
         return AdaptiveNorm(summed, initial=initial, quantile=settings.clip_quantile)
     return summed if settings.clip_norm is None else ByNorm(summed, settings.clip_norm)
+
+
+def _watched(summed: PlainSum | SecureSum, simulation: Simulation) -> Aggregator:
+    if simulation.on_seen is None or isinstance(summed, PlainSum):
+        return summed
+    return ObservedSum(summed, simulation.on_seen)
 
 
 def check_sum(settings: Settings, examples: Mapping[str, int]) -> None:

@@ -1,6 +1,7 @@
 """The directory of a run: its settings, what came of each round, and where to go on.
 
     settings.json    metrics.jsonl    checkpoints/    events/    model.keras    privacy.jsonl
+    seen.json
 
 After each round the line of metrics is written first and the checkpoint last. Going on from a
 checkpoint cuts the lines and events of later rounds off, so each round has one in the end. Where
@@ -23,6 +24,8 @@ from fl.experiment import privacy_account
 from fl.experiment.checkpoint import PART, Checkpoints, Found, explained, write_atomically
 from fl.experiment.events import Events, keep_rounds
 from fl.experiment.metrics import RunLine
+from fl.experiment.run_files import METRICS, SEEN, SETTINGS
+from fl.experiment.seen import Seen
 from fl.experiment.settings import Setting, Settings
 
 State = TypeVar("State")
@@ -49,7 +52,7 @@ class RunDir:
         self.path = Path(path)
         self._settings = dict(settings)
         self._checkpoints = Checkpoints(self.path / "checkpoints", keep)
-        self._metrics = self.path / "metrics.jsonl"
+        self._metrics = self.path / METRICS
         self._events: Events | None = None
         with self._explained():
             if self._begun():
@@ -59,6 +62,11 @@ class RunDir:
     def model(self) -> Path:
         """Where the model is saved."""
         return self.path / "model.keras"
+
+    @property
+    def seen(self) -> Path:
+        """What the server saw of a client, where a run recorded it."""
+        return self.path / SEEN
 
     def resume(self, template: State, loaded: Mapping[str, Setting]) -> Found[State] | None:
         """Begin the run, or find the last state that is whole: None for a new run.
@@ -87,6 +95,12 @@ class RunDir:
             if self._events is None:
                 self._events = Events(self.path / "events", metrics["round"])
             self._events.write(metrics)
+
+    def record_seen(self, seen: Seen) -> None:
+        """Write what the server saw of a client."""
+        with self._explained():
+            text = json.dumps(seen) + "\n"
+            write_atomically(self.seen, lambda file: file.write(text.encode()))
 
     def save(self, state: object, round_number: int) -> None:
         """Write a checkpoint."""
@@ -121,15 +135,15 @@ class RunDir:
             or (self.path / privacy_account.NAME).exists()
             or any(self.path.glob("checkpoints/*.npz"))
         )
-        return recorded and (self.path / "settings.json").exists()
+        return recorded and (self.path / SETTINGS).exists()
 
     def _write_settings(self) -> None:
         text = json.dumps(self._settings, indent=1, sort_keys=True) + "\n"
-        write_atomically(self.path / "settings.json", lambda file: file.write(text.encode()))
+        write_atomically(self.path / SETTINGS, lambda file: file.write(text.encode()))
 
     def _before(self) -> dict[str, Setting]:
         """The settings of the run that is here."""
-        path = self.path / "settings.json"
+        path = self.path / SETTINGS
         try:
             return dict(json.loads(path.read_text()))
         except (ValueError, TypeError) as error:

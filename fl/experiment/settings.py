@@ -90,6 +90,14 @@ class RunOptions:
     evaluate_every: Annotated[
         int, option(RUN, "How many rounds are from one evaluation to the next.", min=1)
     ] = 1
+    report: Annotated[
+        bool,
+        option(
+            RUN,
+            "Write report.html into the run directory, with what the server saw of a client.",
+            "--report",
+        ),
+    ] = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from typing import cast
 
 import keras
 
+from fl.aggregators.observed import Observed
 from fl.aggregators.plain import PlainSum
 from fl.data.federated import Division, federated
 from fl.errors import ImplausibleSum, NoExamples, TooFewClients
@@ -30,6 +31,7 @@ from fl.experiment.checkpoint import PART, explained
 from fl.experiment.metrics import RunLine, Selected
 from fl.experiment.private_rounds import private_rounds
 from fl.experiment.run_directory import RunDir, default_run_dir
+from fl.experiment.seen import seen_of
 from fl.experiment.settings import Evaluation, RunOptions, Settings
 from fl.model.vector import ModelWeights
 from fl.population.devices import Fleet, Selection, select
@@ -70,6 +72,9 @@ class Training:
         assembly.check_sum(settings, self._sizes)
         self._conditions = assembly.conditions(settings)
         self._dropout = Dropout.in_session(settings.dropout)
+        self._observed: Observed | None = None
+        if options.report and not self.directory.seen.exists():
+            simulation = replace(simulation, on_seen=self._keep)
         model_fn = assembly.model_of(settings, self._data)
         self._privacy = private_rounds(settings, self.directory.path, self._sizes, model_fn)
         multiplier = None if self._privacy is None else self._privacy.multiplier
@@ -128,8 +133,9 @@ class Training:
             selection = select(self._fleet, self._conditions, self._sampler, seed, number)
             self.state, of_the_round = self._train(selection.cohort)
             metrics = _line(of_the_round)
+            self._record_seen(number + 1, selection.cohort)
         except (TooFewClients, ImplausibleSum, NoExamples) as error:
-            self.state = replace(self.state, round=number + 1)
+            self.state, self._observed = replace(self.state, round=number + 1), None
             metrics = {"round": number + 1, "failed": str(error), "seconds": {}}
         if selection is not None:
             metrics["selection"] = cast(Selected, asdict(selection))
@@ -137,6 +143,16 @@ class Training:
             metrics["privacy"] = self._privacy.spent
         metrics["seconds"]["round"] = time.perf_counter() - started
         return metrics
+
+    def _keep(self, observed: Observed) -> None:
+        self._observed = observed
+
+    def _record_seen(self, round_number: int, cohort: Sequence[str]) -> None:
+        """Once in a run, if it was asked for."""
+        if self._observed is not None:
+            client = cohort[self._observed.client]
+            self.directory.record_seen(seen_of(self._observed, round_number, client))
+            self._observed = None
 
     def _train(self, clients: Sequence[str]) -> RoundResult:
         """One round of these clients, of whom some drop out."""

@@ -16,7 +16,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-_PROTOCOL = ("keys", "shares", "masks", "check", "unmask")
+PROTOCOL = ("keys", "shares", "masks", "check", "unmask")
+"""What people are told that the five rounds of the protocol are."""
 
 
 class Bars:
@@ -46,5 +47,5 @@ class Bars:
         """So many clients have answered in this round of the protocol."""
         if self._sum is None:  # a plain sum has none
             self._sum = self.progress.add_task("", total=None)
-        name = _PROTOCOL[protocol_round]
+        name = PROTOCOL[protocol_round]
         self.progress.update(self._sum, description=name, completed=done, total=total)

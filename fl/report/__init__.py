@@ -1,0 +1,18 @@
+"""What people look at: the page of a run, the leak of a plain update, a history in a notebook.
+
+    >>> run = fl.report.Run("mine", {}, [])
+    >>> fl.report.write_page([run], tmp_path / "page.html")
+    Traceback (most recent call last):
+    fl.errors.ReportError: mine has no rounds, expected one at least
+
+Modules: `runs` reads run directories, `numbers` takes out of a round what is shown, `figures` makes
+charts and `tables` tables of it, `page` the page of both; `history` is the rounds of a training for
+a notebook, and `leak` rebuilds pictures from updates.  May be imported from it: what is in
+`__all__`, and the rest by the command.  It uses `aggregators`, `errors`, `experiment`, `process`
+and `progress`.
+"""
+
+from fl.report.page import write_page
+from fl.report.runs import Run, read_run
+
+__all__ = ["Run", "read_run", "write_page"]

@@ -1,0 +1,43 @@
+"use strict";
+// Draws the charts, in the page's colours, and draws them again in others when light or dark changes.
+(() => {
+  const figures = JSON.parse(document.getElementById("figures").textContent);
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const mouse = matchMedia("(pointer: fine)").matches;
+  const config = { responsive: true, displayModeBar: false, scrollZoom: false };
+
+  const colours = () => {
+    const style = getComputedStyle(document.documentElement);
+    const of = (name) => style.getPropertyValue(name).trim();
+    const axis = { gridcolor: of("--grid"), linecolor: of("--line"), zerolinecolor: of("--line") };
+    return { text: of("--text"), card: of("--card"), line: of("--line"), axis };
+  };
+
+  const themed = (layout) => {
+    const { text, card, line, axis } = colours();
+    // On a touch screen a finger that begins on a chart scrolls the page.
+    const fixed = mouse ? {} : { fixedrange: true };
+    return {
+      ...layout,
+      xaxis: { ...layout.xaxis, ...axis, ...fixed },
+      yaxis: { ...layout.yaxis, ...axis, ...fixed },
+      font: { family: "system-ui, sans-serif", size: 12, color: text },
+      paper_bgcolor: "rgba(0,0,0,0)",
+      plot_bgcolor: "rgba(0,0,0,0)",
+      hoverlabel: { bgcolor: card, bordercolor: line, font: { color: text } },
+      dragmode: mouse ? "zoom" : false,
+    };
+  };
+
+  const place = (i) => document.getElementById(`chart-${i}`);
+  const recolour = () => figures.forEach(({ layout }, i) => Plotly.relayout(place(i), themed(layout)));
+
+  figures.forEach(({ data, layout }, i) => Plotly.newPlot(place(i), data, themed(layout), config));
+  dark.addEventListener("change", recolour);
+  document.getElementById("theme").addEventListener("click", () => {
+    const root = document.documentElement;
+    const now = root.dataset.theme ?? (dark.matches ? "dark" : "light");
+    root.dataset.theme = now === "dark" ? "light" : "dark";
+    recolour();
+  });
+})();

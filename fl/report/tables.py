@@ -1,0 +1,113 @@
+"""The tables of the page: rows of text, of which the template makes HTML and escapes everything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fl.progress.bars import PROTOCOL
+from fl.report import numbers
+from fl.report.runs import Run
+
+
+@dataclass(frozen=True)
+class Table:
+    """The first cell of a row is its name. strong: rows that matter more."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    strong: tuple[bool, ...] = ()
+
+
+def overview(runs: Sequence[Run]) -> Table:
+    """A line a run."""
+    accuracy = numbers.accuracy_of(runs)
+    head = ("run", "sum", "rounds", "clients", "test accuracy", "test loss", "kB up", "s a round")
+    return Table(head, tuple(_overview(run, accuracy) for run in runs))
+
+
+def _overview(run: Run, accuracy: str | None) -> tuple[str, ...]:
+    reports = [line["aggregator"] for line in run.summed]
+    cohort = numbers.mean(len(report["clients"]) for report in reports)
+    summed = numbers.mean(len(report["survivors"]) for report in reports)
+    sent = numbers.mean(report["bytes_up"] for report in reports)
+    spent = numbers.mean(map(numbers.duration, run.summed))
+    failed = len(run.rounds) - len(run.summed)
+    return (
+        run.name,
+        run.kind,
+        f"{len(run.rounds)}" + (f", {failed} failed" if failed else ""),
+        f"{_text(summed, '.3g')} of {_text(cohort, '.3g')}",
+        _text(numbers.last(run, "test", accuracy) if accuracy else None, ".4f"),
+        _text(numbers.last(run, "test", "loss"), ".4f"),
+        _text(None if sent is None else sent / 1000, ".1f"),
+        _text(spent, ".3f"),
+    )
+
+
+def beside(secure: Run, plain: Run) -> Table:
+    """The last values of both, and their difference."""
+    accuracy = numbers.accuracy_of([secure, plain])
+    rows = []
+    for metric in ([accuracy] if accuracy else []) + ["loss"]:
+        mine, theirs = (numbers.last(run, "test", metric) for run in (secure, plain))
+        apart = None if mine is None or theirs is None else mine - theirs
+        cells = (_text(mine, ".4f"), _text(theirs, ".4f"), _text(apart, "+.2g"))
+        rows.append((f"test {metric.replace('_', ' ')}", *cells))
+    return Table(("", "secure", "plain", "difference"), tuple(rows))
+
+
+def dropped(run: Run) -> Table:
+    """Who was gone from which round of the protocol on; rounds of which nobody was are left out."""
+    head = ("round", *(f"{i} {name}" for i, name in enumerate(PROTOCOL)))
+    rows = []
+    for line in run.summed:
+        gone = numbers.who_dropped(run, line)
+        if gone:
+            names = (", ".join(gone.get(i, ())) for i in range(len(PROTOCOL)))
+            rows.append((str(line["round"]), *names))
+    return Table(head, tuple(rows))
+
+
+def failed(runs: Sequence[Run]) -> Table:
+    """The rounds that gave nothing, and why."""
+    rows = [
+        (run.name, str(line["round"]), str(line["failed"]))
+        for run in runs
+        for line in run.rounds
+        if "failed" in line
+    ]
+    return Table(("run", "round", "why"), tuple(rows))
+
+
+def costs(run: Run) -> Table:
+    """Bytes and seconds of a round by phase."""
+    rows = tuple(
+        (
+            cost.name,
+            _text(cost.bytes_up, ",.0f"),
+            _text(cost.bytes_down, ",.0f"),
+            _text(cost.seconds, ".4f"),
+        )
+        for cost in numbers.phases(run)
+    )
+    return Table(("phase", "bytes up", "bytes down", "seconds"), rows)
+
+
+def settings(runs: Sequence[Run]) -> Table:
+    """Every setting of every run; strong are those in which the runs differ."""
+    names = sorted({name for run in runs for name in run.settings})
+    rows = [(name, *(_setting(run, name) for run in runs)) for name in names]
+    differs = [len(set(row[1:])) > 1 for row in rows]
+    return Table(("setting", *(run.name for run in runs)), tuple(rows), tuple(differs))
+
+
+def _setting(run: Run, name: str) -> str:
+    value = run.settings.get(name)
+    if value is None or value == []:
+        return "–"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _text(value: float | None, form: str) -> str:
+    return "–" if value is None else format(value, form)
