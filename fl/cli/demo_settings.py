@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +11,11 @@ import typer
 from fl.aggregators.thresholds import resolve_threshold
 from fl.errors import AggregationError
 from fl.experiment.options import seed_of_keras
+
+Page = Annotated[
+    Path | None,
+    typer.Option("--report", help="Write one HTML page of both sides to this file."),
+]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +21,7 @@ from fl.cli.output import AsJson, Output, output
 from fl.cli.training_rows import head, line
 from fl.errors import PrivacyError, RunFailed, SumWarning
 from fl.experiment.metrics import TrainResult
+from fl.experiment.run_files import REPORT
 from fl.experiment.settings import RunOptions, Settings
 from fl.process.reports import MetricValues
 from secagg.cli.command import ENDING
@@ -41,11 +43,18 @@ def train(
     same weights.
     """
     with output(as_json=as_json, silent=quiet) as out:
+        if options.report:
+            from fl.report.page import require_libraries
+
+            require_libraries()
         with out.starting(options.workers):
             from fl.experiment import training  # noqa: F401
 
         with out.bars() as bars, _training(settings, options, bars) as prepared:
-            out.result = _run(out, prepared, bars.progress)
+            result = _run(out, prepared, bars.progress)
+            if options.report:
+                result["report"] = _report(out, prepared.directory.path)
+            out.result = result
 
 
 @contextmanager
@@ -86,6 +95,16 @@ def _run(out: Output, training: Training, bars: Progress) -> TrainResult:
         "run_dir": str(training.directory.path),
         "model": str(saved),
     }
+
+
+def _report(out: Output, run: Path) -> str:
+    """Write the page of the run into its directory; its path."""
+    from fl.report.page import write_page
+    from fl.report.runs import read_run
+
+    page = write_page([read_run(run)], run / REPORT)
+    out.say(f"wrote {page}")
+    return str(page)
 
 
 def _announce(out: Output, training: Training) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Required, TypedDict
+from typing import NotRequired, Required, TypedDict
 
 from fl.aggregators.totals import SumReport
 from fl.experiment.privacy_account import Spent
-from fl.process.reports import ClientWork, MetricValues, Seconds, Update
+from fl.process.reports import ClientWork, MetricValues, RoundMetrics, Seconds, Update
 
 
 class Selected(TypedDict):
@@ -42,7 +42,10 @@ class RunLine(TypedDict, total=False):
 
 
 class TrainResult(TypedDict):
-    """What `fl train --json` prints. test: the metrics of the last weights on the test examples."""
+    """What `fl train --json` prints.
+
+    test: the metrics of the last weights on the test examples. report: with --report, the page.
+    """
 
     rounds: int
     new_rounds: int
@@ -51,3 +54,18 @@ class TrainResult(TypedDict):
     test: MetricValues
     run_dir: str
     model: str
+    report: NotRequired[str]
+
+
+def line_of(metrics: RoundMetrics) -> RunLine:
+    """A round's metrics, to which the run adds its own."""
+    return {
+        "round": metrics["round"],
+        "client_work": metrics["client_work"],
+        "aggregator": metrics["aggregator"],
+        "finalizer": metrics["finalizer"],
+        "seconds": {
+            "train": metrics["seconds"]["train"],
+            "protocol": metrics["seconds"]["protocol"],
+        },
+    }

@@ -28,7 +28,7 @@ from fl.evaluation.fed_eval import build_fed_eval
 from fl.experiment import assembly, model_zoo, noise
 from fl.experiment.assembly import HERE, Simulation
 from fl.experiment.checkpoint import PART, explained
-from fl.experiment.metrics import RunLine, Selected
+from fl.experiment.metrics import RunLine, Selected, line_of
 from fl.experiment.private_rounds import private_rounds
 from fl.experiment.run_directory import RunDir, default_run_dir
 from fl.experiment.seen import seen_of
@@ -37,7 +37,7 @@ from fl.model.vector import ModelWeights
 from fl.population.devices import Fleet, Selection, select
 from fl.population.sampling import Dropout, round_rng
 from fl.population.watched_data import OnClient, WatchedData
-from fl.process.reports import EvaluationMetrics, MetricValues, RoundMetrics
+from fl.process.reports import EvaluationMetrics, MetricValues
 from fl.process.server_optimizer import ServerState
 from fl.process.training_server import RoundResult
 
@@ -132,7 +132,7 @@ class Training:
         try:
             selection = select(self._fleet, self._conditions, self._sampler, seed, number)
             self.state, of_the_round = self._train(selection.cohort)
-            metrics = _line(of_the_round)
+            metrics = line_of(of_the_round)
             self._record_seen(number + 1, selection.cohort)
         except (TooFewClients, ImplausibleSum, NoExamples) as error:
             self.state, self._observed = replace(self.state, round=number + 1), None
@@ -170,20 +170,6 @@ class Training:
         if self._privacy is None:
             return play()
         return self._privacy.accounted(self.state.round + 1, clients, play)
-
-
-def _line(metrics: RoundMetrics) -> RunLine:
-    """A round's metrics, to which the run adds its own."""
-    return {
-        "round": metrics["round"],
-        "client_work": metrics["client_work"],
-        "aggregator": metrics["aggregator"],
-        "finalizer": metrics["finalizer"],
-        "seconds": {
-            "train": metrics["seconds"]["train"],
-            "protocol": metrics["seconds"]["protocol"],
-        },
-    }
 
 
 def write_model(model: keras.Model, path: Path) -> None:

@@ -20,7 +20,7 @@ RUNS = ("#2f86d1", "#e08a00", "#1a9e77", "#c65d9b", "#7a6fd0", "#d1563b")
 PHASES = {
     numbers.TRAIN: "#8a929e",
     **dict(zip(PROTOCOL, ("#2f86d1", "#45b0c9", "#1a9e77", "#e0a800", "#d1563b"), strict=True)),
-    numbers.WHOLE: "#1a9e77",
+    numbers.WHOLE: "#7a6fd0",
     numbers.REST: "#b9bec6",
 }
 _LONGEST = 16  # characters of a name beside an axis, where a phone has little room
@@ -46,7 +46,8 @@ def curves(runs: Sequence[Run], metric: str) -> Figure:
     return {
         "title": metric.replace("_", " "),
         "note": "Lines: on the test examples. Dots: of the clients' local training, before each "
-        "step. A name in the legend takes its line off.",
+        "step. Secure sums are broad, so that a plain one on top of it is seen. A name in the "
+        "legend takes its line off.",
         "data": data,
         "layout": _layout("round"),
     }
@@ -67,14 +68,16 @@ def difference(secure: Run, plain: Run, metric: str) -> Figure:
         "y": [y for _, y in points],
         "name": "secure − plain",
         "marker": {"color": RUNS[0]},
-        "hovertemplate": "round %{x}: %{y:+.4f}<extra></extra>",
+        "hovertemplate": "round %{x}: %{y:+.2g}<extra></extra>",
     }
+    layout = _layout("round", showlegend=False)
+    layout["yaxis"] |= {"exponentformat": "e"}
     return {
         "title": f"{metric.replace('_', ' ')}, secure minus plain",
         "note": "On the test examples. The two differ by the quantisation of the secure sum, which "
         "training makes larger or smaller, as it does any rounding.",
         "data": [bars],
-        "layout": _layout("round", showlegend=False),
+        "layout": layout,
     }
 
 
@@ -97,7 +100,8 @@ def drops(run: Run) -> Figure:
         if any(i in gone for gone in lost)
     ]
     layout = _layout("round", barmode="stack")
-    layout["yaxis"] |= {"dtick": 1} if max((sum(map(len, g.values())) for g in lost)) < 8 else {}
+    most = max(sum(map(len, gone.values())) for gone in lost)
+    layout["yaxis"] |= {"dtick": 1} if most < 8 else {}
     return {
         "title": f"Clients lost, {run.name}",
         "note": "By the round of the protocol from which a client was gone. Who is gone at check "
@@ -156,8 +160,12 @@ def _line(run: Run, part: Part, metric: str, colour: str) -> dict[str, Any]:
         "name": escape(run.name if part == "test" else f"{run.name}, training"),
         "x": [x for x, _ in points],
         "y": [y for _, y in points],
-        "line": {"color": colour, "dash": "solid" if part == "test" else "dot"},
-        "marker": {"size": 4},
+        "line": {
+            "color": colour,
+            "dash": "solid" if part == "test" else "dot",
+            "width": 5 if run.kind == "secure" and part == "test" else 2,
+        },
+        "marker": {"size": 5},
         "hovertemplate": "%{y:.4f}",
     }
 
@@ -221,11 +229,11 @@ def _layout(x_title: str, bars: int = 0, **changes: Any) -> dict[str, Any]:
         "margin": {"l": 48, "r": 12, "t": 8, "b": 44},
         "xaxis": {"title": {"text": x_title}, "automargin": True},
         "yaxis": {"automargin": True, "rangemode": "tozero" if not bars else "normal"},
-        "legend": {"orientation": "h", "y": -0.25, "yanchor": "top", "x": 0},
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left"},
         "hovermode": "closest",
     }
     if bars:
         layout |= {"barmode": "stack"}
         layout["yaxis"] |= {"autorange": "reversed", "type": "category"}
-        layout["legend"] |= {"y": -0.5, "traceorder": "normal"}
+        layout["legend"] |= {"traceorder": "normal"}
     return layout | changes

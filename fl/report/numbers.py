@@ -38,7 +38,9 @@ def accuracy_of(runs: Sequence[Run]) -> str | None:
 
 def value(line: RunLine, part: Part, metric: str) -> float | None:
     """A metric of a round, of training or on the test examples."""
-    values = line.get("client_work", {}).get("train", {}) if part == "train" else line.get("eval", {})
+    values = (
+        line.get("client_work", {}).get("train", {}) if part == "train" else line.get("eval", {})
+    )
     return finite(values.get(metric))
 
 

@@ -13,12 +13,18 @@
     return { text: of("--text"), card: of("--card"), line: of("--line"), axis };
   };
 
-  const themed = (layout) => {
+  // On a phone the names of the legend stand beneath each other.
+  const height = ({ data, layout }) =>
+    layout.height + (innerWidth < 600 && layout.showlegend !== false ? 14 * data.length : 0);
+
+  const themed = (figure) => {
+    const { layout } = figure;
     const { text, card, line, axis } = colours();
     // On a touch screen a finger that begins on a chart scrolls the page.
     const fixed = mouse ? {} : { fixedrange: true };
     return {
       ...layout,
+      height: height(figure),
       xaxis: { ...layout.xaxis, ...axis, ...fixed },
       yaxis: { ...layout.yaxis, ...axis, ...fixed },
       font: { family: "system-ui, sans-serif", size: 12, color: text },
@@ -30,9 +36,9 @@
   };
 
   const place = (i) => document.getElementById(`chart-${i}`);
-  const recolour = () => figures.forEach(({ layout }, i) => Plotly.relayout(place(i), themed(layout)));
+  const recolour = () => figures.forEach((figure, i) => Plotly.relayout(place(i), themed(figure)));
 
-  figures.forEach(({ data, layout }, i) => Plotly.newPlot(place(i), data, themed(layout), config));
+  figures.forEach((figure, i) => Plotly.newPlot(place(i), figure.data, themed(figure), config));
   dark.addEventListener("change", recolour);
   document.getElementById("theme").addEventListener("click", () => {
     const root = document.documentElement;

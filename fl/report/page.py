@@ -44,12 +44,17 @@ def write_page(runs: Sequence[Run], output: str | Path) -> Path:
     return path
 
 
-def check_output(path: Path) -> None:
-    """Raise ReportError where no page can be made, or not there: before the work is done."""
+def require_libraries() -> None:
+    """Raise ReportError without what a page is made with."""
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         names = " and ".join(missing)
-        raise ReportError(f"{names} not installed, expected it: pip install 'secagg[report]'")
+        raise ReportError(f"a page needs {names}: pip install 'secagg[report]'")
+
+
+def check_output(path: Path) -> None:
+    """Raise ReportError where no page can be made, or not there: before the work is done."""
+    require_libraries()
     if path.is_dir():
         raise ReportError(f"{path} is a folder, expected a file to write the page to")
     if not path.parent.is_dir():
@@ -80,7 +85,7 @@ def _sections(runs: Sequence[Run]) -> dict[str, Any]:
     return {
         "overview": tables.overview(runs),
         "curves": [figures.curves(runs, metric) for metric in metrics],
-        "pairs": [_pair(secure, plain, metrics[0]) for secure, plain in pairs(runs)],
+        "pairs": [_pair(secure, plain) for secure, plain in pairs(runs)],
         "drops": [_drops(run) for run in runs],
         "failed": tables.failed(runs),
         "costs": [figures.seconds(runs), figures.sizes(runs)],
@@ -90,8 +95,8 @@ def _sections(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def _pair(secure: Run, plain: Run, metric: str) -> tuple[str, Table, Figure]:
-    chart = figures.difference(secure, plain, metric)
+def _pair(secure: Run, plain: Run) -> tuple[str, Table, Figure]:
+    chart = figures.difference(secure, plain, "loss")
     return f"{secure.name} and {plain.name}", tables.beside(secure, plain), chart
 
 

@@ -59,9 +59,7 @@ def read_run(path: str | Path) -> Run:
     """
     folder = Path(path)
     if not (folder / SETTINGS).is_file():
-        raise ReportError(
-            f"{folder}: no {SETTINGS}, expected the directory of a run of `fl train`"
-        )
+        raise ReportError(f"{folder}: no {SETTINGS}, expected the directory of a run of `fl train`")
     settings = _checked(folder / SETTINGS, _read(folder / SETTINGS), dict[str, Any])
     rounds = list(_lines(folder / METRICS))
     if not rounds:
@@ -127,4 +125,6 @@ def _checked(path: Path, text: str, kind: type[T], where: str = "") -> T:
     try:
         return msgspec.convert(json.loads(text), kind)
     except (ValueError, msgspec.ValidationError) as error:
-        raise ReportError(f"{path}{where} is damaged: {error}, expected what a run wrote") from error
+        raise ReportError(
+            f"{path}{where} is damaged: {error}, expected what a run wrote"
+        ) from error

@@ -53,7 +53,11 @@ def test_both_sides_learn_from_the_same_survivors(played):
 def test_a_masked_vector_fills_the_ring_and_the_update_does_not(played):
     for _, _, seen in played:
         assert seen.observed.masked.dtype == np.uint32
-        assert seen.observed.masked.shape == seen.observed.true_update.shape == (64 * 64 + 64 + 64 * 10 + 10,)
+        assert (
+            seen.observed.masked.shape
+            == seen.observed.true_update.shape
+            == (64 * 64 + 64 + 64 * 10 + 10,)
+        )
         # 4810 words in 16 bins: 301 on average, with a standard deviation of 17
         counts, _ = np.histogram(seen.observed.masked, 16, (0, 2**32))
         assert (abs(counts - 301) < 6 * 17).all()
@@ -65,7 +69,9 @@ def test_the_demonstration_follows_its_seed(played):
     again = Demo(settings)
     assert [row.plain_accuracy for row in again] == [row.plain_accuracy for row in rows]
     assert again.comparison.final_difference == seen.final_difference
-    assert not np.array_equal(again.comparison.observed.masked, seen.observed.masked)  # keys follow no seed
+    assert not np.array_equal(
+        again.comparison.observed.masked, seen.observed.masked
+    )  # keys follow no seed
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
