@@ -84,7 +84,7 @@ def difference(secure: Run, plain: Run, metric: str) -> Figure:
 def drops(run: Run) -> Figure:
     """How many clients were lost in each round of training, by the round of the protocol."""
     rounds = run.summed
-    lost = [numbers.who_dropped(run, line) for line in rounds]
+    lost = [numbers.who_dropped(line) for line in rounds]
     data = [
         {
             "type": "bar",
@@ -229,11 +229,16 @@ def _layout(x_title: str, bars: int = 0, **changes: Any) -> dict[str, Any]:
         "margin": {"l": 48, "r": 12, "t": 8, "b": 44},
         "xaxis": {"title": {"text": x_title}, "automargin": True},
         "yaxis": {"automargin": True, "rangemode": "tozero" if not bars else "normal"},
-        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left"},
+        "legend": {
+            "orientation": "h",
+            "y": 1.02,
+            "yanchor": "bottom",
+            "x": 0,
+            "traceorder": "normal",
+        },
         "hovermode": "closest",
     }
     if bars:
         layout |= {"barmode": "stack"}
         layout["yaxis"] |= {"autorange": "reversed", "type": "category"}
-        layout["legend"] |= {"traceorder": "normal"}
     return layout | changes

@@ -38,10 +38,8 @@ def accuracy_of(runs: Sequence[Run]) -> str | None:
 
 def value(line: RunLine, part: Part, metric: str) -> float | None:
     """A metric of a round, of training or on the test examples."""
-    values = (
-        line.get("client_work", {}).get("train", {}) if part == "train" else line.get("eval", {})
-    )
-    return finite(values.get(metric))
+    trained = line.get("client_work", {}).get("train", {})
+    return finite((trained if part == "train" else line.get("eval", {})).get(metric))
 
 
 def last(run: Run, part: Part, metric: str) -> float | None:
@@ -50,7 +48,7 @@ def last(run: Run, part: Part, metric: str) -> float | None:
     return next((v for v in values if v is not None), None)
 
 
-def who_dropped(run: Run, line: RunLine) -> dict[int, list[str]]:
+def who_dropped(line: RunLine) -> dict[int, list[str]]:
     """Protocol round -> the clients that were gone from it on; by name where the run has names."""
     cohort = line["selection"]["cohort"] if "selection" in line else ()
     gone: dict[int, list[str]] = {}

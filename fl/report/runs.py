@@ -27,7 +27,7 @@ class Run:
     """A training to show.
 
     >>> fl.report.Run("mine", {"algorithm": "fedavg"}, []).kind
-    'plain'
+    'none'
     """
 
     name: str
@@ -37,8 +37,8 @@ class Run:
 
     @property
     def kind(self) -> str:
-        """How it was summed: secure or plain."""
-        return next(iter(self.summed), {}).get("aggregator", {}).get("kind", "plain")
+        """How it was summed: secure or plain; none where no round gave anything."""
+        return self.summed[0]["aggregator"]["kind"] if self.summed else "none"
 
     @property
     def summed(self) -> list[RunLine]:

@@ -62,7 +62,7 @@ def dropped(run: Run) -> Table:
     head = ("round", *(f"{i} {name}" for i, name in enumerate(PROTOCOL)))
     rows = []
     for line in run.summed:
-        gone = numbers.who_dropped(run, line)
+        gone = numbers.who_dropped(line)
         if gone:
             names = (", ".join(gone.get(i, ())) for i in range(len(PROTOCOL)))
             rows.append((str(line["round"]), *names))

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from rich.console import Console
 import fl
 from fl.cli import app
 from fl.cli import demo_render as render
+from fl.cli.demo_report import runs_of
 from fl.cli.demo_settings import Settings
 from fl.cli.demo_side_by_side import Demo
 
@@ -52,16 +54,13 @@ def test_both_sides_learn_from_the_same_survivors(played):
 
 def test_a_masked_vector_fills_the_ring_and_the_update_does_not(played):
     for _, _, seen in played:
-        assert seen.observed.masked.dtype == np.uint32
-        assert (
-            seen.observed.masked.shape
-            == seen.observed.true_update.shape
-            == (64 * 64 + 64 + 64 * 10 + 10,)
-        )
+        true, masked = seen.observed.true_update, seen.observed.masked
+        assert masked.dtype == np.uint32
+        assert masked.shape == true.shape == (64 * 64 + 64 + 64 * 10 + 10,)
         # 4810 words in 16 bins: 301 on average, with a standard deviation of 17
-        counts, _ = np.histogram(seen.observed.masked, 16, (0, 2**32))
+        counts, _ = np.histogram(masked, 16, (0, 2**32))
         assert (abs(counts - 301) < 6 * 17).all()
-        assert np.abs(seen.observed.true_update).max() < 1
+        assert np.abs(true).max() < 1
 
 
 def test_the_demonstration_follows_its_seed(played):
@@ -69,9 +68,8 @@ def test_the_demonstration_follows_its_seed(played):
     again = Demo(settings)
     assert [row.plain_accuracy for row in again] == [row.plain_accuracy for row in rows]
     assert again.comparison.final_difference == seen.final_difference
-    assert not np.array_equal(
-        again.comparison.observed.masked, seen.observed.masked
-    )  # keys follow no seed
+    masked = again.comparison.observed.masked
+    assert not np.array_equal(masked, seen.observed.masked)  # keys follow no seed
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
@@ -109,8 +107,20 @@ def test_bars(count, text):
     assert render.bar(count, 8) == text
 
 
-def test_what_json_tells(capsys):
-    assert app.run(["demo", "--rounds", "1", "--clients", "4", "--dropouts", "1", "--json"]) == 0
+def test_the_page_has_both_sides_as_runs_that_differ_in_the_sum(played):
+    settings, rows, seen = played[0]
+    secure, plain = runs_of(settings, rows, seen)
+    assert secure.is_the_same_but_for_the_sum(plain)
+    assert [line["eval"]["accuracy"] for line in plain.rounds] == [r.plain_accuracy for r in rows]
+    assert sum(secure.seen["masked"]["counts"]) == seen.observed.masked.size
+    assert plain.seen is None
+
+
+def test_what_json_tells(capsys, tmp_path):
+    page = ["--report", str(tmp_path / "page.html")] if find_spec("plotly") else []
+    words = ["demo", "--rounds", "1", "--clients", "4", "--dropouts", "1", "--json", *page]
+    assert app.run(words) == 0
+    assert not page or "secure and plain, which differ" in (tmp_path / "page.html").read_text()
     result = json.loads(capsys.readouterr().out)
     assert set(result) == {"test_accuracy", "max_weight_difference", "bound", "rounds"}
     assert set(result["test_accuracy"]) == {"secure", "plain"}
