@@ -4,6 +4,7 @@
     fl train --dataset mnist --data-dir DIR --partition writer --model mlp --rounds 50 --run-dir RUN
     fl evaluate --model RUN/model.keras --dataset mnist --data-dir DIR
     fl report RUN OTHER_RUN --output page.html
+    fl leak [--dataset mnist --data-dir DIR] [--output picture.png]
     fl federation init DIR --clients 5 --threshold 4
 
 TensorFlow is imported only when training starts, so help is quick, and a wrong name is refused at
@@ -18,6 +19,7 @@ from collections.abc import Sequence
 from fl.cli.demo import demo
 from fl.cli.evaluate import evaluate
 from fl.cli.federation import init
+from fl.cli.leak import leak
 from fl.cli.report import report
 from fl.cli.train import train
 from fl.errors import (
@@ -36,7 +38,7 @@ from secagg.cli.options import from_fields
 logging.getLogger("secagg").addHandler(logging.NullHandler())
 
 app = group.application("fl", "Federated averaging of Keras models over secure aggregation.")
-for function in (demo, train, evaluate, report):
+for function in (demo, train, evaluate, report, leak):
     app.command()(from_fields(function))
 federation = group.subgroup("The files of a federation across machines (docs/flower.md).")
 federation.command()(from_fields(init))

@@ -14,7 +14,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from typing import Annotated, TypeAlias
 
@@ -22,7 +22,7 @@ import typer
 from rich.console import Console, RenderableType
 
 from fl.cli.tensorflow_start import import_tensorflow
-from fl.progress.bars import Bars
+from fl.progress.bars import Bars, Counter
 from secagg.cli.command import ENDING
 
 _STDOUT, _STDERR = 1, 2
@@ -72,6 +72,14 @@ class Output:
         ENDING.tidy.append(bars.progress.stop)
         with bars.progress:
             yield bars
+
+    @contextmanager
+    def counting(self, what: str) -> Iterator[Callable[[int, int], None]]:
+        """A bar, and the function that moves it: (done, of how many)."""
+        bars = Counter(what, self.progress)
+        ENDING.tidy.append(bars.progress.stop)
+        with bars.progress:
+            yield bars.count
 
     @contextmanager
     def starting(self, workers: int | None = None) -> Iterator[None]:

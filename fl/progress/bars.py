@@ -20,6 +20,30 @@ PROTOCOL = ("keys", "shares", "masks", "check", "unmask")
 """What people are told that the five rounds of the protocol are."""
 
 
+def _progress(console: Console) -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description:8}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
+
+
+class Counter:
+    """One bar of a console, for work that is no round."""
+
+    def __init__(self, what: str, console: Console) -> None:
+        self.progress = _progress(console)
+        self._task = self.progress.add_task(what, total=None)
+
+    def count(self, done: int, total: int) -> None:
+        """So much is done."""
+        self.progress.update(self._task, completed=done, total=total)
+
+
 class Bars:
     """The bars of one console: give `trained` and `summed` to whoever does the work.
 
@@ -27,15 +51,7 @@ class Bars:
     """
 
     def __init__(self, console: Console) -> None:
-        self.progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description:8}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-        )
+        self.progress = _progress(console)
         self._clients = self.progress.add_task("clients", total=None)
         self._sum: TaskID | None = None
 

@@ -1,4 +1,4 @@
-"""What people look at: the page of a run, the leak of a plain update, a history in a notebook.
+"""What people look at: the page of some runs, and a training's history in a notebook.
 
     >>> run = fl.report.Run("mine", {}, [])
     >>> fl.report.write_page([run], tmp_path / "page.html")
@@ -7,9 +7,8 @@
 
 Modules: `runs` reads run directories, `numbers` takes out of a round what is shown, `figures` makes
 charts and `tables` tables of it, `page` the page of both; `history` is the rounds of a training for
-a notebook, and `leak` rebuilds pictures from updates.  May be imported from it: what is in
-`__all__`, and the rest by the command.  It uses `aggregators`, `errors`, `experiment`, `process`
-and `progress`.
+a notebook.  May be imported from it: what is in `__all__`, and the rest by the command.  It uses
+`errors`, `experiment`, `process` and `progress`.
 """
 
 from fl.report.page import write_page
