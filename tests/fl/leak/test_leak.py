@@ -1,11 +1,11 @@
-"""Pictures rebuilt from plain updates, noise from masked ones, and a network that is what it says."""
+"""Pictures rebuilt from plain updates, and noise from masked ones."""
 
 import json
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -18,7 +18,7 @@ from fl.leak.study import Attempt, Images, Plan
 
 RNG = np.random.default_rng(0)
 TINY = Images(RNG.uniform(size=(40, 16)).astype("f4"), np.arange(40) % 3, (4, 4))
-SMALL = Plan(sums=(2,), steps=(1, 2), trials=1)
+SMALL = Plan(sums=(2,), steps=(2,), trials=1)
 
 
 def small(activation="relu", **changes):
@@ -46,6 +46,7 @@ def test_the_network_an_attacker_computes_is_the_one_that_clients_train(activati
     np.testing.assert_allclose(observed.true_update, one, atol=2e-7, rtol=0)
 
 
+@settings(max_examples=15)
 @given(
     picture=arrays(np.float64, 16, elements=st.floats(0, 1)),
     label=st.integers(0, 2),
@@ -79,7 +80,7 @@ def test_psnr_by_hand():
 
 @pytest.fixture(scope="module")
 def tried():
-    """Both attacks, with one local step and with two."""
+    """Both attacks, with two local steps."""
     counted = []
     found = list(study.attempts(SMALL, TINY, lambda done, total: counted.append((done, total))))
     assert counted == [(i + 1, SMALL.attempts) for i in range(SMALL.attempts)]
@@ -87,14 +88,12 @@ def tried():
 
 
 def test_a_plain_update_is_the_picture_and_a_masked_one_is_noise(tried):
-    best = study.medians(tried)
-    guess = study.blind(SMALL, TINY)
-    for steps in (1, 2):
-        assert best["plain update", "first layer", steps] > 60
-        assert best["plain update", "matching", steps] > guess + 15
-        # 24 candidates of noise: no more than a little above a guess without any update
-        for attack in ("first layer", "matching"):
-            assert best["masked update", attack, steps] < guess + 3
+    best, guess = study.medians(tried), study.blind(SMALL, TINY)
+    assert best["plain update", "first layer", 2] > 60
+    assert best["plain update", "matching", 2] > guess + 15
+    # up to 64 candidates of noise: no more than a little above a guess without any update
+    for attack in ("first layer", "matching"):
+        assert best["masked update", attack, 2] < guess + 3
 
 
 def test_the_words_under_masks_are_those_that_the_client_sent(tried):

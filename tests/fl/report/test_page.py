@@ -11,11 +11,11 @@ from fl.cli import app
 from fl.errors import ReportError
 from fl.report import figures, tables
 from fl.report.runs import Run
+from fl.report.page import write_page
 from tests.helpers.runs import failed, line, write_run
 
 go = pytest.importorskip("plotly.graph_objects")
 pytest.importorskip("jinja2")
-from fl.report.page import write_page
 
 EVIL = "</script><script>alert(1)</script><img src=http://192.0.2.1/x>"
 
@@ -175,8 +175,8 @@ def test_in_a_browser_it_fetches_nothing_says_nothing_and_answers_clicks(browser
     browser.set_script_timeout(10)
     browser.execute_async_script(
         "const [count, done] = arguments;"
-        "const look = () => document.querySelectorAll('#chart-0 .scatterlayer .trace').length < count"
-        "  ? done() : setTimeout(look, 50); look();",
+        "const now = () => document.querySelectorAll('#chart-0 .scatterlayer .trace').length;"
+        "const look = () => now() < count ? done() : setTimeout(look, 50); look();",
         shown,
     )
     assert browser.get_log("browser") == []

@@ -28,7 +28,7 @@ def test_a_line_that_was_cut_off_is_left_out_and_nan_is_read(tmp_path):
 
 
 def test_a_folder_that_is_no_run_and_one_without_rounds_are_refused(tmp_path):
-    with pytest.raises(ReportError, match="no settings.json, expected the directory of a run"):
+    with pytest.raises(ReportError, match=r"no settings\.json, expected the directory of a run"):
         read_run(tmp_path)
     with pytest.raises(ReportError, match="one has no rounds, expected one at least"):
         read_run(write_run(tmp_path / "one", []))
