@@ -4,8 +4,10 @@ from . import analytics as analytics
 from . import data as data
 from . import errors as errors
 from . import experiment as experiment
+from . import leak as leak
 from . import population as population
 from . import privacy as privacy
+from . import report as report
 from .aggregators.plain import PlainSum as PlainSum
 from .aggregators.secure import SecureSum as SecureSum
 from .algorithms.adaptive import FedAdagrad as FedAdagrad
@@ -28,6 +30,7 @@ from .process.federated_process import FederatedProcess as FederatedProcess
 from .process.server_optimizer import ServerState as ServerState
 from .process.training_server import RoundResult as RoundResult
 from .progress.watch import show_progress as show_progress
+from .report.history import History as History
 
 __all__: list[str]
 __version__: str

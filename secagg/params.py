@@ -5,6 +5,7 @@ hold different parameters cannot complete a single step together.  Choosing good
 `Params.choose`; this module only refuses the bad ones.
 """
 
+import math
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import numpy as np
 from secagg.curve import check_server_key
 from secagg.errors import LocalProtocolError
 from secagg.graph import Complete, Graph, graph_of
+from secagg.html_table import html_table
 from secagg.identity.directory import Directory, as_directory
 from secagg.keys import PARAMS, VERSION, framed, sha256
 from secagg.masks.suites import DEFAULT, Suite, prg_of, suite_id
@@ -247,6 +249,20 @@ class Params:
         """log2 of the most with which an active server learns more than one sum: −inf, never, on
         the complete graph."""
         return self.graph.leak(n=self.n, t=self.t, corrupt=self.corrupt, min_roster=self.min_roster)
+
+    def _repr_html_(self) -> str:
+        """For a notebook; all of it is public."""
+        leak = "never" if self.leak == -math.inf else f"at most 2^{self.leak:.1f}"
+        numbers = ("n", "t", "corrupt", "min_roster", "min_survivors", "graph", "suite")
+        rows = [
+            *((name, getattr(self, name)) for name in numbers),
+            ("more than the sum is learned", leak),
+            *(
+                (f"vector {s.name}", f"{s.length:,} words of {s.bits} bits, {s.packed_bytes:,} B")
+                for s in self.vectors
+            ),
+        ]
+        return html_table("Params", rows)
 
     def need_server_key(self) -> None:
         """LocalProtocolError without a server key: `Client` and `Server` cannot do without."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
 from fl.aggregators.totals import SumReport
+from secagg.html_table import html_table, listed
 
 MetricValues = dict[str, Any]
 """A model's metrics by name: a float, a list of floats for a metric with one value a class, or an
@@ -57,8 +58,28 @@ def summary(metrics: Mapping[str, Any]) -> str:
     report = metrics["aggregator"]
     (measured,) = metrics["client_work"].values()
     numbers = [f"{name}={value:.4g}" for name, value in measured.items() if _is_number(value)]
-    clients = f"{len(report['survivors'])} of {len(report['clients'])} clients"
-    return ", ".join([f"round {metrics['round']}", clients, *numbers])
+    return ", ".join([f"round {metrics['round']}", _clients(report), *numbers])
+
+
+def html(metrics: Mapping[str, Any]) -> str:
+    """What came of a round, as a table for a notebook."""
+    report = metrics["aggregator"]
+    (measured,) = metrics["client_work"].values()
+    numbers = [(name, f"{value:.4g}") for name, value in measured.items() if _is_number(value)]
+    gone = (f"{entry['client']} @ {entry['round']}" for entry in report["dropped"])
+    seconds = (f"{value:.3f} {name}" for name, value in metrics["seconds"].items())
+    rows = [
+        *numbers,
+        (f"in the {report['kind']} sum", _clients(report)),
+        ("dropped, from round", listed(gone)),
+        ("bytes up, down", f"{report['bytes_up']:,}, {report['bytes_down']:,}"),
+        ("seconds", ", ".join(seconds)),
+    ]
+    return html_table(f"Round {metrics['round']}", rows)
+
+
+def _clients(report: SumReport) -> str:
+    return f"{len(report['survivors'])} of {len(report['clients'])} clients"
 
 
 def _is_number(value: object) -> bool:

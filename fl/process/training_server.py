@@ -16,7 +16,15 @@ from fl.aggregators.totals import Aggregated
 from fl.client.metrics import MetricSums
 from fl.model.layout import Layout
 from fl.plan import Terms
-from fl.process.reports import ClientWork, MetricValues, RoundMetrics, Seconds, Update, summary
+from fl.process.reports import (
+    ClientWork,
+    MetricValues,
+    RoundMetrics,
+    Seconds,
+    Update,
+    html,
+    summary,
+)
 from fl.process.server_optimizer import ServerOptimizer, ServerState
 
 LearningRate = Callable[[int], float]
@@ -37,6 +45,9 @@ class RoundResult(NamedTuple):
 
     def __repr__(self) -> str:
         return f"RoundResult({summary(self.metrics)}, state={self.state!r})"
+
+    def _repr_html_(self) -> str:
+        return html(self.metrics)
 
 
 class TracedModel(Protocol):

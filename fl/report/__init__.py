@@ -11,7 +11,8 @@ a notebook.  May be imported from it: what is in `__all__`, and the rest by the 
 `errors`, `experiment`, `process` and `progress`.
 """
 
+from fl.report.history import History
 from fl.report.page import write_page
 from fl.report.runs import Run, read_run
 
-__all__ = ["Run", "read_run", "write_page"]
+__all__ = ["History", "Run", "read_run", "write_page"]

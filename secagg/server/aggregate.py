@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from secagg.errors import LocalProtocolError
+from secagg.html_table import html_table, listed
 from secagg.masks.prg import RingVector
 
 
@@ -36,6 +37,16 @@ class Aggregate:
             f"Aggregate({sums}; {len(self.survivors)} survivors, {len(self.dropped)} dropped, "
             f"{len(self.disputes)} disputes)"
         )
+
+    def _repr_html_(self) -> str:
+        """For a notebook: who is in the sum, and no word of it."""
+        rows = [
+            *((f"vector {name}", f"{a.dtype}[{a.size}]") for name, a in self.vectors.items()),
+            ("survivors", listed(self.survivors)),
+            ("dropped, from round", listed(f"{u} @ {r}" for u, r in sorted(self.dropped.items()))),
+            ("disputes, owner and holder", listed(self.disputes)),
+        ]
+        return html_table("Aggregate", rows)
 
     @property
     def sum(self) -> RingVector:

@@ -46,6 +46,6 @@ def test_names_are_where_people_look():
         assert name in listed
         assert getattr(fl, name) is not None
     assert fl.__version__ == secagg.__version__
-    rooms = ("aggregators", "analytics", "data", "errors", "experiment", "population", "privacy")
-    for room in rooms:
+    rooms = ("aggregators", "analytics", "data", "errors", "experiment", "leak", "population")
+    for room in (*rooms, "privacy", "report"):
         assert getattr(fl, room).__name__ == f"fl.{room}"

@@ -10,8 +10,8 @@ import pytest
 from fl.cli import app
 from fl.errors import ReportError
 from fl.report import figures, tables
-from fl.report.runs import Run
 from fl.report.page import write_page
+from fl.report.runs import Run
 from tests.helpers.runs import failed, line, write_run
 
 go = pytest.importorskip("plotly.graph_objects")
