@@ -73,7 +73,7 @@ $(VENV)/.fl: pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.fl-dev: pyproject.toml $(CONSTRAINTS) | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet $(addprefix --constraint ,$(CONSTRAINTS)) --editable '.[fl,dev]'
+	$(BIN)/python -m pip install --quiet $(addprefix --constraint ,$(CONSTRAINTS)) --editable '.[fl,report,dev]'
 	@touch $@
 
 $(VENV)/.flower: $(VENV)/.fl-dev

@@ -10,18 +10,36 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fl.cli.output import AsJson, output
-from fl.errors import ReportError
-from fl.experiment.options import DataDir, DataSet, Seed
+from fl.errors import DataError, ReportError
+from fl.experiment.options import DATA, DataDir, Seed, option
 
 if TYPE_CHECKING:
     from fl.leak.study import Plan
+
+
+GREY = ("digits", "mnist", "fashion_mnist", "kmnist")
+
+
+def check_dataset(name: str) -> str:
+    """The name. Raises DataError unless it is one of GREY."""
+    if name not in GREY:
+        raise DataError(f"data set {name!r}, expected {', '.join(GREY)}")
+    return name
 
 
 @dataclass(frozen=True, kw_only=True)
 class Leaking:
     """Its fields are the options of `fl leak`."""
 
-    dataset: DataSet = "digits"
+    dataset: Annotated[
+        str,
+        option(
+            DATA,
+            f"The data set, of grey pictures: {', '.join(GREY)}.",
+            choices=GREY,
+            check=check_dataset,
+        ),
+    ] = GREY[0]
     data_dir: DataDir = None
     pictures: Annotated[
         int, typer.Option(min=1, help="How many pictures a client has; one is the worst case.")

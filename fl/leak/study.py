@@ -109,6 +109,7 @@ def sum_of(clients: int) -> str:
 def attempts(plan: Plan, images: Images, on_attempt: OnAttempt) -> Iterator[Attempt]:
     """All attempts, as they are done."""
     done = 0
+    on_attempt(done, plan.attempts)
     for trial in range(plan.trials):
         for steps in plan.steps:
             for attack in ACTIVATIONS:

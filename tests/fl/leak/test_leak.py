@@ -83,7 +83,7 @@ def tried():
     """Both attacks, with two local steps."""
     counted = []
     found = list(study.attempts(SMALL, TINY, lambda done, total: counted.append((done, total))))
-    assert counted == [(i + 1, SMALL.attempts) for i in range(SMALL.attempts)]
+    assert counted == [(done, SMALL.attempts) for done in range(SMALL.attempts + 1)]
     return found
 
 
@@ -130,6 +130,7 @@ REFUSED = {
     "no picture": (["--output", "leak.txt"], "expected a name that ends in .png, .svg, .pdf"),
     "a folder": (["--output", "no/leak.png"], "is a folder or in none, expected a file"),
     "too few": (["--pictures", "100"], "1438 pictures, expected 3200 for all clients"),
+    "no grey pictures": (["--dataset", "cifar10"], "'cifar10', expected digits, mnist, fash"),
     "one step": (["--local-steps", "1"], "--local-steps"),
 }
 

@@ -134,11 +134,13 @@ def browser(tmp_path):
 
 
 def fetched(driver):
+    """Every address but those that carry what they name."""
     messages = (json.loads(entry["message"])["message"] for entry in driver.get_log("performance"))
     return [
         message["params"]["request"]["url"]
         for message in messages
         if message["method"] == "Network.requestWillBeSent"
+        and not message["params"]["request"]["url"].startswith("data:")
     ]
 
 
