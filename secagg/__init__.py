@@ -20,8 +20,8 @@ machine, `cli` the command.  Below them both sides have `messages`, `wire` (thei
 `roster`, `packing`, `ending`, `server_sealing` and `snapshots`; `quantize` and `exact` make ring
 words of floats.  Below those `params` is what is agreed on and `graph` who shares masks with
 whom, then `identity`, `masks`, `parameters` and `sharing`, and at the bottom `keys`, `curve`,
-`errors` and `html_table`, what notebooks show.  Imports point downwards (pyproject.toml has the rules).  May be imported: what is in
-`__all__`, and what the rooms say of themselves.
+`errors` and `html_table`, what notebooks show.  Imports point downwards (pyproject.toml has the
+rules).  May be imported: what is in `__all__`, and what the rooms say of themselves.
 
 Examples in docstrings have `secagg`, `np`, and one session: `params` of three clients, their `keys`
 (Ed25519) and `directory` for the ids 4, 7 and 9, and the server's `private_key`.
