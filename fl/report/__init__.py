@@ -1,9 +1,8 @@
 """What people look at: the page of some runs, and a training's history in a notebook.
 
-    >>> run = fl.report.Run("mine", {}, [])
-    >>> fl.report.write_page([run], tmp_path / "page.html")
+    >>> fl.report.read_run(tmp_path)
     Traceback (most recent call last):
-    fl.errors.ReportError: mine has no rounds, expected one at least
+    fl.errors.ReportError: ...: no settings.json, expected the directory of a run of `fl train`
 
 Modules: `runs` reads run directories, `numbers` takes out of a round what is shown, `figures` makes
 charts and `tables` tables of it, `page` the page of both; `history` is the rounds of a training for
