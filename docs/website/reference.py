@@ -23,8 +23,10 @@ ROOMS = {
     "fl.data": "data sets and partitions",
     "fl.errors": "the errors of the learning side",
     "fl.experiment": "checkpoints of a training",
+    "fl.leak": "pictures rebuilt from updates",
     "fl.population": "who takes part in a round",
     "fl.privacy": "noise and accounting",
+    "fl.report": "the page of some runs",
 }
 """Each has a page; what it is for, in a few words."""
 

@@ -20,10 +20,15 @@ class Table:
 
 
 def overview(runs: Sequence[Run]) -> Table:
-    """A line a run."""
+    """A line a run; what was spent of privacy where a run has an account of it."""
     accuracy = numbers.accuracy_of(runs)
+    head: tuple[str, ...]
     head = ("run", "sum", "rounds", "clients", "test accuracy", "test loss", "kB up", "s a round")
-    return Table(head, tuple(_overview(run, accuracy) for run in runs))
+    rows = [_overview(run, accuracy) for run in runs]
+    if any("privacy" in line for run in runs for line in run.rounds):
+        head = (*head, "ε spent")
+        rows = [(*row, _spent(run)) for row, run in zip(rows, runs, strict=True)]
+    return Table(head, tuple(rows))
 
 
 def _overview(run: Run, accuracy: str | None) -> tuple[str, ...]:
@@ -43,6 +48,11 @@ def _overview(run: Run, accuracy: str | None) -> tuple[str, ...]:
         _text(None if sent is None else sent / 1000, ".1f"),
         _text(spent, ".3f"),
     )
+
+
+def _spent(run: Run) -> str:
+    spent = [line["privacy"] for line in run.rounds if "privacy" in line]
+    return f"{spent[-1]['epsilon']:.3g} at δ = {spent[-1]['delta']:.1g}" if spent else "–"
 
 
 def beside(secure: Run, plain: Run) -> Table:

@@ -78,6 +78,15 @@ def test_numbers_that_are_not_there_are_no_numbers():
     json.dumps(figures.curves([run], "loss"), allow_nan=False)
 
 
+def test_a_run_with_an_account_of_privacy_says_what_was_spent():
+    spent = {"epsilon": 1.25, "epsilon_seen": 2.5, "delta": 1e-5, "noise_multiplier": 1.0}
+    runs = [Run("private", {}, [line(1), line(2, privacy=spent)]), Run("r", {}, [line(1)])]
+    table = tables.overview(runs)
+    assert table.head[-1] == "ε spent"
+    assert [row[-1] for row in table.rows] == ["1.25 at δ = 1e-05", "–"]
+    assert "ε spent" not in tables.overview(runs[1:]).head
+
+
 REFUSED = {
     "no run": (["there"], "no settings.json, expected the directory of a run"),
     "no rounds": (["empty"], "has no rounds, expected one at least"),

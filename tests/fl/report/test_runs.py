@@ -3,8 +3,11 @@
 import pytest
 
 import fl
+from fl.aggregators.observed import ObservedSum
 from fl.cli import app
 from fl.errors import ReportError
+from fl.experiment.assembly import Simulation, aggregator
+from fl.experiment.settings import Settings
 from fl.report import numbers
 from fl.report.runs import Run, named_apart, pairs, read_run
 from tests.helpers.runs import failed, line, write_run
@@ -98,6 +101,28 @@ def test_a_training_records_what_the_server_saw_when_asked(tmp_path, capsys):
     assert parts[1]["high"] == 2**32
     assert seen["client"] in {"0", "1", "2"}
     assert (seen["round"], seen["bits"], len(seen)) == (2, 32, 3)
+
+
+PRIVATE = {"dp_epsilon": 8.0, "clip_norm": 1.0}
+OF_CLIENTS = {"threshold": 0.8, "corrupt": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "multiplier", "watched"),
+    [
+        ({"clip_norm": 1.0}, None, True),
+        ({"aggregator": "plain"}, None, False),
+        ({**PRIVATE, "dp_mechanism": "gaussian"}, 1.0, False),
+        ({**PRIVATE, **OF_CLIENTS}, 1.0, False),
+    ],
+)
+def test_of_a_plain_sum_or_a_training_that_promises_privacy_nothing_is_kept(
+    changes, multiplier, watched
+):
+    summed = aggregator(Settings(**changes), Simulation(on_seen=print), multiplier)
+    while hasattr(summed, "aggregator"):
+        summed = summed.aggregator
+    assert isinstance(summed, ObservedSum) == watched
 
 
 def test_the_error_is_public():
