@@ -3,7 +3,8 @@
 An attacker looks at a number T that is 0 + noise without a client and 1 + noise with it, and says
 "with" where T is above a threshold. An (ε, δ)-private mechanism has, at every threshold,
 
-    P(T > t | with)  <= e^ε · P(T > t | without) + δ,    P(T <= t | without) <= e^ε · P(T <= t | with) + δ
+    P(T > t | with)     <= e^ε · P(T > t | without) + δ
+    P(T <= t | without) <= e^ε · P(T <= t | with) + δ
 
 so two rates bound ε from below (Kairouz, Oh and Viswanath 2015; Jagielski, Ullman and Oprea 2020).
 Rates are bounded by Clopper and Pearson, all thresholds at once: a bound is too large with

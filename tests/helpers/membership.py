@@ -4,7 +4,8 @@ The attacker sees the model after every round, knows every client's data and the
 at the weights of each round, the sum of the others' updates and the update u that the client would
 give. With N for the noise of a round,
 
-    n·(change of the weights) − Σ others = [in it]·u + N        T = Σ ⟨that, u⟩ / Σ ‖u‖²  over rounds
+    n·(change of the weights) − Σ others = [in it]·u + N
+    T = Σ ⟨left side, u⟩ / Σ ‖u‖²,   sums over rounds
 
 T is 0 or 1 and noise, of deviation z·C / √Σ‖u‖², at least z / √rounds: this is T of `audit`.
 """
@@ -36,14 +37,17 @@ class Membership:
     norm: float
     rounds: int
 
-    def seen(self, repeats: int, present: bool) -> Seen:
-        """T of so many trainings."""
+    def seen(self, repeats: int) -> tuple[Seen, Seen]:
+        """T of so many trainings without the client, and of so many with it."""
         training = self._process(self.secure)
         exact = self._process(fl.aggregators.ByNorm(fl.PlainSum(), self.norm))
         (x, y), *others = self.clients
-        given = [(x, y) if present else (x[:0], y[:0]), *others]
         first = self._known(exact, training.initialize())
-        return np.array([self._once(training, exact, given, first) for _ in range(repeats)])
+        without, within = (
+            np.array([self._once(training, exact, given, first) for _ in range(repeats)])
+            for given in ([(x[:0], y[:0]), *others], self.clients)
+        )
+        return without, within
 
     def _once(self, training: Any, exact: Any, given: Sequence[Any], first: _Known) -> float:
         state, (others, update), seen, length = training.initialize(), first, 0.0, 0.0
