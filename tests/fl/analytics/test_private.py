@@ -52,11 +52,11 @@ def test_values_may_be_vectors(kind):
 def test_of_more_values_than_may_count_some_are_drawn():
     data = [np.arange(100.0), np.arange(100.0), [250.0]]
     seen = fl.analytics.private_histogram(
-        data, np.arange(0, 101, 1), values_per_client=7, noise=ServerNoise(NEARLY_NONE)
+        data, np.arange(0, 101, 1), values_per_client=40, noise=ServerNoise(NEARLY_NONE)
     )
-    assert seen.counts.sum() == pytest.approx(14, abs=1e-2)
+    assert seen.counts.sum() == pytest.approx(80, abs=1e-2)
     assert seen.above == pytest.approx(1, abs=1e-3)
-    assert seen.counts[:50].sum() < 14  # all 14 of the first half: once in 16 000
+    assert 0.5 < seen.counts[:50].sum() < 79.5  # none or all of a half: once in 10^35
 
 
 numbers = st.floats(allow_nan=True, allow_infinity=True, width=64)
@@ -111,8 +111,8 @@ def test_the_noise_has_the_deviation_that_the_answer_says(kind, gone):
         noise=noise,
         dropouts=dict([(5, 1)][:gone]),
     )
-    # Five deviations of an estimate from so many.
-    assert seen.counts.std() == pytest.approx(seen.deviation, rel=5 / math.sqrt(2 * bins))
+    # Seven deviations of an estimate from so many.
+    assert seen.counts.std() == pytest.approx(seen.deviation, rel=7 / math.sqrt(2 * bins))
     assert abs(seen.counts.mean()) < 7 * seen.deviation / math.sqrt(bins)
     assert seen.deviation >= 3 * 2.0  # z of three values in a bin
     assert seen.release.noise_multiplier >= 2.0
@@ -126,7 +126,7 @@ def test_sums_and_means_have_the_deviation_that_they_say(kind):
     values = [np.array([row]).reshape(1, -1) for row in data]
     seen = fl.analytics.private_sum(values, low=0, high=10, noise=kind(1.0))
     errors = seen.value - np.repeat(6.0, 1000)
-    assert errors.std() == pytest.approx(seen.deviation, rel=5 / math.sqrt(2000))
+    assert errors.std() == pytest.approx(seen.deviation, rel=7 / math.sqrt(2000))
     assert seen.deviation >= 10 * math.sqrt(1000)
 
     repeats = []
