@@ -8,9 +8,9 @@ client can move an answer, and say what that costs (docs/privacy-analytics.md).
 
 Modules: `questions` and `private_questions` are the functions that users call, `inputs` how they
 read values, `asking` the two halves of a session, `answers` and `private_answers` what comes back;
-`bounded` is what a client answers at the most, `noise` who adds the noise.  May be imported from
-it: what is in `__all__`; that needs no TensorFlow.  It uses `aggregators`, `data`, `errors`,
-`privacy`, `process` and `round_message`.
+`bounded` is what a client answers at the most, `noise` who adds the noise, `halves` reads the noisy
+counts of a quantile.  May be imported from it: what is in `__all__`; that needs no TensorFlow.  It
+uses `aggregators`, `data`, `errors`, `privacy`, `process` and `round_message`.
 """
 
 from fl.analytics.answers import Answer, Histogram

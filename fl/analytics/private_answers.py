@@ -63,8 +63,8 @@ class PrivateHistogram:
 @dataclass(frozen=True, eq=False)
 class PrivateQuantile:
     """value: the middle of the part of the range that was found, which is 2·half_width wide.
-    rank_deviation: the standard deviation of the noise in all counts that were read for it, in
-    values: by about so many the rank of the value is off. release, aggregator: as of
+    rank_deviation: the standard deviation of the noise in how many values there are up to its end,
+    less q of all: by about so many values its rank is off. release, aggregator: as of
     `PrivateAnswer`.
 
     >>> noise = fl.analytics.ClientNoise(0.001)

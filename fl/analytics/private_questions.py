@@ -33,6 +33,7 @@ from fl.analytics.bounded import (
     bounded_sum,
     bounded_tree,
 )
+from fl.analytics.halves import found
 from fl.analytics.inputs import read_edges, read_values
 from fl.analytics.noise import Noise, check_noise
 from fl.analytics.private_answers import PrivateAnswer, PrivateHistogram, PrivateQuantile
@@ -161,9 +162,9 @@ def private_quantile(
     """About the smallest value below or at which lie at least a fraction q of all values.
 
     Clients count their values in [low, high], in its halves, in its quarters, and so on to parts
-    that are at most `tolerance` (default: 1/1024 of it) wide; one sum with noise has all of these.
-    From the whole down to a part, each step goes where the rank lies by the noisy count of the left
-    half. What is beyond [low, high] counts as low or high, and so may be the answer.
+    that are at most `tolerance` (default: 1/1024 of it) wide; one sum with noise has all of these,
+    and the answer is where the counts that fit them best (`halves`) reach the fraction q. What is
+    beyond [low, high] counts as low or high, and so may be the answer.
 
     q: in (0, 1]. values_per_client: as in `private_histogram`; one client moves the counts by
         √levels times as much.
@@ -183,11 +184,11 @@ def private_quantile(
     depth = _depth(low, high, tolerance)
     question = bounded_tree(low, high, depth, _most(values_per_client))
     noisy = _answered(question, _of_any_shape(values), noise, aggregator, dropouts)
-    part, width = _found(noisy.total, q, depth), (high - low) / 2**depth
+    (part, deviation), width = found(noisy.total, q, depth), (high - low) / 2**depth
     return PrivateQuantile(
         low + (part + 0.5) * width,
         width / 2,
-        noisy.deviation * math.sqrt(depth + 1),
+        noisy.deviation * deviation,
         noisy.release,
         noisy.report,
     )
@@ -218,17 +219,6 @@ def _answered(
         given, question.norm, question.size, len(clients), len(total.survivors)
     )
     return _Noisy(total.total, deviation, Release.of(report["noise"]), report)
-
-
-def _found(total: Values, q: float, depth: int) -> int:
-    """Which of the 2^depth parts has the rank q, by the counts of a tree, the whole one first."""
-    rank, part = q * max(float(total[0]), 0.0), 0
-    for level in range(1, depth + 1):
-        part *= 2
-        left = float(total[2**level - 1 + part])
-        if rank > left:
-            rank, part = rank - left, part + 1
-    return part
 
 
 def _of_one_shape(values: Sequence[ArrayLike]) -> tuple[list[OwnValues], tuple[int, ...]]:

@@ -18,6 +18,7 @@ from fl.analytics.bounded import (
     bounded_sum,
     bounded_tree,
 )
+from fl.analytics.halves import found, parts
 from tests.helpers.audit import least_epsilon, least_mu
 
 NOISES = pytest.mark.parametrize("kind", [ClientNoise, ServerNoise], ids=["clients", "server"])
@@ -148,7 +149,26 @@ def test_the_rank_of_a_quantile_is_off_by_its_deviation():
         low, high = ((values <= seen.value + sign * seen.half_width).sum() for sign in (-1, 1))
         room = 7 * seen.rank_deviation
         assert low - room <= q * 4000 <= high + room
-        assert seen.rank_deviation == pytest.approx(5 * 11, rel=1e-6)  # 11 levels, twice their root
+        one_count = 0.5 * 10 * math.sqrt(11)  # z of ten values in each of 11 levels
+        assert one_count / 2 < seen.rank_deviation < one_count * math.sqrt(11)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 5])
+def test_the_parts_are_those_of_least_squares(depth):
+    size = 2**depth
+    which = np.concatenate(
+        [np.repeat(np.eye(2**level), size // 2**level, axis=1) for level in range(depth + 1)]
+    )
+    rng = np.random.default_rng(depth)
+    tree = which @ rng.integers(0, 20, size) + rng.normal(size=len(which))
+    expected = np.linalg.lstsq(which, tree, rcond=None)[0]
+    np.testing.assert_allclose(parts(tree, depth), expected, atol=1e-9)
+
+    part, deviation = found(tree, 0.7, depth)
+    below = (np.arange(size) <= part) - 0.7
+    assert deviation == pytest.approx(
+        math.sqrt(below @ np.linalg.solve(which.T @ which, below)), rel=1e-9
+    )
 
 
 @NOISES
