@@ -53,20 +53,20 @@ def test_a_canary_is_seen_no_better_than_promised_and_with_half_of_the_noise_bet
     few = "bits" in settings
 
     seen = both(lambda present: coded_at_once(secure, MANY, present))
-    promise = claimed(release_of(secure))
-    assert (0.2 if few else 0.35) * promise < least_epsilon(*seen, multiplier, DELTA) < promise
     assert (0.65 if few else 0.88) < least_mu(*seen, multiplier) * multiplier < 1
-
     half = both(lambda present: coded_at_once(secure, MANY, present, (without_noise,)))
     assert least_mu(*half, multiplier) * multiplier > (1.0 if few else 1.2)
+
+    promise = claimed(release_of(secure))
+    assert (0.2 if few else 0.35) * promise < least_epsilon(*seen, multiplier, DELTA) < promise
 
 
 @pytest.mark.parametrize("settings", SUMS.values(), ids=SUMS)
 def test_without_noise_the_canary_is_plain_to_see(settings):
     secure = aggregator(1.5, **settings)
-    liars = (without_noise, without_noise)
+    promise, liars = claimed(release_of(secure)), (without_noise, without_noise)
     seen = both(lambda present: coded_at_once(secure, MANY, present, liars))
-    assert least_epsilon(*seen, 1.5, DELTA) > 2 * claimed(release_of(secure)) > 4
+    assert least_epsilon(*seen, 1.5, DELTA) > 2 * promise > 4
 
 
 @pytest.mark.parametrize("mechanism", ["skellam", "discrete_gaussian"])
@@ -75,11 +75,11 @@ def test_a_canary_in_the_words_of_whole_clients(mechanism):
     secure = aggregator(multiplier, mechanism=mechanism)
     seen = both(lambda present: coded(secure, size, 700, present))
     assert 0.3 < least_mu(*seen, multiplier) * multiplier < 1
-    assert 0 < least_epsilon(*seen, multiplier, DELTA) < claimed(release_of(secure, size))
-
     silent = both(lambda present: coded(secure, size, 100, present, (without_noise,) * 2))
     assert least_epsilon(*silent, multiplier, DELTA) > 1  # of a hundred sums no more can be said
     assert all(each.std() < 1e-3 for each in silent)
+
+    assert 0 < least_epsilon(*seen, multiplier, DELTA) < claimed(release_of(secure, size))
 
 
 def test_rounds_add_up_to_what_the_ledger_says():
@@ -90,18 +90,18 @@ def test_rounds_add_up_to_what_the_ledger_says():
         return coded_at_once(secure, MANY * rounds, present).reshape(rounds, MANY).mean(axis=0)
 
     seen, deviation = both(over_rounds), multiplier / rounds**0.5
+    assert 0.88 < least_mu(*seen, deviation) * deviation < 1
     promise = claimed(release_of(secure), rounds)
     assert 0.35 * promise < least_epsilon(*seen, deviation, DELTA) < promise
     assert promise > 1.9 * claimed(release_of(secure))
-    assert 0.88 < least_mu(*seen, deviation) * deviation < 1
 
 
 def test_noise_of_the_server_hides_a_canary_as_promised():
     noisy = fl.aggregators.CentralNoise(fl.aggregators.ByNorm(fl.SecureSum(), NORM), 1.5)
     seen = both(lambda present: central_at_once(noisy, MANY, present))
+    assert 0.88 < least_mu(*seen, 1.5) * 1.5 < 1
     promise = claimed(fl.privacy.Release("gaussian", 1.5))
     assert 0.35 * promise < least_epsilon(*seen, 1.5, DELTA) < promise
-    assert 0.88 < least_mu(*seen, 1.5) * 1.5 < 1
 
 
 def test_adaptive_clipping_pays_for_its_count():
@@ -147,10 +147,10 @@ def test_a_training_over_rounds_with_noise_of_the_clients(mechanism):
         membership = Membership(linear, data, fl.SecureSum(coding=coding), clip, rounds)
         return membership.seen(repeats)
 
+    promise = claimed(fl.privacy.Release("gaussian", multiplier), rounds)
     deviation = multiplier / rounds**0.5
     seen = attack(multiplier, 500)
     assert 0.2 < least_mu(*seen, deviation) * deviation < 1
-    promise = claimed(fl.privacy.Release("gaussian", multiplier), rounds)
     assert 0 < least_epsilon(*seen, deviation, DELTA) < promise
     silent = attack(1e-6, 100)
     assert least_epsilon(*silent, deviation, DELTA) > 1
