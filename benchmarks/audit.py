@@ -1,4 +1,4 @@
-"""What attacks measure of ε, beside what is promised: `python -m benchmarks.audit`, ten minutes.
+"""What attacks measure of ε, beside what is promised: `python -m benchmarks.audit`, half an hour.
 
 Prints a table for docs/privacy.md. The attacks are those of the tests (`tests.helpers.canaries`,
 `membership`), with more repeats: a client that gives the longest update there is, or nothing, to
