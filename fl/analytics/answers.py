@@ -28,8 +28,7 @@ class Answer:
     sessions: int = 1
 
     def __repr__(self) -> str:
-        value = f"{self.value:.6g}" if isinstance(self.value, float) else _shape_of(self.value)
-        return f"Answer({value} ± {self.error_bound:.2g}, sessions={self.sessions})"
+        return f"Answer({shown(self.value)} ± {self.error_bound:.2g}, sessions={self.sessions})"
 
     def __float__(self) -> float:
         return float(self.value)
@@ -63,5 +62,6 @@ def answer_of(value: Values, bound: float, shape: tuple[int, ...], total: Aggreg
     return Answer(float(shaped) if shape == () else shaped, exact, total.report())
 
 
-def _shape_of(value: Values) -> str:
-    return f"float64{list(value.shape)}"
+def shown(value: float | Values) -> str:
+    """A number, or what kind of array it is."""
+    return f"{value:.6g}" if isinstance(value, float) else f"float64{list(value.shape)}"

@@ -1,7 +1,7 @@
 """One question to all clients: the two halves of a session that answers it.
 
 client   reads the question from the message, reduces its own values, submits the result
-server   sends the question; takes a sum in which everybody's numbers are as they were
+server   sends the question; takes a noisy sum, or one in which all numbers are as they were
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from fl.aggregators.contribution import Contribution, Metric, Numbers, State
 from fl.aggregators.interface import Aggregator, Announced
 from fl.aggregators.totals import Aggregated
 from fl.analytics.answers import Values
+from fl.analytics.bounded import BOUNDED, bins
 from fl.errors import AggregationError, FLError
 from fl.process.client_half import ClientHalf
 from fl.process.server_half import ServerHalf
@@ -29,7 +30,7 @@ Dropouts = Mapping[int, int] | None
 
 
 class Question(NamedTuple):
-    """What clients are asked. name: of `SUMS` or `COUNTS`. numbers: edges or bounds of it.
+    """What clients are asked. name: of `SUMS`, `COUNTS` or `BOUNDED`. numbers: edges or bounds.
 
     weighted: whether a client may count by another weight than 1.
     """
@@ -64,6 +65,14 @@ def ask(
     return play(client, server, question, clients, dropouts)
 
 
+def ask_with_noise(
+    question: Question, clients: Sequence[OwnValues], aggregator: Aggregator, dropouts: Dropouts
+) -> Aggregated:
+    """The sum of what the clients answer, as it is: a noisy one tells nothing of what is in it."""
+    client, server = ClientHalf(Answering(), aggregator), ServerHalf(Hearing(), aggregator)
+    return play(client, server, question, clients, dropouts)
+
+
 class Answering:
     """A client's half: reduces its values to what the question in the message asks for.
 
@@ -89,12 +98,16 @@ class Answering:
         values, weight = data
         if question.name in SUMS:
             return Contribution(SUMS[question.name](values), weight, np.zeros(0))
+        if question.name in BOUNDED:
+            return Contribution(
+                BOUNDED[question.name](values, question.numbers), weight, np.zeros(0)
+            )
         counts = COUNTS[question.name](values, question.numbers)
         self._counts = counts.size
         return Contribution(np.zeros(0), weight, counts)
 
 
-class Asking:
+class Hearing:
     """The server's half: sends the question, and gives the sum as it is."""
 
     def message(self, state: Question, announced: Announced) -> bytes:
@@ -111,6 +124,14 @@ class Asking:
     def carried(self, state: Question) -> State:
         """Nothing: one question is all."""
         return ()
+
+    def finish(self, state: Question, total: Aggregated, worked: float) -> Aggregated:
+        """The sum."""
+        return total
+
+
+class Asking(Hearing):
+    """The server's half: gives a sum in which everybody's numbers are as they were."""
 
     def finish(self, state: Question, total: Aggregated, worked: float) -> Aggregated:
         """The sum. Raises AggregationError where a client's numbers are not in it as they were."""
@@ -135,8 +156,9 @@ class Asking:
 
 def _read(received: Received) -> Question:
     name, numbers = received.task.get("question"), received.task.get("numbers")
-    if not isinstance(name, str) or name not in {*SUMS, *COUNTS}:
-        raise FLError(f"a question {name!r}, expected one of {', '.join((*SUMS, *COUNTS))}")
+    known = (*SUMS, *COUNTS, *BOUNDED)
+    if not isinstance(name, str) or name not in known:
+        raise FLError(f"a question {name!r}, expected one of {', '.join(known)}")
     if not isinstance(numbers, list) or not all(map(_is_float, numbers)):
         raise FLError(f"a question about {numbers!r}, expected a list of numbers")
     return Question(name, tuple(numbers), received.weighted)
@@ -169,10 +191,7 @@ def _means(values: Values) -> NDArray[Any]:
 
 def _bins(values: Values, edges: Sequence[float]) -> Values:
     """float64[bins + 2]: how many are below the edges, in each bin, above."""
-    below, above = (values < edges[0]).sum(), (values > edges[-1]).sum()
-    inside = values[(values >= edges[0]) & (values <= edges[-1])]
-    counts, _ = np.histogram(inside, np.array(edges))
-    return np.array([below, *counts, above], np.float64) + _nan_of(values)
+    return bins(values, edges) + _nan_of(values)
 
 
 def _at_most(values: Values, bounds: Sequence[float]) -> Values:

@@ -13,8 +13,11 @@ from fl.data.reals import real_numbers
 from fl.errors import AggregationError, DataError, NoExamples
 
 
-def read_values(values: Sequence[ArrayLike], *, alike: bool = True) -> list[Values]:
-    """float64[values of the client, ...] for every client; `alike`: all values of one shape."""
+def read_values(
+    values: Sequence[ArrayLike], *, alike: bool = True, needed: bool = True
+) -> list[Values]:
+    """float64[values of the client, ...] for every client. alike: all values of one shape. needed:
+    one client at least has a value."""
     arrays: list[Values] = []
     for client, given in enumerate(values):
         try:
@@ -24,7 +27,7 @@ def read_values(values: Sequence[ArrayLike], *, alike: bool = True) -> list[Valu
             raise DataError(f"client {client}: {error}") from None
         arrays.append(array)
     first = next((client for client, array in enumerate(arrays) if len(array)), None)
-    if arrays and first is None:
+    if arrays and first is None and needed:
         raise NoExamples(f"none of {len(arrays)} clients has a value, expected at least one")
     return [
         _like(arrays, client, first) if alike else arrays[client] for client in range(len(arrays))

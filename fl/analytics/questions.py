@@ -9,7 +9,7 @@ submits the result, without rounding it: an answer is rounded once, at the end, 
 aggregator has a step. The server learns what is returned, counts of the sessions included, and
 nothing of one client. An answer is within its error bound or there is none: values that the sum
 cannot hold are an error, whoever has them. A client without values is left out, and counted.
-Nothing here is noisy, so exact answers about few clients tell much.
+Nothing here is noisy, so exact answers about few clients tell much: `private_questions` has noise.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from fl.aggregators.totals import Aggregated, SumReport
 from fl.analytics.answers import Answer, Histogram, answer_of
 from fl.analytics.asking import Dropouts, OwnValues, Question, ask, values_of
 from fl.analytics.inputs import read_edges, read_values
+from fl.analytics.noise import check_exact
 from fl.errors import AggregationError, ImplausibleSum
 
 
@@ -124,7 +125,7 @@ def secure_histogram(
     bounds = read_edges(edges)
     arrays = [array.ravel() for array in read_values(values, alike=False)]
     question = Question("histogram", tuple(bounds.tolist()))
-    total = ask(question, values_of(arrays), chosen_sum(aggregator), dropouts)
+    total = ask(question, values_of(arrays), check_exact(chosen_sum(aggregator)), dropouts)
     below, *counts, above = (round(count) for count in total.metrics)
     return Histogram(np.array(counts, np.int64), bounds, below, above, total.report())
 
@@ -163,7 +164,7 @@ def secure_quantile(
     if not math.isfinite(high - low):
         raise AggregationError(f"low={low}, high={high}, expected a finite difference")
     arrays = [array.ravel() for array in read_values(values, alike=False)]
-    search = _Search(q, values_of(arrays), chosen_sum(aggregator), dropouts)
+    search = _Search(q, values_of(arrays), check_exact(chosen_sum(aggregator)), dropouts)
     # The number before low: low itself may be the quantile.
     before, within = search.at_most(math.nextafter(low, -math.inf), high)
     if before or not within:
@@ -208,7 +209,7 @@ class _Search:
 
 def _exact(aggregator: Aggregator | None) -> Aggregator:
     """The aggregator of a sum; by default one without a range or a step."""
-    return chosen_sum(aggregator, SecureSum(clip=None, max_weight=MAX_WEIGHT))
+    return check_exact(chosen_sum(aggregator, SecureSum(clip=None, max_weight=MAX_WEIGHT)))
 
 
 def _check_mean(total: Aggregated) -> None:

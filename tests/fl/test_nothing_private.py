@@ -40,6 +40,7 @@ def by_norm(secret):
     return summed(of((secret, np.nan)), of((secret, 1)), of(), aggregator=clipped)
 
 
+SILENT = fl.analytics.ServerNoise(1e-9)
 SUMS = {
     "weight": lambda s: summed(of(weight=s), of(), of()),
     "part of a weight": lambda s: summed(of(weight=s + 0.5), of(), of()),
@@ -70,6 +71,15 @@ SUMS = {
     "beyond float32": lambda s: fl.analytics.secure_sum([1, s * 1e35]),
     "nan": lambda s: fl.analytics.secure_histogram([1, [s, np.nan]], [0, 1]),
     "out of a quantile's range": lambda s: fl.analytics.secure_quantile([s, s], 0.5, low=0, high=1),
+    "nan in a private sum": lambda s: (
+        fl.analytics.private_sum([1, [s, np.nan]], low=0, high=1, noise=SILENT).aggregator
+    ),
+    "beyond a private range": lambda s: fl.analytics.private_mean(
+        [1, s], low=0, high=1, noise=SILENT
+    ),
+    "words in a private histogram": lambda s: fl.analytics.private_histogram(
+        [1, f"{s}x"], [0, 1], noise=SILENT
+    ),
     "words in k-means": lambda s: clusters([[str(s) + "x"]]),
     "wide points": lambda s: clusters(np.full((s, 3), s)),
     "infinite points": lambda s: clusters([[s], [np.inf]]),
