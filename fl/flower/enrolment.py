@@ -62,6 +62,8 @@ def _text(terms: Terms) -> str:
     for name, value in asdict(terms).items():
         if name == "clip" and value is None:
             lines.append('clip = "none"')
+        elif isinstance(value, str):
+            lines.append(f'{name} = "{value}"')
         elif value is not None:
             lines.append(f"{name} = {value}")
     return "\n".join(lines) + "\n"

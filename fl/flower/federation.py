@@ -6,6 +6,7 @@
     clip = 4.0                     or "none": an exact sum
     bits = 32
     max_weight = 16384
+    sum = "secure"                 or "plain": in the clear, for comparison; clip and bits are idle
 
     [node]                         a client's alone                  [server]
     client = 3                                                       private_key = "server.pem"
@@ -27,11 +28,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import secagg
+from fl.aggregators.plain import PlainSum
 from fl.aggregators.secure import SecureSum
 from fl.errors import FLError
 from fl.flower.records import Term
+from fl.population.devices import check_conditions
 
 FILE = "federation.toml"
+SECURE, PLAIN = "secure", "plain"
 T = TypeVar("T")
 
 
@@ -41,7 +45,10 @@ class NotAgreed(FLError):
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """The sum, as all parties have agreed on it; the names are those of `SecureSum`."""
+    """The sum, as all parties have agreed on it; the names are those of `SecureSum`.
+
+    sum: "secure", or "plain" for `PlainSum`, of which the threshold alone is a term.
+    """
 
     n: int
     threshold: int | float | None = None
@@ -50,15 +57,22 @@ class Terms:
     clip: float | None = 4.0
     bits: int = 32
     max_weight: int = 16384
+    sum: str = SECURE
 
     def __post_init__(self) -> None:
         if type(self.n) is not int:
             raise FLError(f"n = {self.n!r}, expected a number of clients")
+        if self.sum not in (SECURE, PLAIN):
+            raise FLError(f"sum = {self.sum!r}, expected {SECURE!r} or {PLAIN!r}")
+        if self.sum == PLAIN and (self.corrupt is not None or self.dropout is not None):
+            raise FLError("corrupt or dropout with a plain sum, expected a threshold alone")
         self.aggregator().check(self.n)
 
-    def aggregator(self) -> SecureSum:
+    def aggregator(self) -> SecureSum | PlainSum:
         """The sum by these terms."""
-        chosen = {name: value for name, value in asdict(self).items() if name != "n"}
+        if self.sum == PLAIN:
+            return PlainSum(threshold=self.threshold)
+        chosen = {k: value for k, value in asdict(self).items() if k not in ("n", "sum")}
         return SecureSum(**chosen)
 
 
@@ -69,7 +83,8 @@ class Consent:
 
     sessions: how often it takes part, at most, ever. same_message: how often it answers one and the
     same message: each time gives the server another sum of the same numbers. kinds, models: of
-    work, and the digests of models (`model_digest`); empty models are any.
+    work, and the digests of models (`model_digest`); empty models are any. conditions: "charging",
+    "unmetered", "idle", without which this device takes part in nothing.
     """
 
     client: int
@@ -79,16 +94,18 @@ class Consent:
     same_message: int = 1
     kinds: tuple[str, ...] = ("training",)
     models: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("client", "sessions", "same_message"):
             if type(value := getattr(self, name)) is not int or value < 0:
                 raise FLError(f"{name} = {value!r}, expected a whole number")
-        for name in ("kinds", "models"):
+        for name in ("kinds", "models", "conditions"):
             listed = getattr(self, name)
             if isinstance(listed, str) or not all(isinstance(each, str) for each in listed):
                 raise FLError(f"{name} = {listed!r}, expected a list of names")
             object.__setattr__(self, name, tuple(listed))
+        check_conditions(self.conditions)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """A node's part: one message in, one answer out, and nothing kept but what is in its folder.
 
-    Begin   check the terms -> train -> vectors -> round 0 of a `secagg.Client`
+    Begin   check the terms -> train -> vectors -> round 0 of a `secagg.Client`, or by this node's
+            own terms the vectors as they are
     Step    restore the client from its snapshot -> the next round
 
 A process may end after any answer: the next one finds the client in the folder. What is refused is
@@ -19,10 +20,12 @@ import secagg
 from fl.aggregators.contribution import Contribution
 from fl.aggregators.interface import SumShape, split
 from fl.errors import DataError, FLError, SecAggError
+from fl.flower.clear import clear_of
 from fl.flower.federation import Consent, Federation, NotAgreed
 from fl.flower.folder import NodeFolder
 from fl.flower.records import (
     Begin,
+    Clear,
     Closing,
     End,
     Refusal,
@@ -33,6 +36,7 @@ from fl.flower.records import (
     request_in,
     write,
 )
+from fl.population.devices import CONDITIONS, Status
 from fl.process.client_half import ClientHalf, OfAModel
 from fl.round_message import Received, digest_of, kind_of
 
@@ -40,6 +44,10 @@ _log = logging.getLogger("fl.flower")
 
 Halves = Mapping[str, Callable[[], ClientHalf]]
 """For each kind of work, what makes this node's half of it; its aggregator is not used."""
+
+
+class NotReady(FLError):
+    """This device does not meet a condition just now."""
 
 
 class _Begun(msgspec.Struct, frozen=True, array_like=True):
@@ -53,17 +61,25 @@ class _Begun(msgspec.Struct, frozen=True, array_like=True):
 class Node:
     """One client of a federation.
 
-    data: makes this client's examples; called once a round. Raises FLError for a federation without
-    a [node] section, and as reading its keys does.
+    data: makes this client's examples; called once a round. status: of this device, for conditions;
+    without it a message with any is refused. Raises FLError for a federation without a [node]
+    section, and as reading its keys does.
     """
 
-    def __init__(self, federation: Federation, halves: Halves, data: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        federation: Federation,
+        halves: Halves,
+        data: Callable[[], object],
+        status: Callable[[], Status] | None = None,
+    ) -> None:
         if federation.consent is None:
             raise FLError(f"{federation.folder}: no [node] section, expected one")
         self._federation = federation
         self._consent: Consent = federation.consent
         self._halves = halves
         self._data = data
+        self._status = status
         self._kept = NodeFolder(federation.folder / "state")
         self._key = secagg.identity.load(federation.folder / self._consent.identity)
         self._certificate = b""
@@ -80,7 +96,7 @@ class Node:
             _log.warning("client %d refuses: %s", self._consent.client, error)
             return write(Refusal(type(error).__name__))
 
-    def _answer(self, request: Request) -> Reply:
+    def _answer(self, request: Request) -> Reply | Clear:
         if isinstance(request, End):
             self._end(request.ended)
             return Reply(request.ended.session, b"")
@@ -90,7 +106,7 @@ class Node:
             self._end(request.ended)
         return self._begin(request)
 
-    def _begin(self, request: Begin) -> Reply:
+    def _begin(self, request: Begin) -> Reply | Clear:
         """Round 0, after the local work. The same request again is given the same reply."""
         self._federation.check(request.terms)
         digest, shape = digest_of(request.message), request.shape
@@ -103,9 +119,10 @@ class Node:
                 return Reply(request.session, secagg.wire.encode(client.start()))
         else:
             self._check_consent(kind_of(request.message), digest)
+            self._check_ready(request.conditions)
         return self._worked(request, digest)
 
-    def _worked(self, request: Begin, digest: bytes) -> Reply:
+    def _worked(self, request: Begin, digest: bytes) -> Reply | Clear:
         half = self._half(kind_of(request.message))
         shape, received = request.shape.read(), half.read(request.message)
         if shape.n != self._federation.terms.n:
@@ -114,9 +131,13 @@ class Node:
         begun = _Begun(request.shape, digest, received.announced)
         self._kept.begin(request.session, digest, msgspec.msgpack.encode(begun))
         contribution = self._contribution(half, received, shape)
-        given = half.submit(received, self._consent.client, contribution, shape)
+        u = self._consent.client
+        given = half.submit(received, u, contribution, shape)
+        if given.params is None:  # by `half.aggregator`, which is that of this node's own terms
+            numbers = given.vectors, self._key, self._certificate
+            return clear_of(request.session, digest, u, *numbers)
         client = secagg.Client(
-            self._consent.client,
+            u,
             self._of_session(given.params, request.session),
             given.vectors,
             signing_key=self._key,
@@ -163,6 +184,20 @@ class Node:
             raise NotAgreed(f"{self._kept.sessions} sessions are over, expected no other one")
         if (times := self._kept.answered(digest)) >= consent.same_message:
             raise NotAgreed(f"a message that was answered {times} times, expected a new one")
+
+    def _check_ready(self, asked: tuple[str, ...]) -> None:
+        """Look at the device. Raises NotReady, and NotAgreed for what no device can be asked."""
+        names = dict.fromkeys((*self._consent.conditions, *asked))
+        if unknown := [name for name in names if name not in CONDITIONS]:
+            raise NotAgreed(f"a condition {unknown[0]!r}, expected {' or '.join(CONDITIONS)}")
+        if not names:
+            return
+        if self._status is None:
+            raise NotReady("conditions, expected none: nothing tells the status of this device")
+        status = self._status()
+        for name in names:
+            if not CONDITIONS[name](status):
+                raise NotReady(f"a device that is not {name}, expected one that is")
 
     def _half(self, kind: str) -> ClientHalf:
         """This node's half of this kind of work, with the sum of its own terms."""

@@ -1,6 +1,7 @@
 """What a server and a node send each other, as bytes: who carries them need not read them.
 
     Begin   the round's message, the shape of the sum, the terms    ->  Reply: AdvertiseKeys
+                               or, where a sum in the clear is agreed,  Clear: the client's numbers
     Step    a frame of the protocol's server                        ->  Reply: the client's frame
     End     the server's word that a session is over                ->  Reply: nothing
                                                              or any ->  Refusal: the kind of error
@@ -10,7 +11,7 @@ A session's first message carries the end of the one before, so that no message 
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -52,7 +53,8 @@ class Begin(msgspec.Struct, frozen=True, tag="begin"):
     """The first message of a session.
 
     message: of the round. terms: what the server takes to be agreed on; the client compares them
-    with its own, and takes none of them. ended: the session before.
+    with its own, and takes none of them. ended: the session before. conditions: names of
+    `fl.population` that the client's device must meet; it looks for itself.
     """
 
     session: bytes
@@ -60,6 +62,7 @@ class Begin(msgspec.Struct, frozen=True, tag="begin"):
     shape: Shape
     terms: dict[str, Term]
     ended: Closing | None = None
+    conditions: tuple[str, ...] = ()
 
 
 class Step(msgspec.Struct, frozen=True, tag="step"):
@@ -82,6 +85,16 @@ class Reply(msgspec.Struct, frozen=True, tag="reply"):
     frame: bytes
 
 
+class Clear(msgspec.Struct, frozen=True, tag="clear"):
+    """A client's numbers as they are, where its own terms say so: `clear` writes and signs them."""
+
+    session: bytes
+    u: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+    numbers: bytes
+    signature: bytes
+    certificate: bytes = b""
+
+
 class Refusal(msgspec.Struct, frozen=True, tag="refusal"):
     """A client that does not answer. reason: the name of the error, never its text."""
 
@@ -89,7 +102,7 @@ class Refusal(msgspec.Struct, frozen=True, tag="refusal"):
 
 
 Request = Begin | Step | End
-Answer = Reply | Refusal
+Answer = Reply | Clear | Refusal
 
 _encoder = msgspec.msgpack.Encoder()
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)

@@ -20,7 +20,8 @@ from fl.experiment.checkpoint import write_atomically
 from fl.experiment.metrics import RunLine
 from fl.experiment.run_directory import RunDir
 from fl.experiment.settings import Setting
-from fl.flower.coordinator import Coordinator, Transport
+from fl.flower.coordinator import Coordinator
+from fl.flower.exchange import Transport
 from fl.population.sampling import Sampler, round_rng
 from fl.process.client_half import ClientHalf
 from fl.process.server_half import ServerHalf

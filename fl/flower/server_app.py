@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from fl.experiment.metrics import RunLine
 from fl.flower import federation
-from fl.flower.coordinator import Coordinator, Deadlines
+from fl.flower.coordinator import Coordinator
+from fl.flower.exchange import Deadlines
 from fl.flower.grid import GridTransport
 from fl.flower.requirement import require_flower
 from fl.flower.rounds import Process, Rounds

@@ -4,8 +4,9 @@ import keras
 
 import fl
 from fl.flower import federation
-from fl.flower.coordinator import Coordinator, Deadlines
+from fl.flower.coordinator import Coordinator
 from fl.flower.enrolment import found
+from fl.flower.exchange import Deadlines
 from fl.flower.federation import Terms
 from fl.flower.node import Node
 from fl.flower.records import Refusal, answer_in, request_in

@@ -9,8 +9,9 @@ import fl
 from fl.analytics.asking import Answering, Asking, Question, values_of
 from fl.errors import TooFewClients
 from fl.flower import federation
-from fl.flower.coordinator import Coordinator, Deadlines
+from fl.flower.coordinator import Coordinator
 from fl.flower.enrolment import found
+from fl.flower.exchange import Deadlines
 from fl.flower.rounds import Rounds
 from fl.process.client_half import ClientHalf
 from fl.process.server_half import ServerHalf
