@@ -21,6 +21,7 @@ from fl.flower.carried import KIND, pack, unpack
 from fl.flower.node import Node
 from fl.flower.records import Refusal, write
 from fl.flower.requirement import require_flower
+from fl.population.devices import Status
 from fl.process.client_half import ClientHalf
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def client_app(
     processes: Mapping[str, Callable[[], Process]],
     data: Callable[[int], object],
     folders: str | Path | None = None,
+    status: Callable[[], Status] | None = None,
 ) -> ClientApp:
     """A ClientApp that answers for the node whose federation is in the SuperNode's configuration.
 
@@ -43,6 +45,7 @@ def client_app(
         called only when there is work, so that the other messages need no TensorFlow.
     data: the examples of the client with this id.
     folders: under a simulation, which has no configuration, where the nodes' folders are.
+    status: of this device, for a federation or a server that asks for conditions; it stays here.
     """
     require_flower()
     from flwr.app import Message
@@ -51,26 +54,22 @@ def client_app(
     app = ClientApp()
 
     def answer(message: Message, context: Context) -> Message:
-        record = _answer(message, context, processes, data, folders)
-        return Message(pack(record), reply_to=message)
+        def node() -> Node:
+            agreed = federation.read(_folder(context, folders))
+            client = agreed.consent.client if agreed.consent else -1
+            halves = {kind: _half_of(build) for kind, build in processes.items()}
+            return Node(agreed, halves, lambda: data(client), status)
+
+        return Message(pack(_answer(message, node)), reply_to=message)
 
     app.query(KIND.partition(".")[2])(answer)
     return app
 
 
-def _answer(
-    message: Message,
-    context: Context,
-    processes: Mapping[str, Callable[[], Process]],
-    data: Callable[[int], object],
-    folders: str | Path | None,
-) -> bytes:
-    """The answer of the node in this context, whatever goes wrong."""
+def _answer(message: Message, node: Callable[[], Node]) -> bytes:
+    """The answer of a node, whatever goes wrong."""
     try:
-        agreed = federation.read(_folder(context, folders))
-        client = agreed.consent.client if agreed.consent else -1
-        halves = {kind: _half_of(build) for kind, build in processes.items()}
-        return Node(agreed, halves, lambda: data(client)).answer(unpack(message.content))
+        return node().answer(unpack(message.content))
     except Exception as error:  # noqa: BLE001  whatever it is, its text must not reach the server
         _log.exception("no answer, because of an error in this node")
         return write(Refusal(type(error).__name__))

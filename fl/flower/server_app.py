@@ -6,11 +6,17 @@ run-dir = "/srv/fl/run"           a new `flwr run` goes on from what is in it
 rounds = 20
 training-seconds = 600.0          deadlines: of the first answer, which has the training
 round-seconds = 120.0             of each other one
+patience-seconds = 120.0          how long a round waits until there are enough nodes
+aggregator = ""                   "secure" or "plain"; "": what the server's federation.toml says
+conditions = ""                   such as "charging idle": devices that are not take no part
+
+A node answers by its own federation.toml: one whose sum is another one refuses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fl.experiment.metrics import RunLine
@@ -18,9 +24,11 @@ from fl.flower import federation
 from fl.flower.coordinator import Coordinator
 from fl.flower.exchange import Deadlines
 from fl.flower.grid import GridTransport
+from fl.flower.lines import Lines
 from fl.flower.requirement import require_flower
 from fl.flower.rounds import Process, Rounds
 from fl.process.reports import summary
+from fl.progress.watch import watched_by
 
 if TYPE_CHECKING:
     from flwr.app import Context
@@ -35,6 +43,9 @@ _DEFAULTS: dict[str, Value] = {
     "rounds": 10,
     "training-seconds": 600.0,
     "round-seconds": 120.0,
+    "patience-seconds": 120.0,
+    "aggregator": "",
+    "conditions": "",
 }
 
 
@@ -72,8 +83,9 @@ def server_app(
         chosen = {**_DEFAULTS, **(config or {}), **context.run_config}
         built = process()
         rounds = _rounds(built, examples(), GridTransport(grid), chosen, sampler)
-        for line in rounds:
-            each_round(line)
+        with watched_by(Lines(lambda: rounds.state.round + 1)):
+            for line in rounds:
+                each_round(line)
         if finished is not None:
             finished(built, rounds)
 
@@ -89,12 +101,13 @@ def _rounds(
     sampler: Sampler | None,
 ) -> Rounds:
     """The run that a configuration describes."""
-    agreed = federation.read(str(chosen["federation"]))
+    agreed = _agreed(chosen)
     deadlines = Deadlines(
         training=float(chosen["training-seconds"]), round=float(chosen["round-seconds"])
     )
     halves = process.server_half, process.client_half
-    coordinator = Coordinator(agreed, *halves, examples, transport, deadlines)
+    conditions = str(chosen["conditions"]).split()
+    coordinator = Coordinator(agreed, *halves, examples, transport, deadlines, conditions)
     return Rounds(
         process,
         coordinator,
@@ -104,4 +117,12 @@ def _rounds(
         fewest=agreed.terms.n,
         settings=agreed.stated,
         sampler=sampler,
+        patience=float(chosen["patience-seconds"]),
     )
+
+
+def _agreed(chosen: Mapping[str, Value]) -> federation.Federation:
+    """The server's federation, with the sum that the configuration names, if it names one."""
+    agreed = federation.read(str(chosen["federation"]))
+    name = str(chosen["aggregator"])
+    return replace(agreed, terms=replace(agreed.terms, sum=name)) if name else agreed

@@ -15,7 +15,7 @@ import importlib.util
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Protocol
 
@@ -112,13 +112,18 @@ def watching() -> Iterator[None]:
 
 
 @contextmanager
-def unwatched() -> Iterator[None]:
-    """No bars within: whoever opens it has their own."""
-    token = _current.set(_Nobody())
+def watched_by(watch: Watch) -> Iterator[None]:
+    """No bars within: this watch is told how far the work is."""
+    token = _current.set(watch)
     try:
         yield
     finally:
         _current.reset(token)
+
+
+def unwatched() -> AbstractContextManager[None]:
+    """No bars within: whoever opens it has their own."""
+    return watched_by(_Nobody())
 
 
 def _visible(console: Console) -> bool:

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -77,13 +76,6 @@ def lines_of(run):
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def wait_until(condition, network, seconds=420):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, network.said("run") + network.said("superlink")
-        time.sleep(0.05)
-
-
 def test_the_simulation_engine_ends_with_the_weights_of_ours(tmp_path):
     found(tmp_path / "f", TERMS)
     python(tmp_path, SIMULATE, tmp_path)
@@ -102,9 +94,9 @@ def test_a_supernode_is_killed_in_a_session_and_the_run_goes_on(tmp_path):
 
     with Network(tmp_path, nodes) as network:
         flwr = network.run(federation=server, run_dir=run, rounds=3, round_seconds=45.0)
-        wait_until(second_session_has_shared_keys, network)
+        network.wait_until(second_session_has_shared_keys, 420)
         network.kill("node-1")
-        wait_until(lambda: len(lines_of(run)) == 3, network)
+        network.wait_until(lambda: len(lines_of(run)) == 3, 420)
         flwr.wait(60)
         assert "round 3" in network.said("run")
     first, second, third = lines_of(run)
@@ -117,9 +109,9 @@ def test_a_supernode_is_killed_in_a_session_and_the_run_goes_on(tmp_path):
 def test_over_tls_a_node_that_is_not_registered_takes_no_part(tmp_path):
     nodes = found(tmp_path / "f", TERMS, clients=6)
     run, server = tmp_path / "run", tmp_path / "f" / "server"
-    with Network(tmp_path, nodes, registered=5) as network:
+    with Network(tmp_path, nodes, registered=range(5)) as network:
         flwr = network.run(federation=server, run_dir=run, rounds=1)
-        wait_until(lambda: len(lines_of(run)) == 1, network)
+        network.wait_until(lambda: len(lines_of(run)) == 1, 420)
         flwr.wait(60)
         assert network.processes["node-5"].poll() not in (None, 0)
     (line,) = lines_of(run)
