@@ -24,12 +24,12 @@ def model():
     return compiled(keras.Sequential([keras.Input((4,)), *layers]))
 
 
-def training():
-    """Adaptive federated averaging, by the sum of `TERMS`."""
+def training(aggregator=None):
+    """Adaptive federated averaging, by the sum of `TERMS` if no other is given."""
     return fl.build_weighted_fed_avg(
         model,
         server_optimizer_fn=lambda: fl.FedAdam(0.1),
-        aggregator=TERMS.aggregator(),
+        aggregator=aggregator or TERMS.aggregator(),
         batch_size=4,
         epochs=2,
         seed=5,
@@ -40,12 +40,13 @@ class Local:
     """A transport without a network. Every message finds a new `Node` on the folder of its host.
 
     lost: node -> how many messages it still answers. repeat: every message comes twice.
+    statuses: client -> that of its device.
     """
 
     def __init__(self, folders, process, data, repeat=False, kind="training"):
         self.folders, self.data, self.repeat = folders, data, repeat
         self.halves = {kind: lambda: process.client_half}
-        self.lost, self.sent, self.refusals = {}, [], []
+        self.lost, self.sent, self.refusals, self.statuses = {}, [], [], {}
 
     def nodes(self):
         return list(range(100, 100 + len(self.folders)))
@@ -68,7 +69,8 @@ class Local:
         return answer
 
     def node(self, u):
-        return Node(federation.read(self.folders[u]), self.halves, lambda: self.data[u])
+        status = (lambda: self.statuses[u]) if u in self.statuses else None
+        return Node(federation.read(self.folders[u]), self.halves, lambda: self.data[u], status)
 
 
 def federate(root, process, data, terms=TERMS, **options):

@@ -46,22 +46,36 @@ class Network:
     registered: None for no TLS; else which of the nodes the SuperLink knows, over TLS.
     app: what runs. quick: SuperNodes that wait less (`quick_supernode`).
     lasting: the SuperLink has a database and its apps run beside it, so that it can be restarted.
+    address, inside: of the SuperLink, and for each process what its command begins with, so that it
+    is on another host.
     """
 
-    def __init__(self, folder, nodes, registered=None, *, app=EXAMPLE, quick=False, lasting=False):
+    def __init__(
+        self,
+        folder,
+        nodes,
+        registered=None,
+        *,
+        app=EXAMPLE,
+        quick=False,
+        lasting=False,
+        address="127.0.0.1",
+        inside=lambda name: "",
+    ):
         self.folder, self.nodes, self.registered = folder, nodes, registered
         self.app, self.quick, self.lasting = app, quick, lasting
+        self.address, self.inside = address, inside
         self.port, *self.ports = free_ports(1 + len(nodes))
         self.links = dict.fromkeys(range(len(nodes)), self.port)
         self.processes, self.kept = {}, set()
         (folder / "home").mkdir()
         security = "insecure = true"
         if registered is not None:
-            make_certificates(folder / "tls", len(nodes))
+            make_certificates(folder / "tls", len(nodes), address)
             security = f'root-certificates = "{folder}/tls/ca.crt"'
         (folder / "home" / "config.toml").write_text(
             f'[superlink]\ndefault = "here"\n\n[superlink.here]\n'
-            f'address = "127.0.0.1:{self.port}"\n{security}\n'
+            f'address = "{address}:{self.port}"\n{security}\n'
         )
 
     @property
@@ -95,7 +109,7 @@ class Network:
         self.start_superlink()
         if self.lasting:
             secret = f"--superexec-auth-secret-file {self.folder}/link/secret"
-            address = f"--runtime-api-address 127.0.0.1:{self.port}"
+            address = f"--runtime-api-address {self.address}:{self.port}"
             self.start("superexec", f"flower-superexec {self._trust} {address} {secret}")
         for u in self.registered or ():
             self.start("register", f"flwr supernode register {self.folder}/tls/node-{u}.pub here")
@@ -109,7 +123,7 @@ class Network:
             self.stop(name)
 
     def start(self, name, *words, extra=()):
-        command = [*" ".join(words).split(), *extra]
+        command = [*" ".join((self.inside(name), *words)).split(), *extra]
         with open(self.folder / f"{name}.log", "ab") as log:
             self.processes[name] = subprocess.Popen(
                 command,
@@ -126,7 +140,7 @@ class Network:
         apart = "--isolation process --superexec-auth-secret-file {0}/secret --database {0}/db"
         self.start(
             "superlink",
-            "flower-superlink --host 127.0.0.1 --disable-runtime-dependency-installation",
+            f"flower-superlink --host {self.address} --disable-runtime-dependency-installation",
             f"--port {self.port}",
             f"{self._certificates} --enable-supernode-auth" if self._secure else "--insecure",
             apart.format(self.folder / "link") if self.lasting else "",
@@ -139,8 +153,8 @@ class Network:
         if self._secure:
             key = f"--auth-supernode-private-key {self.folder}/tls/node-{u}.key"
             words = f"{words} {self._certificates} {key}"
-        ports = f"--superlink 127.0.0.1:{self.links[u]} --port {self.ports[u]}"
-        config = f'federation="{self.nodes[u]}"'
+        ports = f"--superlink {self.address}:{self.links[u]} --port {self.ports[u]}"
+        config = f'federation="{self.nodes[u]}" partition-id={u}'
         return self.start(f"node-{u}", words, ports, extra=("--node-config", config))
 
     def keep(self, *nodes):
@@ -163,13 +177,14 @@ class Network:
             time.sleep(0.1)
 
     def wait_for_superlink(self):
+        place = f"'{self.address}', {self.port}"
+        ask = f"import socket; socket.create_connection(({place}), timeout=5)"
+        command = [*self.inside("superlink").split(), sys.executable, "-S", "-c", ask]
         until = time.monotonic() + 60
-        while time.monotonic() < until:
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
-                return
+        while subprocess.run(command, stderr=subprocess.DEVNULL).returncode:
+            if time.monotonic() > until:
+                raise TimeoutError("no SuperLink after 60 s")
             time.sleep(0.2)
-        raise TimeoutError("no SuperLink after 60 s")
 
     def run(self, **config):
         """`flwr run` of the app."""

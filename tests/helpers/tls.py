@@ -15,12 +15,14 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 
 
-def make_certificates(folder, nodes):
+def make_certificates(folder, nodes, address="127.0.0.1"):
     """ca.crt, server.pem and server.key, and for each node u node-u.key and node-u.pub."""
     folder.mkdir()
     ca, server = (ec.generate_private_key(ec.SECP384R1()) for _ in "ab")
     _write(folder / "ca.crt", _certificate("CA", ca.public_key(), ca, None))
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    addresses = sorted({"127.0.0.1", address})
+    names = [x509.IPAddress(ipaddress.ip_address(each)) for each in addresses]
+    names.append(x509.DNSName("localhost"))
     alternatives = x509.SubjectAlternativeName(names)
     signed = _certificate("localhost", server.public_key(), ca, alternatives)
     _write(folder / "server.pem", signed)
