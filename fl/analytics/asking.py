@@ -97,6 +97,7 @@ class Answering:
             raise TypeError(f"{type(data).__name__}, expected OwnValues")
         values, weight = data
         if question.name in SUMS:
+            self._counts = 0
             return Contribution(SUMS[question.name](values), weight, np.zeros(0))
         if question.name in BOUNDED:
             return Contribution(

@@ -26,6 +26,9 @@ class Founding:
     ] = None
     clip: Annotated[float, typer.Option(help="The range of an update's coordinates.")] = 4.0
     exact: Annotated[bool, typer.Option("--exact", help="No range: an exact sum.")] = False
+    plain: Annotated[
+        bool, typer.Option("--plain", help="A sum in the clear, for comparison.")
+    ] = False
     bits: Annotated[int, typer.Option(help="The width of an update on the wire.")] = 32
     max_weight: Annotated[int, typer.Option(help="The most examples of a client.")] = 16384
     sessions: Annotated[int, typer.Option(help="How often a node takes part, at most.")] = 1000
@@ -37,7 +40,7 @@ def init(
 ) -> None:
     """Make server/, node-0/, node-1/, ...: keys, directory and federation.toml of each."""
     from fl.flower.enrolment import found
-    from fl.flower.federation import Terms
+    from fl.flower.federation import PLAIN, SECURE, Terms
 
     terms = Terms(
         n=founding.per_session or founding.clients,
@@ -47,6 +50,7 @@ def init(
         clip=None if founding.exact else founding.clip,
         bits=founding.bits,
         max_weight=founding.max_weight,
+        sum=PLAIN if founding.plain else SECURE,
     )
     nodes = found(folder, terms, clients=founding.clients, sessions=founding.sessions)
     print(f"{folder / 'server'} for the server")

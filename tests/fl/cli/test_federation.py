@@ -26,3 +26,9 @@ def test_what_cannot_be_is_one_line(tmp_path, capsys):
     assert app.run(["federation", "init", str(tmp_path / "f"), *words]) != 0
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert not (tmp_path / "f").exists()
+
+
+def test_a_sum_in_the_clear_is_in_everybodys_file(tmp_path):
+    assert app.run(["federation", "init", str(tmp_path / "f"), "--clients", "3", "--plain"]) == 0
+    for party in ("server", "node-2"):
+        assert federation.read(tmp_path / "f" / party).terms.sum == "plain"

@@ -7,11 +7,12 @@ import pytest
 
 import fl
 from fl.analytics.asking import Answering, Asking, Question, values_of
-from fl.errors import TooFewClients
+from fl.errors import FLError, TooFewClients
 from fl.flower import federation
 from fl.flower.coordinator import Coordinator
 from fl.flower.enrolment import found
 from fl.flower.exchange import Deadlines
+from fl.flower.questions import Survey
 from fl.flower.rounds import Rounds
 from fl.process.client_half import ClientHalf
 from fl.process.server_half import ServerHalf
@@ -143,3 +144,31 @@ def test_a_question(tmp_path):
     assert total.metrics.tolist() == [0, *expected, 0]
     other = rounds.round(question._replace(numbers=(0.5, 2.5)), transport.nodes())
     assert other.metrics.tolist() == [expected[0], expected[1:].sum(), 0]
+
+
+def test_a_survey(tmp_path):
+    """A question a round; what was asked is not answered again."""
+    questions = [
+        Question("histogram", (-0.5, 0.5, 1.5, 2.5)),
+        Question("weighted mean", weighted=True),
+        Question("sum"),
+    ]
+    everybody = [y.astype(np.float64) for _, y in DATA]
+    folders = found(tmp_path / "f", replace(TERMS, clip=None), kinds=["question"])
+    survey = Survey(questions)
+    transport = Local(folders, survey, everybody, kind="question")
+    server = coordinator(tmp_path / "f", survey, [0.0], transport)
+    asked = Rounds(survey, server, transport, tmp_path / "run", rounds=3, fewest=5)
+    lines = list(asked)
+    together = np.concatenate(everybody)
+    counts, mean, total = asked.state.numbers
+    assert counts == (0, *np.bincount(together.astype(int)), 0)
+    assert (mean, total) == ((together.mean(),), (together.sum(),))
+    assert lines[0]["client_work"]["eval"]["histogram"] == list(counts)
+    with pytest.raises(TooFewClients):
+        server.round(survey.initialize(), transport.nodes())
+
+
+def test_no_question():
+    with pytest.raises(FLError, match="expected at least one"):
+        Survey([])
