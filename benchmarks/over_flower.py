@@ -100,14 +100,16 @@ def simulated(root: Path, options: argparse.Namespace, sum_name: str) -> None:
     code = SIMULATE.format(
         module=module_of(sum_name), clients=options.clients, backend=json.dumps(backend)
     )
-    with open(root / f"{sum_name}.log", "wb") as log:
-        subprocess.run(
+    log = root / f"{sum_name}.log"
+    with open(log, "wb") as file:
+        done = subprocess.run(
             [sys.executable, "-c", code],
-            check=True,
             env=environment(root) | settings(root, options, sum_name),
-            stdout=log,
-            stderr=log,
+            stdout=file,
+            stderr=file,
         )
+    if done.returncode or not (root / f"{sum_name}.json").exists():
+        raise SystemExit(log.read_text(errors="replace")[-4000:])
 
 
 def between_nodes(root: Path, options: argparse.Namespace, sum_name: str) -> None:

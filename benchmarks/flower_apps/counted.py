@@ -7,7 +7,7 @@ import json
 import time
 from pathlib import Path
 
-from flwr.supercore.inflatable.inflatable import get_all_nested_objects
+from flwr.supercore.inflatable.inflatable_object import get_all_nested_objects
 
 
 class Counted:
