@@ -6,18 +6,21 @@
 
 Seconds are those from round to round at the server, bytes those of all objects of all messages as
 Flower moves them, all clients together; the first round of each app is left out, in which processes
-import. One line of JSON an app; the load of the machine stands beside.
+import. Memory is the most that all processes of a simulation had at a time, shared pages in equal
+parts. One line of JSON an app; the load of the machine stands beside.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -84,13 +87,14 @@ def settings(root: Path, options: argparse.Namespace, sum_name: str) -> dict[str
 
 def app_of(root: Path, sum_name: str) -> Path:
     """A folder that `flwr run` takes."""
-    name = f"bench_{sum_name}"
+    name = f"bench{sum_name}"
     package = root / name / name
     package.mkdir(parents=True)
     (root / name / "pyproject.toml").write_text(PYPROJECT.format(name=name))
     (package / "__init__.py").write_text("")
-    source = f"from benchmarks.flower_apps.{module_of(sum_name)} import client, server\n"
-    (package / "app.py").write_text(source)
+    # Flower looks for assignments, before it imports anything
+    source = f"from benchmarks.flower_apps import {module_of(sum_name)} as app\n"
+    (package / "app.py").write_text(f"{source}\nclient = app.client\nserver = app.server\n")
     return root / name
 
 
@@ -101,15 +105,46 @@ def simulated(root: Path, options: argparse.Namespace, sum_name: str) -> None:
         module=module_of(sum_name), clients=options.clients, backend=json.dumps(backend)
     )
     log = root / f"{sum_name}.log"
-    with open(log, "wb") as file:
+    with open(log, "wb") as file, Memory(f"FLWR_HOME={root / 'home'}") as memory:
         done = subprocess.run(
             [sys.executable, "-c", code],
             env=environment(root) | settings(root, options, sum_name),
             stdout=file,
             stderr=file,
         )
+    (root / f"{sum_name}.memory").write_text(str(memory.most))
     if done.returncode or not (root / f"{sum_name}.json").exists():
         raise SystemExit(log.read_text(errors="replace")[-4000:])
+
+
+class Memory:
+    """Looks every two seconds at all processes with this in their environment. most: in bytes."""
+
+    def __init__(self, mark: str) -> None:
+        self._mark = mark.encode()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self.most = 0
+
+    def __enter__(self) -> Memory:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(2):
+            folders = [path.parent for path in Path("/proc").glob("[0-9]*/environ")]
+            self.most = max(self.most, sum(map(self._of, folders)))
+
+    def _of(self, folder: Path) -> int:
+        with contextlib.suppress(OSError):
+            if self._mark in (folder / "environ").read_bytes().split(b"\0"):
+                lines = (folder / "smaps_rollup").read_text().splitlines()
+                return 1024 * sum(int(line.split()[1]) for line in lines if line[:4] == "Pss:")
+        return 0
 
 
 def between_nodes(root: Path, options: argparse.Namespace, sum_name: str) -> None:
@@ -128,10 +163,9 @@ def between_nodes(root: Path, options: argparse.Namespace, sum_name: str) -> Non
 def row(root: Path, sum_name: str, load: float) -> dict[str, object]:
     """What was measured of one app, the first round left out."""
     rounds = json.loads((root / f"{sum_name}.json").read_text())[1:]
-    failed = 0
-    lines = root / f"run-{sum_name}" / "metrics.jsonl"
-    if lines.exists():
-        failed = sum("failed" in json.loads(line) for line in lines.read_text().splitlines())
+    path = root / f"run-{sum_name}" / "metrics.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    memory = root / f"{sum_name}.memory"
     return {
         "sum": sum_name,
         "seconds": round(statistics.median(each["seconds"] for each in rounds), 2),
@@ -140,7 +174,11 @@ def row(root: Path, sum_name: str, load: float) -> dict[str, object]:
         "up": round(statistics.median(each["up"] for each in rounds)),
         "messages": round(statistics.median(each["messages"] for each in rounds)),
         "errors": sum(each["errors"] for each in rounds),
-        "failed_rounds": failed,
+        "failed_rounds": sum("failed" in line for line in lines),
+        "dropped": sum(
+            len(line["aggregator"]["dropped"]) for line in lines if "failed" not in line
+        ),
+        "memory_mb": round(int(memory.read_text()) / 1e6) if memory.exists() else None,
         "load": round(load, 1),
     }
 

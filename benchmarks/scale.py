@@ -14,8 +14,13 @@ or of how devices are chosen.
 import argparse
 import json
 import statistics
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 import secagg
 from benchmarks import floor, protocol
@@ -91,31 +96,66 @@ def fleet(devices: int, unit: dict[str, float], rest: dict[str, float]) -> dict[
     }
 
 
-def check(sessions: int, n: int, d: int, rest: dict[str, float]) -> dict[str, float]:
-    """Really run so many sessions, add their sums, and compare the seconds with the model's."""
-    before, dropped = units(), round(DROPPED * n)
+class Shard(NamedTuple):
+    """What one aggregator process came to.
+
+    total: the sum of its sessions' sums, expected: what its first word must be. server, client: CPU
+    seconds, of each session and of each client that was measured.
+    """
+
+    total: NDArray[np.uint32]
+    expected: int
+    server: list[float]
+    client: list[float]
+
+
+def shard(sessions: int, n: int, d: int) -> Shard:
+    """Really run so many sessions, one after the other, and add their sums."""
+    dropped, cold = round(DROPPED * n), set(range(n)[-COLD:])
     total, expected = np.zeros(d, np.uint32), 0
     server, client = [], []
     for _ in range(sessions):
-        session = Session(secagg.Params(n, [secagg.VectorSpec("update", d, 32)]))
-        cold = set(range(n)[-COLD:])
-        result = session.play(set(range(dropped)), cold)
+        session = Session(secagg.Params(n, [secagg.VectorSpec("update", d, 32)]), cold)
+        result = session.play(set(range(dropped)))
         total += result.sum
         expected += sum(session.first_words[u] for u in result.survivors)
         server.append(sum(session.server_cpu))
         client += [sum(session.client_cpu[u]) for u in cold]
-    if int(total[0]) != expected % 2**32:
-        raise SystemExit(f"wrong sum of sums: {int(total[0])}, expected {expected % 2**32}")
+    return Shard(total, expected, server, client)
+
+
+def shards(sessions: int, n: int, d: int, processes: int) -> list[Shard]:
+    """The sessions, shared out among so many aggregator processes; in this one if it is one."""
+    parts = [sessions // processes + (i < sessions % processes) for i in range(processes)]
+    if processes == 1:
+        return [shard(sessions, n, d)]
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        return list(pool.map(shard, parts, [n] * processes, [d] * processes))
+
+
+def check(
+    sessions: int, n: int, d: int, rest: dict[str, float], processes: int
+) -> dict[str, float]:
+    """Really run so many sessions, add their sums, and compare the seconds with the model's."""
+    before, began = units(), time.perf_counter()
+    done = shards(sessions, n, d, processes)
+    wall = time.perf_counter() - began
+    total = sum((each.total for each in done), np.zeros(d, np.uint32))
+    expected = sum(each.expected for each in done) % 2**32
+    if int(total[0]) != expected:
+        raise SystemExit(f"wrong sum of sums: {int(total[0])}, expected {expected}")
     unit = {name: (before[name] + after) / 2 for name, after in units().items()}
-    row = shape(n, d, dropped)
+    row = shape(n, d, round(DROPPED * n))
     return {
         "sessions": sessions,
+        "processes": processes,
         "n": n,
         "d": d,
-        "dropped": dropped,
-        "server_s": sum(server),
+        "dropped": row["dropped"],
+        "wall_s": wall,
+        "server_s": sum(sum(each.server) for each in done),
         "server_predicted_s": sessions * server_seconds(unit, rest, row),
-        "client_s": statistics.median(client),
+        "client_s": statistics.median(second for each in done for second in each.client),
         "client_predicted_s": client_seconds(unit, rest, row),
     }
 
@@ -127,12 +167,13 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=20)
     parser.add_argument("--n", type=int, default=100, help="clients of a session")
     parser.add_argument("--d", type=int, default=10_000, help="words of the vector")
+    parser.add_argument("--processes", type=int, default=1, help="that aggregate")
     options = parser.parse_args()
     unit, rest = units(), beyond()
     fleets = [fleet(devices, unit, rest) for devices in FLEETS]
     result: dict = {"units": unit, "beyond": rest, "fleets": fleets}
     if options.check:
-        result["check"] = check(options.sessions, options.n, options.d, rest)
+        result["check"] = check(options.sessions, options.n, options.d, rest, options.processes)
     print(json.dumps(result))
 
 

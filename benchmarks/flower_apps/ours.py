@@ -27,5 +27,6 @@ def main(grid, context):
         "federation": os.environ["BENCH_SERVER"],
         "run-dir": os.environ["BENCH_RUN"],
         "rounds": rounds,
+        "round-seconds": 600.0,
     }
     server_app(task.process, task.examples, config, each_round=each_round)(grid, context)

@@ -6,8 +6,11 @@
 
 Modules: `federation` is the file of what all parties have agreed on and `enrolment` makes it;
 `records` is what travels; `node` is a client's part and `folder` what it keeps between two
-messages; `coordinator` is the server's part of one round and `rounds` that of a run.  None of these
-knows Flower: `client_app` and `server_app` do, `grid` carries the messages, `carried` puts bytes
-into Flower's records, and `requirement` says what to install.  May be imported: all of them.
-It uses `aggregators`, `errors`, `experiment`, `model`, `population`, `process` and `round_message`.
+messages; `coordinator` is the server's part of one round, with a `session` of the protocol or a sum
+in the `clear` over an `exchange` of messages, `rounds` that of a run, and `lines` says how far it
+is; `questions` is a process for analytics.  None of these knows Flower: `client_app` and
+`server_app` do, `grid` carries the messages, `carried` puts bytes into Flower's records, and
+`requirement` says what to install.  May be imported: all of them.
+It uses `aggregators`, `analytics`, `data`, `errors`, `experiment`, `model`, `population`,
+`process`, `progress` and `round_message`.
 """
