@@ -73,6 +73,7 @@ class ClearSession:
         """Ask, and add up. Raises TooFewClients."""
         started = time.perf_counter()
         given: dict[int, Vectors] = {}
+        self._exchange.trained(0, self._shape.n)
         for node, answer in self._exchange.first_answers(begins):
             try:
                 u, vectors = self._checked(answer)
@@ -80,7 +81,7 @@ class ClearSession:
                 self._exchange.refuse(node, error)
                 continue
             given.setdefault(u, vectors)
-            self._exchange.watch.trained(len(given), self._shape.n)
+            self._exchange.trained(len(given), self._shape.n)
             if len(given) == self._shape.n:
                 break
         self.worked = time.perf_counter() - started

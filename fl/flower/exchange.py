@@ -6,8 +6,9 @@ Silence, an error and a refusal are one thing: nothing comes of that node.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from fl.errors import FLError
@@ -25,9 +26,10 @@ class Transport(Protocol):
 
     def exchange(
         self, requests: Mapping[int, bytes], seconds: float
-    ) -> Iterator[tuple[int, bytes]]:
+    ) -> Iterator[tuple[int, bytes] | None]:
         """Send to each node, and give (node, answer) as they come, until all have answered or the
-        time is over. A node whose answer is an error gives nothing."""
+        time is over; None now and then, while nothing comes. A node whose answer is an error gives
+        nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +64,17 @@ class Exchange:
     up: int = 0
     down: int = 0
     watch: Watch = field(default_factory=current)
+    _shown: Callable[[], None] = field(default=lambda: None, init=False)
+
+    def trained(self, begun: int, total: int) -> None:
+        """Tell whoever watches; again while nothing comes, as time passes."""
+        self._shown = partial(self.watch.trained, begun, total)
+        self._shown()
+
+    def summed(self, protocol_round: int, done: int, total: int) -> None:
+        """As `trained`, of a round of the protocol."""
+        self._shown = partial(self.watch.summed, protocol_round, done, total)
+        self._shown()
 
     def first_answers(self, begins: Mapping[int, bytes]) -> Iterator[tuple[int, Answer]]:
         """(node, answer) of those that begin the session."""
@@ -79,7 +92,11 @@ class Exchange:
         self, requests: Mapping[int, bytes], seconds: float
     ) -> Iterator[tuple[int, Answer]]:
         self.down += sum(map(len, requests.values()))
-        for node, record in self.transport.exchange(requests, seconds):
+        for answered in self.transport.exchange(requests, seconds):
+            if answered is None:
+                self._shown()
+                continue
+            node, record = answered
             self.up += len(record)
             try:
                 answer = answer_in(record)

@@ -46,7 +46,7 @@ class GridTransport:
 
     def exchange(
         self, requests: Mapping[int, bytes], seconds: float
-    ) -> Iterator[tuple[int, bytes]]:
+    ) -> Iterator[tuple[int, bytes] | None]:
         """As in `Transport`. Replies are known by the message that they reply to: an error reply
         may come from the SuperLink."""
         from flwr.app import Message
@@ -66,6 +66,7 @@ class GridTransport:
                 if node is not None and (record := _record(node, reply)) is not None:
                     yield node, record
             if waiting:
+                yield None
                 time.sleep(self._poll if self._at_hand else max(self._poll, _EACH * len(waiting)))
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from fl.progress.bars import PROTOCOL
 
-EVERY = 5.0
+EVERY = 10.0
 """Seconds between two lines of one step."""
 
 
@@ -45,16 +45,16 @@ class Lines:
         self._show(name, f"{name} {done} of {total}", done, total)
 
     def _show(self, step: str, text: str, done: int, total: int) -> None:
-        now, over = self._clock(), done == total
-        if (number := self._number()) != self._round:
-            self._round, self._began, self._written = number, now, now
-            self._waiting = None
-        if step != self._step and self._waiting is not None:
-            self._write(self._waiting)  # not all have answered: that is how the step ended
-        self._step = step
+        now, number = self._clock(), self._number()
+        if number != self._round:
+            self._round, self._began, self._step = number, now, ""
+        if step != self._step:
+            if self._waiting is not None:
+                self._write(self._waiting)  # not all have answered: that is how the step ended
+            self._step, self._written, self._waiting = step, now, None
         line = f"round {number}: {text}, {now - self._began:.0f} s"
-        if over or (done and now - self._written >= EVERY):
+        if done == total or now - self._written >= EVERY:
             self._write(line)
             self._written, self._waiting = now, None
-        else:
+        elif done:
             self._waiting = line

@@ -61,11 +61,12 @@ class SecureSession:
 
     def _advertise(self, begins: Mapping[int, bytes]) -> None:
         """Round 0: the first n clients that are ready, of however many were asked."""
+        self._exchange.trained(0, self._params.n)
         for node, answer in self._exchange.first_answers(begins):
             u = self._author(node, answer)
             if u is not None and u not in self._nodes and self._take(u, node, answer):
                 self._nodes[u] = node
-                self._exchange.watch.trained(len(self._nodes), self._params.n)
+                self._exchange.trained(len(self._nodes), self._params.n)
             if len(self._nodes) == self._params.n:
                 return
 
@@ -74,10 +75,10 @@ class SecureSession:
         clients = {self._nodes[u]: u for u in outbox}
         steps = {self._nodes[u]: self._step(frame) for u, frame in outbox.items()}
         done = 0
-        self._exchange.watch.summed(number, done, len(outbox))
+        self._exchange.summed(number, done, len(outbox))
         for node, answer in self._exchange.answers(steps):
             done += self._take(clients[node], node, answer)
-            self._exchange.watch.summed(number, done, len(outbox))
+            self._exchange.summed(number, done, len(outbox))
 
     def _author(self, node: int, answer: Answer) -> int | None:
         """Who says that it has written this; None for nobody."""

@@ -14,7 +14,7 @@ from tests.helpers.small import arrays, compiled
 
 DATA = [arrays(n, seed=n) for n in (20, 13, 9, 30, 17)]
 TERMS = Terms(n=5, threshold=3, corrupt=0, max_weight=100)
-KINDS = ("training", "evaluation", "k-means")
+KINDS = ("training", "evaluation", "k-means", "regression")
 
 
 def model():

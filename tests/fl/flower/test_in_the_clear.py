@@ -18,25 +18,23 @@ from fl.flower.exchange import Deadlines
 from fl.flower.federation import Terms
 from fl.flower.records import Clear, Reply, answer_in, request_in, write
 from tests.helpers.federations import DATA, TERMS, federate, training
+from tests.helpers.regression import KIND, Regression
+from tests.helpers.regression import data as regression_data
 
+PROCESS, REGRESSED = Regression(), [regression_data(u) for u in range(5)]
+EMPTY = (np.zeros((0, 4), np.float32), np.zeros(0, int))
 PLAIN = Terms(n=5, threshold=3, sum="plain")
 
 
-@pytest.fixture(scope="module")
-def process():
-    return training(fl.PlainSum(threshold=3))
-
-
-def test_the_weights_are_those_of_the_simulation(tmp_path, process):
-    transport, rounds = federate(tmp_path, process, DATA, PLAIN)
-    state = reached = process.initialize()
-    for gone in ({}, {1: 0}):
-        transport.lost = dict.fromkeys(gone, 0)
-        state, expected = process.next(state, DATA, dropouts=gone)
-        reached, metrics = rounds.round(reached, transport.nodes())
-        assert metrics["client_work"] == expected["client_work"]
-        assert metrics["aggregator"]["kind"] == "plain"
-        np.testing.assert_array_equal(reached.weights.to_vector(), state.weights.to_vector())
+def test_the_weights_are_those_of_the_simulation(tmp_path):
+    process = training(fl.PlainSum(threshold=3))
+    data = [*DATA[:4], EMPTY]
+    transport, rounds = federate(tmp_path, process, data, PLAIN)
+    state, expected = process.next(process.initialize(), data)
+    reached, metrics = rounds.round(process.initialize(), transport.nodes())
+    assert metrics["client_work"] == expected["client_work"]
+    assert metrics["aggregator"]["kind"] == "plain"
+    np.testing.assert_array_equal(reached.weights.to_vector(), state.weights.to_vector())
     rounds.close()
     assert transport.refusals == []
     assert {type(request_in(record)).__name__ for _, record in transport.sent} == {"Begin"}
@@ -51,14 +49,14 @@ def test_a_sum_of_fractions(tmp_path):
     np.testing.assert_array_equal(reached.centers, expected.centers)
 
 
-def test_a_node_never_answers_in_the_clear_because_a_server_asks(tmp_path, process):
-    transport, _ = federate(tmp_path, process, DATA, TERMS)
+def test_a_node_never_answers_in_the_clear_because_a_server_asks(tmp_path):
+    transport, _ = federate(tmp_path, PROCESS, REGRESSED, TERMS, kind=KIND)
     agreed = federation.read(tmp_path / "server")
     clear = replace(agreed, terms=PLAIN)
-    halves = process.server_half, process.client_half
-    asking = Coordinator(clear, *halves, DATA[0], transport, Deadlines())
+    halves = PROCESS.server_half, PROCESS.client_half
+    asking = Coordinator(clear, *halves, REGRESSED[0], transport, Deadlines())
     with pytest.raises(TooFewClients):
-        asking.round(process.initialize(), transport.nodes())
+        asking.round(PROCESS.initialize(), transport.nodes())
     assert transport.refusals == [(u, "Begin", "NotAgreed") for u in range(5)]
     # one that says nothing of it, and hopes
     begin = request_in(transport.sent[0][1])
@@ -66,11 +64,11 @@ def test_a_node_never_answers_in_the_clear_because_a_server_asks(tmp_path, proce
     assert isinstance(answer_in(transport.node(0).answer(write(hoping))), Reply)
 
 
-def test_too_few_are_no_sum(tmp_path, process):
-    transport, rounds = federate(tmp_path, process, DATA, PLAIN)
+def test_too_few_are_no_sum(tmp_path):
+    transport, rounds = federate(tmp_path, PROCESS, REGRESSED, PLAIN, kind=KIND)
     transport.lost.update({0: 0, 1: 0, 2: 0})
     with pytest.raises(TooFewClients, match="2 clients finished, expected at least t=3"):
-        rounds.round(process.initialize(), transport.nodes())
+        rounds.round(PROCESS.initialize(), transport.nodes())
 
 
 def other_author(answer):
@@ -96,8 +94,8 @@ def another_session(answer):
 @pytest.mark.parametrize(
     "change", [other_author, unknown_author, other_numbers, other_kind, another_session]
 )
-def test_what_a_client_did_not_sign_is_left_out(tmp_path, process, change):
-    transport, rounds = federate(tmp_path, process, DATA, PLAIN)
+def test_what_a_client_did_not_sign_is_left_out(tmp_path, change):
+    transport, rounds = federate(tmp_path, PROCESS, REGRESSED, PLAIN, kind=KIND)
     deliver = transport.deliver
 
     def relay(u, record):
@@ -105,7 +103,7 @@ def test_what_a_client_did_not_sign_is_left_out(tmp_path, process, change):
         return write(change(answer) if u == 2 and isinstance(answer, Clear) else answer)
 
     transport.deliver = relay
-    _, metrics = rounds.round(process.initialize(), transport.nodes())
+    _, metrics = rounds.round(PROCESS.initialize(), transport.nodes())
     assert metrics["aggregator"]["survivors"] == [0, 1, 3, 4]
 
 

@@ -24,9 +24,23 @@ def test_a_line_when_a_step_is_over(told):
 
 def test_a_line_now_and_then_while_clients_are_awaited(told):
     lines, written, now, _ = told
-    for done, now[0] in enumerate([0, 3, 6, 7], start=1):
+    for done, now[0] in [(0, 0), (1, 3), (2, 12), (2, 15), (2, 22), (3, 23)]:
         lines.trained(done, 9)
-    assert written == ["round 1: 3 of 9 clients have trained, 6 s"]
+    assert written == [
+        "round 1: 2 of 9 clients have trained, 12 s",
+        "round 1: 2 of 9 clients have trained, 22 s",
+    ]
+
+
+def test_a_new_step_is_not_late(told):
+    lines, written, now, _ = told
+    lines.trained(3, 3)
+    now[0] = 30.0
+    lines.summed(1, 0, 3)
+    assert written == ["round 1: 3 of 3 clients have trained, 0 s"]
+    now[0] = 40.0
+    lines.summed(1, 0, 3)
+    assert written[1:] == ["round 1: shares 0 of 3, 40 s"]
 
 
 def test_who_never_answered_is_seen(told):

@@ -13,6 +13,8 @@ import pytest
 from fl.experiment import Checkpoints
 from fl.flower.enrolment import found
 from fl.flower.federation import Terms
+from tests.helpers.regression import Regression
+from tests.helpers.regression import data as data_of
 from tests.helpers.superlink import REGRESSION, Network
 
 pytest.importorskip("flwr")
@@ -158,11 +160,8 @@ def test_nobody_answers_twice(story):
         assert len({(session, message) for session, message, _ in answers}) == len(answers)
 
 
-def test_the_weights_are_those_of_one_process_bit_for_bit(story, monkeypatch):
-    monkeypatch.syspath_prepend(REGRESSION)
-    from regression import task
-
-    process, data = task.Regression(), [task.data(u) for u in range(5)]
+def test_the_weights_are_those_of_one_process_bit_for_bit(story):
+    process, data = Regression(), [data_of(u) for u in range(5)]
     state = process.initialize()
     for line in lines_of(story.run):
         gone = {u: 2 for u in range(5) if u not in line["aggregator"]["survivors"]}

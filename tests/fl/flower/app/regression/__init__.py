@@ -1,1 +1,1 @@
-"""A linear regression as a process of `fl`: no TensorFlow, so that a message costs little."""
+"""`tests.helpers.regression` as an app of Flower: a message costs little."""

@@ -15,7 +15,7 @@ from fl.flower import client_app as client_module
 from fl.flower import node
 from fl.flower.client_app import client_app
 from fl.flower.records import Begin, Reply, Step, answer_in, request_in
-from regression import task
+from tests.helpers import regression
 
 ORDER = {"Roster": 1, "Ciphertexts": 2, "Survivors": 3, "Signatures": 4}
 
@@ -65,4 +65,4 @@ class Watched(node.Node):
 
 
 client_module.Node = Watched
-app = client_app({task.KIND: task.Regression}, task.data)
+app = client_app({regression.KIND: regression.Regression}, regression.data)

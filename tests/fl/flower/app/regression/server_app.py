@@ -1,6 +1,6 @@
 """What the SuperLink runs."""
 
 from fl.flower.server_app import server_app
-from regression import task
+from tests.helpers import regression
 
-app = server_app(task.Regression, task.examples)
+app = server_app(regression.Regression, regression.examples)

@@ -1,4 +1,5 @@
-"""One gradient step of least squares a round, on data that follow from the client's number."""
+"""A training without TensorFlow: a gradient step of least squares a round, on data of the client's
+number; for tests with many processes, and for quick ones."""
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple
