@@ -43,6 +43,10 @@ class NotAgreed(FLError):
     """A server asks for what this client's federation has not agreed on."""
 
 
+class NotReady(FLError):
+    """This device does not meet a condition just now, or nobody can say whether it does."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Terms:
     """The sum, as all parties have agreed on it; the names are those of `SecureSum`.

@@ -21,7 +21,7 @@ from fl.aggregators.contribution import Contribution
 from fl.aggregators.interface import SumShape, split
 from fl.errors import DataError, FLError, SecAggError
 from fl.flower.clear import clear_of
-from fl.flower.federation import Consent, Federation, NotAgreed
+from fl.flower.federation import Consent, Federation, NotAgreed, NotReady
 from fl.flower.folder import NodeFolder
 from fl.flower.records import (
     Begin,
@@ -44,10 +44,6 @@ _log = logging.getLogger("fl.flower")
 
 Halves = Mapping[str, Callable[[], ClientHalf]]
 """For each kind of work, what makes this node's half of it; its aggregator is not used."""
-
-
-class NotReady(FLError):
-    """This device does not meet a condition just now."""
 
 
 class _Begun(msgspec.Struct, frozen=True, array_like=True):
