@@ -161,8 +161,9 @@ def between_nodes(root: Path, options: argparse.Namespace, sum_name: str) -> Non
 
 
 def row(root: Path, sum_name: str, load: float) -> dict[str, object]:
-    """What was measured of one app, the first round left out."""
-    rounds = json.loads((root / f"{sum_name}.json").read_text())[1:]
+    """What was measured of one app, the first round left out if there are more."""
+    rounds = json.loads((root / f"{sum_name}.json").read_text())
+    rounds = rounds[1:] or rounds
     path = root / f"run-{sum_name}" / "metrics.jsonl"
     lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     memory = root / f"{sum_name}.memory"

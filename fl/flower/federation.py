@@ -21,6 +21,7 @@ refuses a difference; what it does follows from its own alone.
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
@@ -158,7 +159,7 @@ def read(folder: str | Path) -> Federation:
         raise FLError(f"{path}: {error}") from None
     if unknown := table.keys() - {"directory", "terms", "node", "server"}:
         raise FLError(f"{path}: {min(unknown)!r}, expected directory, [terms], [node] or [server]")
-    directory = secagg.load_directory(folder / str(table.get("directory", "directory.toml")))
+    directory = _directory(folder / str(table.get("directory", "directory.toml")))
     if not directory.server_key:
         raise FLError(f"{path}: a directory without the server's key, expected one that names it")
     return Federation(
@@ -168,6 +169,20 @@ def read(folder: str | Path) -> Federation:
         _section(path, table, "node", Consent) if "node" in table else None,
         _section(path, table, "server", _Seat) if "server" in table else _Seat(),
     )
+
+
+_Directory = secagg.Pinned | secagg.Authority
+_known: dict[bytes, _Directory] = {}
+
+
+def _directory(path: Path) -> _Directory:
+    """A directory file, read once a process for all that are alike: under a simulation a process is
+    many nodes, and checking a thousand keys takes a tenth of a second."""
+    key = hashlib.sha256(path.suffix.encode() + path.read_bytes()).digest()
+    if key not in _known:
+        _known.clear()
+        _known[key] = secagg.load_directory(path)
+    return _known[key]
 
 
 def _section(path: Path, table: Mapping[str, Any], name: str, kind: type[T]) -> T:

@@ -84,8 +84,10 @@ class Story:
         self.wait_for(2, f"{TURMOIL} 1 after")
         self.network.wait_until(lambda: self._heard(3))
         for u in (3, 2):
+            began = self._activated(u)
             self.network.stop(f"node-{u}")
             self.network.start_node(u)
+            self.network.wait_until(lambda: self._activated(u) > began)  # noqa: B023  at once
         self.wait_for(1, f"{TURMOIL} 2 before")
         self.network.signal("node-1", signal.SIGSTOP)
         self.halt(4, f"{LINK} 2 before")
@@ -99,6 +101,10 @@ class Story:
         self.network.start_superlink()
         self.release(4)
         self.wait_for_round(LINK)
+
+    def _activated(self, u):
+        """How often this node's SuperNode was taken in by the SuperLink."""
+        return self.network.said(f"node-{u}").count("SuperNode ID")
 
     def _heard(self, u):
         """Whether a node has answered the second message of the present round, and is at rest."""
