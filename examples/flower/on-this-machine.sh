@@ -35,6 +35,9 @@ while [ -d "$federation/node-$u" ]; do
     keep $u & all="$all $!"
     u=$((u + 1))
 done
+until python -c 'import socket; socket.create_connection(("127.0.0.1", 8000), 5)' 2> /dev/null; do
+    sleep 0.5
+done
 echo "a SuperLink and $u SuperNodes; Ctrl-C ends them"
 trap 'trap - INT TERM; kill $all; wait; exit' INT TERM
 wait
