@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("fl.flower")
 
 _SLACK = 5.0
-_EACH = 0.01  # seconds between two looks, for each reply that is awaited
+_EACH, _MOST = 0.05, 1.0  # seconds between two looks: for each reply that is awaited, and at most
 
 
 class GridTransport:
@@ -67,7 +67,12 @@ class GridTransport:
                     yield node, record
             if waiting:
                 yield None
-                time.sleep(self._poll if self._at_hand else max(self._poll, _EACH * len(waiting)))
+                time.sleep(self._pause(len(waiting)))
+
+    def _pause(self, waiting: int) -> float:
+        """Seconds between two looks. Looking costs a request for each reply, of which the nodes'
+        processes have the less time where all are on one machine."""
+        return self._poll if self._at_hand else max(self._poll, min(_EACH * waiting, _MOST))
 
 
 def _record(node: int, reply: Message) -> bytes | None:
