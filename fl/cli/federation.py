@@ -26,9 +26,9 @@ class Founding:
     ] = None
     clip: Annotated[float, typer.Option(help="The range of an update's coordinates.")] = 4.0
     exact: Annotated[bool, typer.Option("--exact", help="No range: an exact sum.")] = False
-    plain: Annotated[
-        bool, typer.Option("--plain", help="A sum in the clear, for comparison.")
-    ] = False
+    plain: Annotated[bool, typer.Option("--plain", help="A sum in the clear, for comparison.")] = (
+        False
+    )
     bits: Annotated[int, typer.Option(help="The width of an update on the wire.")] = 32
     max_weight: Annotated[int, typer.Option(help="The most examples of a client.")] = 16384
     sessions: Annotated[int, typer.Option(help="How often a node takes part, at most.")] = 1000
