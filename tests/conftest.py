@@ -7,6 +7,8 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+os.environ.pop("COLUMNS", None)  # lines are as long as they are, whoever runs the tests
+
 _NO_CLOCK = [HealthCheck.too_slow]  # a busy machine is no failure
 
 settings.register_profile(

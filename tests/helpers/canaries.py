@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,9 +50,7 @@ def shape(size: int) -> SumShape:
 
 def encoding_of(secure: fl.SecureSum, size: int) -> NoisyWords:
     """What every client of it does."""
-    encoding = secure.client_side(shape(size)).encoding
-    assert isinstance(encoding, NoisyWords)
-    return encoding
+    return cast(NoisyWords, secure.client_side(shape(size)).encoding)
 
 
 def release_of(secure: fl.SecureSum, size: int = 1) -> Release:

@@ -197,7 +197,7 @@ def test_the_metrics_dictionary_has_the_promised_names(secure, clients):
     assert set(metrics["aggregator"]) == {
         "kind", "clients", "survivors", "dropped", "threshold", "clipped", "clipped_fraction",
         "error_bound", "bytes_up", "bytes_down", "bad_weights", "without_examples", "non_finite",
-        "malformed", "graph",
+        "malformed", "graph", "phases",
     }  # fmt: skip
     assert metrics["aggregator"]["kind"] == "secure"
     assert metrics["aggregator"]["threshold"] == 4

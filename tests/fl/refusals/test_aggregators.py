@@ -103,7 +103,7 @@ breaks("fl.aggregators.secure.SecureSum.__post_init__", "self.graph is not None"
 breaks("fl.aggregators.secure.SecureSum.aggregate", "n < 2")(
     wrong("one client alone", lambda: SecureSum().aggregate(contributions()[:1], session()))
 )
-breaks("fl.aggregators.observed.masked_update", "not isinstance(message, MaskedInput)")(
+breaks("fl.aggregators.observed._masked", "not isinstance(message, MaskedInput)")(
     wrong(None, lambda: observed.masked_update(wire.encode(Survivors((1, 2))), 3, 32))
 )
 breaks("fl.aggregators.thresholds.resolve_threshold", "not 1 <= t")(
