@@ -41,7 +41,7 @@ BASE = Settings(
 PRIVATE: dict[str, Any] = {"clip_norm": 0.5, "dp_delta": 1e-3}
 CLIENTS: dict[str, Any] = {"threshold": 0.9, "corrupt": 0.0, "dp_mechanism": "skellam"}
 BITS: Mapping[int, dict[str, Any]] = {
-    8: {"bits": 8, "keep_coordinates": 0.05, "dp_alignment": 0.3},
+    8: {"bits": 8, "keep_coordinates": 0.02, "dp_alignment": 0.3},
     12: {"bits": 12},
     16: {"bits": 16},
 }
@@ -99,18 +99,26 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, required=True, help="the folder of MNIST's files")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--json", type=Path, help="where the numbers go")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        help="where the numbers go, and those that are there are not measured again",
+    )
     parser.add_argument("--only", default="", help="rows whose name has this in it")
     parser.add_argument("--write", action="store_true", help="the table into docs/privacy.md")
     given = parser.parse_args()
-    done, measured = [], {}
+    done: list[list[str]] = []
+    known = given.json is not None and given.json.exists()
+    measured = json.loads(given.json.read_text()) if known else {}
     with ProcessPoolExecutor(given.jobs, mp_context=get_context("spawn")) as jobs:
         for what, epsilon, settings in rows():
             if given.only not in what:
                 continue
-            row = measure(replace(settings, data_dir=given.data_dir), given.seeds, jobs)
-            measured[f"{what}, ε = {epsilon}"] = row
-            done.append(cells(what, epsilon, row))
+            name = f"{what}, ε = {epsilon}"
+            if name not in measured:
+                settings = replace(settings, data_dir=given.data_dir)
+                measured[name] = measure(settings, given.seeds, jobs)
+            done.append(cells(what, epsilon, measured[name]))
             print(" | ".join(done[-1]), flush=True)
     if given.json:
         given.json.write_text(json.dumps(measured, indent=1))
