@@ -29,7 +29,7 @@ DATA: Mapping[str, Settings] = {
         dataset="mnist", partition="writer", clients_per_round=10, rounds=30
     ),
     "Shakespeare, LSTM": Settings(
-        dataset="shakespeare", model="lstm", clients=100, clients_per_round=10, rounds=6,
+        dataset="shakespeare", model="lstm", clients=100, clients_per_round=10, rounds=12,
         client_lr=0.8, batch_size=4,
     ),
 }  # fmt: skip

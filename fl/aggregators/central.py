@@ -127,23 +127,15 @@ class CentralNoise:
             l2=1.0,
             dimension=1,
         )
-        return replace(
-            total,
-            total=self._with_noise(total, norm),
-            weight=self.divisor or total.in_sum,
-            metrics=np.full(total.metrics.shape, np.nan),
-            measured=False,
-            counted=total.in_sum,
-            clipped=0,
-            clipped_fraction=0.0,
-            non_finite=0,
-            bad_weights=0,
-            empty=0,
-            malformed=0,
-            failed={},
-            rounding=math.inf,
-            extra=Extra(**extra, noise=noise),
+        noisy = Totals.noisy(
+            self._with_noise(total, norm),
+            self.divisor or total.in_sum,
+            total.in_sum,
+            total.metrics.size,
+            total.state,
+            Extra(**extra, noise=noise),
         )
+        return replace(total, **vars(noisy))
 
     def _with_noise(self, total: Totals, norm: float) -> Sums:
         """The sum on the grid, with noise on it."""

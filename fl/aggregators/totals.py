@@ -127,6 +127,29 @@ class Totals:
     extra: Extra = field(default_factory=Extra)
     measured: bool = True
 
+    @classmethod
+    def noisy(
+        cls, total: Sums, weight: int, survivors: int, numbers: int, state: State, extra: Extra
+    ) -> Totals:
+        """A sum with noise, beside which nothing may be known. numbers: of the metrics."""
+        return Totals(
+            total=total,
+            weight=weight,
+            metrics=np.full(numbers, np.nan),
+            measured=False,
+            counted=survivors,
+            clipped=0,
+            clipped_fraction=0.0,
+            non_finite=0,
+            bad_weights=0,
+            empty=0,
+            malformed=0,
+            failed={},
+            rounding=math.inf,
+            state=state,
+            extra=extra,
+        )
+
     @property
     def in_sum(self) -> int:
         """How many survivors there are, whether they count for something or not."""

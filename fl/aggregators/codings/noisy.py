@@ -176,22 +176,14 @@ class NoisySum:
 
     def decode(self, sums: Vectors, survivors: int) -> Totals:
         """The noisy sum: any sum of words is one."""
-        return Totals(
-            total=self.encoding.fitted.decode(sums["update"]),
-            weight=self.encoding.coding.divisor or survivors,
-            metrics=np.full(self.numbers, np.nan),
-            measured=False,
-            counted=survivors,
-            clipped=0,
-            clipped_fraction=0.0,
-            non_finite=0,
-            bad_weights=0,
-            empty=0,
-            malformed=0,
-            failed={},
-            rounding=math.inf,
-            state=(np.array(self.sums),),
-            extra=Extra(clip_norm=self.encoding.coding.norm, noise=self._noise(survivors)),
+        coding = self.encoding.coding
+        return Totals.noisy(
+            self.encoding.fitted.decode(sums["update"]),
+            coding.divisor or survivors,
+            survivors,
+            self.numbers,
+            (np.array(self.sums),),
+            Extra(clip_norm=coding.norm, noise=self._noise(survivors)),
         )
 
     def _noise(self, survivors: int) -> NoiseReport:
