@@ -60,7 +60,9 @@ class Rotated:
 
     keep: which part of the coordinates is sent, another one in each round. Below 1 a sum is right
         on average only, with a squared error of (1/keep − 1) times its square.
-    margin: how many times longer than the sum before a sum may be without wrapping.
+    margin: how many times longer than the sum before a sum may be without wrapping; None is 1.5 up
+        to 8 bits, and twice as much for every two bits more. Cohorts that differ much in their
+        examples need more: every sum that wraps costs a round.
     wraps: with which probability it may then wrap nevertheless, at most.
     clip: of a coordinate, in the first sum. max_weight: as of `fl.SecureSum`.
 
@@ -76,7 +78,7 @@ class Rotated:
 
     bits: int = 8
     keep: float = 1.0
-    margin: float = 1.5
+    margin: float | None = None
     wraps: float = 2.0**-10
     clip: float = 4.0
     max_weight: int = 16384
@@ -86,11 +88,18 @@ class Rotated:
             raise AggregationError(f"bits={self.bits}, expected an int in 4..{_FIRST_BITS}")
         if not 0 < self.keep <= 1:
             raise AggregationError(f"keep={self.keep}, expected above 0 and at most 1")
-        if not 1 <= self.margin <= _MARGINS or not 0 < self.wraps < 1:
+        if not 1 <= self.times_longer <= _MARGINS or not 0 < self.wraps < 1:
             raise AggregationError(
                 f"margin={self.margin}, wraps={self.wraps}, expected a margin in 1..2^20 and a "
                 "probability above 0 and below 1"
             )
+
+    @property
+    def times_longer(self) -> float:
+        """The margin."""
+        if self.margin is not None:
+            return self.margin
+        return 1.5 * math.pow(2, max(self.bits - 8, 0) / 2)
 
     def announce(self, state: State) -> Announced:
         """The length of the last sum, and how many there were; nothing before the first one.
@@ -124,7 +133,7 @@ class Rotated:
             )
         length, sums = announced
         mapped = projection(size, self.keep, _SEED + str(int(sums)).encode())
-        scale = room * math.sqrt(mapped.block) / (self.margin * length)
+        scale = room * math.sqrt(mapped.block) / (self.times_longer * length)
         code = RotatedCode(mapped, scale, self.bits)
         return Encoding.of(shape, first.max_weight, code)
 

@@ -133,7 +133,7 @@ for check, options in {
     "not self.bits <= _FIRST_BITS": {"bits": 33},
     "not 0 < self.keep": {"keep": 0.0},
     "not self.keep <= 1": {"keep": 1.5},
-    "not 1 <= self.margin <= _MARGINS": {"margin": 0.5},
+    "not 1 <= self.times_longer <= _MARGINS": {"margin": 0.5},
     "not 0 < self.wraps < 1": {"wraps": 1.0},
 }.items():
     (told,) = (f"{name}={value}" for name, value in options.items())
