@@ -135,6 +135,7 @@ P256 = ec.generate_private_key(ec.SECP256R1()).private_bytes(
         (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "deserialize"),
         (P256, "a E.*, expected an Ed25519 key"),
     ],
+    ids=["nothing", "no text", "no key", "a key of another curve"],
 )
 def test_what_is_no_ed25519_key_is_refused(tmp_path: Path, content: bytes, seen: str) -> None:
     with pytest.raises(LocalProtocolError, match=rf"client\.pem: .*{seen}"):
