@@ -58,12 +58,17 @@ class Ledger:
     @property
     def epsilon(self) -> float:
         """ε of the sums so far, for whoever sees models and reports."""
-        return self._epsilon(self._most(self._of_clients.values()), self._releases)
+        seen = self.epsilon_seen
+        return (
+            seen if self.rate == 1 else min(seen, composed(self._releases, self.rate, self.delta))
+        )
 
     @property
     def epsilon_seen(self) -> float:
         """ε for whoever sees who takes part in which round, as the server does."""
-        return epsilon_of(self._most(self._of_clients.values()), self.delta)
+        # At every order that of the client that has spent the most there: no client has more.
+        most: Rdp = np.max([np.zeros(len(ALL_ORDERS)), *self._of_clients.values()], axis=0)
+        return epsilon_of(most, self.delta)
 
     def charge(self, clients: Iterable[str], release: Release) -> None:
         """Add a round of these clients."""
@@ -83,13 +88,3 @@ class Ledger:
     def allows(self, clients: Iterable[str], release: Release) -> bool:
         """Whether the budget has room for one round more."""
         return self.budget is None or self.with_round(clients, release) <= self.budget * _SLACK
-
-    def _epsilon(self, most: Rdp, releases: Counter[Release]) -> float:
-        seen = epsilon_of(most, self.delta)
-        return seen if self.rate == 1 else min(seen, composed(releases, self.rate, self.delta))
-
-    @staticmethod
-    def _most(spent: Iterable[Rdp]) -> Rdp:
-        """At every order that of the client that has spent the most there: no client has more."""
-        most: Rdp = np.max([np.zeros(len(ALL_ORDERS)), *spent], axis=0)
-        return most
