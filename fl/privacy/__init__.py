@@ -11,11 +11,11 @@
 `fl.SecureSum(coding=fl.aggregators.DistributedNoise(...))` uses them (docs/privacy.md).  Modules:
 `random_bits` is where noise comes from, `bernoulli` exact coins of it, `discrete_gaussian` and
 `skellam` the two noises, `noise` what each client adds; `rotation`, `kept` and `rounding` make
-integers of an update, `sensitivity` says how far these move a sum, `encoding` puts all together and
-`fitting` finds its scale; `mechanisms` has the Rényi divergences, `subsampling` what sampling is
-worth, `release` what several sums cost together, `accounting` ε and noise multipliers, `ledger` the
-account of a training.  May be imported from it: what is in `__all__`.  It uses `errors` and
-`population`.
+integers of an update, `sensitivity` says how far these move a sum, `ring` makes words of integers,
+`encoding` puts all together and `fitting` finds its scale; `mechanisms` has the Rényi divergences,
+`subsampling` what sampling is worth, `release` what several sums cost together, `accounting` ε and
+noise multipliers, `ledger` the account of a training.  May be imported from it: what is in
+`__all__`.  It uses `errors` and `population`.
 """
 
 from fl.privacy.accounting import epsilon, noise_multiplier

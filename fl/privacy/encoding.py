@@ -35,11 +35,10 @@ from fl.errors import PrivacyError
 from fl.privacy.kept import Projection
 from fl.privacy.noise import Noise
 from fl.privacy.random_bits import RandomBits
+from fl.privacy.ring import RingWords, dtype_of, signed, words_of
 from fl.privacy.rotation import Floats
 from fl.privacy.rounding import ConditionalRounding
 from fl.privacy.sensitivity import Sensitivity
-
-RingWords = NDArray[np.unsignedinteger]
 
 _MOST_BITS = 62
 
@@ -94,8 +93,7 @@ class NoisyEncoding:
     @property
     def dtype(self) -> np.dtype[np.unsignedinteger]:
         """The smallest unsigned dtype that holds a word."""
-        dtype: np.dtype[np.unsignedinteger] = np.min_scalar_type(2**self.bits - 1)
-        return dtype
+        return dtype_of(self.bits)
 
     def encode(self, update: NDArray[np.floating], source: RandomBits) -> RingWords:
         """One client's words, `dtype` (rotation.dimension,): clipped, mapped, rounded, with noise.
@@ -106,17 +104,14 @@ class NoisyEncoding:
         scaled = _clipped(mapped, self._reach) * self.scale
         noisy = self.rounding.round(scaled, source)
         noisy += self.noise.sample(len(noisy), source)
-        words: RingWords = (noisy & (2**self.bits - 1)).astype(self.dtype)
-        return words
+        return words_of(noisy, self.bits)
 
     def decode(self, total: RingWords) -> Floats:
         """The sum of the updates, from that of their words, float64 (rotation.size,).
 
         A sum in `dtype` may have wrapped in it: only the low bits are read.
         """
-        shift = np.uint64(64 - self.bits)
-        signed = (total.astype(np.uint64) << shift).view(np.int64) >> np.int64(shift)
-        return self.rotation.inverse(signed / self.scale)
+        return self.rotation.inverse(signed(total, self.bits) / self.scale)
 
     def error_variance(self, clients: int) -> float:
         """The most that noise and rounding give, on average over the coordinates of the sum of

@@ -44,6 +44,7 @@ from fl.aggregators.interface import Announced, SumShape
 from fl.errors import AggregationError
 from fl.privacy.kept import Projection, projection
 from fl.privacy.random_bits import RandomBits
+from fl.privacy.ring import signed, words_of
 
 _SEED = b"fl/rotated/v1/"
 _FACTORS = b"fl/rotated/v1/check"
@@ -196,15 +197,12 @@ class RotatedCode:
         np.clip(scaled, -_MOST, _MOST, out=scaled)
         floors = np.floor(scaled)
         rounded = floors.astype(np.int64) + (rng.random(self.length) < scaled - floors)
-        dtype = np.min_scalar_type(2**self.bits - 1)
-        words: Words = (rounded & (2**self.bits - 1)).astype(dtype)
-        return Coded(words, clipped, self._check(rounded))
+        return Coded(words_of(rounded, self.bits), clipped, self._check(rounded))
 
     def decode(self, words: Words, weight: int, clients: int, check: int) -> Sums | None:
         """The sum, or None where it wrapped."""
-        shift = np.uint64(64 - self.bits)
-        signed = (words.astype(np.uint64) << shift).view(np.int64) >> np.int64(shift)
-        return self.mapped.inverse(signed / self.scale) if self._check(signed) == check else None
+        total = signed(words, self.bits)
+        return self.mapped.inverse(total / self.scale) if self._check(total) == check else None
 
     def rounding(self, clients: int) -> float:
         """A step a client in every coordinate, all of which a rotation may put into one; there is
