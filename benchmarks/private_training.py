@@ -9,7 +9,6 @@ table into docs/privacy.md.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 from collections.abc import Iterator, Mapping
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.pages import fill, table
-from benchmarks.trainings import masked_round, trained
+from benchmarks.trainings import arguments, masked_round, measured_before, trained
 from fl.errors import FLError
 from fl.experiment.settings import Settings
 
@@ -95,21 +94,9 @@ HEAD = ["", "budget ε", "spent", "z", "accuracy", "kB a client sends", "protoco
 
 def main() -> None:
     """Measure every row, print the table, and write it if asked."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data-dir", type=Path, required=True, help="the folder of MNIST's files")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument(
-        "--json",
-        type=Path,
-        help="where the numbers go, and those that are there are not measured again",
-    )
-    parser.add_argument("--only", default="", help="rows whose name has this in it")
-    parser.add_argument("--write", action="store_true", help="the table into docs/privacy.md")
-    given = parser.parse_args()
+    given = arguments(__doc__.splitlines()[0], "rows")
     done: list[list[str]] = []
-    known = given.json is not None and given.json.exists()
-    measured = json.loads(given.json.read_text()) if known else {}
+    measured = measured_before(given.json)
     with ProcessPoolExecutor(given.jobs, mp_context=get_context("spawn")) as jobs:
         for what, epsilon, settings in rows():
             if given.only not in what:

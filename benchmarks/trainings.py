@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -68,3 +70,24 @@ def masked_round(settings: Settings) -> dict[str, float]:
         "bytes": line["aggregator"]["bytes_up"],
         "seconds": line["seconds"]["protocol"],
     }
+
+
+def arguments(description: str, rows: str) -> argparse.Namespace:
+    """What the command line of a table of trainings says. rows: what `--only` chooses by name."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--data-dir", type=Path, required=True, help="the folder of the data sets")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument(
+        "--json",
+        type=Path,
+        help="where the numbers go, and those that are there are not measured again",
+    )
+    parser.add_argument("--only", default="", help=f"{rows} whose name has this in it")
+    parser.add_argument("--write", action="store_true", help="the table into docs/privacy.md")
+    return parser.parse_args()
+
+
+def measured_before(path: Path | None) -> dict[str, Any]:
+    """The numbers in such a file, row by row."""
+    return json.loads(path.read_text()) if path is not None and path.exists() else {}
