@@ -121,7 +121,7 @@ def attempts(plan: Plan, images: Images, on_attempt: OnAttempt) -> Iterator[Atte
 
 def blind(plan: Plan, images: Images) -> float:
     """The PSNR of the mean picture of the data set, a guess that needs no update; the median."""
-    mean = images.x.mean(0)
+    mean = images.x.mean(0, dtype=np.float64)
     rows = [_drawn(plan, images, trial)[0] for trial in range(plan.trials)]
     return median(attacks.nearest(mean[None], images.x[row])[0] for row in rows)
 
