@@ -27,7 +27,7 @@ DATA: Mapping[str, Settings] = {
         dataset="mnist", partition="writer", clients_per_round=10, rounds=30
     ),
     "Shakespeare, LSTM": Settings(
-        dataset="shakespeare", model="lstm", clients=100, clients_per_round=5, rounds=12,
+        dataset="shakespeare", model="lstm", clients=100, clients_per_round=10, rounds=20,
         client_lr=2.0, batch_size=4,
     ),
 }  # fmt: skip

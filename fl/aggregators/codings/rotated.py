@@ -4,7 +4,8 @@
 
 R spreads an update evenly over its coordinates (`fl.privacy.Rotation`), so that a step may follow
 from the length of the sum alone. The first sum of a training goes in 32 bits and says how long it
-was; each one after takes the length ℓ of the one before, and
+was; each one after takes the length ℓ of the longest one before, less a tenth of it for every sum
+since, and
 
     scale = √( (room² / 2L − n/4) · B ) / (margin · ℓ)
     room = 2^(bits − 1) − 1,   L = ln(2k / wraps)
@@ -53,6 +54,7 @@ _MOST = 2.0**40  # no integer of one client is larger: such a coordinate counts 
 _LENGTHS = 2.0**400  # no sum of float32 is as long, and none that is not zero one over it
 _SUMS = 2.0**53
 _MARGINS = 2.0**20
+_FADED = 0.9  # what is left of the longest sum after one more: a short one says little of the next
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,14 +63,13 @@ class Rotated:
 
     keep: which part of the coordinates is sent, another one in each round. Below 1 a sum is right
         on average only, with a squared error of (1/keep − 1) times its square.
-    margin: how many times longer than the sum before a sum may be without wrapping; None is 1.5 up
-        to 8 bits, and twice as much for every two bits more. Cohorts that differ much in their
-        examples need more: every sum that wraps costs a round.
+    margin: how many times longer than ℓ a sum may be without wrapping; None is 3 with 8 bits, and
+        twice as much for every three bits more. Cohorts that differ much in their examples need
+        more: every sum that wraps costs a round.
     wraps: with which probability it may then wrap nevertheless, at most.
     clip: of a coordinate, in the first sum. max_weight: as of `fl.SecureSum`.
 
-    The state that it carries in `ServerState.aggregator` is the length of the last sum, and how
-    many sums there were. Raises AggregationError for numbers out of range.
+    The state that it carries in `ServerState.aggregator` is ℓ, and how many sums there were. Raises AggregationError for numbers out of range.
 
     >>> aggregator = fl.SecureSum(coding=fl.aggregators.Rotated(bits=8))
     >>> process = fl.build_weighted_fed_avg(model_fn, aggregator=aggregator)
@@ -100,10 +101,10 @@ class Rotated:
         """The margin."""
         if self.margin is not None:
             return self.margin
-        return 1.5 * math.pow(2, max(self.bits - 8, 0) / 2)
+        return 3.0 * math.pow(2, (self.bits - 8) / 3)
 
     def announce(self, state: State) -> Announced:
-        """The length of the last sum, and how many there were; nothing before the first one.
+        """ℓ, and how many sums there were; nothing before the first one.
 
         Raises AggregationError for the state of something else.
         """
@@ -143,9 +144,13 @@ class Rotated:
         announced = self.announce(state)
 
         def after(total: Sums | None) -> State:
-            if total is None or not total.any():  # it wrapped, or says nothing of the next one
+            if total is None:  # it wrapped: nobody knows how long it was
                 return ()
             length = math.sqrt(np.square(total).sum() * (self.keep if announced else 1.0))
+            if announced:
+                length = max(length, _FADED * announced[0])
+            if length * _LENGTHS < 1:  # nobody said anything
+                return ()
             return (np.array(length), np.array(announced[1] + 1 if announced else 1.0))
 
         return Decoding(self.encoding(shape, announced, least), after)
