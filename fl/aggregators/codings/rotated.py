@@ -69,7 +69,8 @@ class Rotated:
     wraps: with which probability it may then wrap nevertheless, at most.
     clip: of a coordinate, in the first sum. max_weight: as of `fl.SecureSum`.
 
-    The state that it carries in `ServerState.aggregator` is ℓ, and how many sums there were. Raises AggregationError for numbers out of range.
+    The state that it carries in `ServerState.aggregator` is ℓ, and how many sums there were.
+    Raises AggregationError for numbers out of range.
 
     >>> aggregator = fl.SecureSum(coding=fl.aggregators.Rotated(bits=8))
     >>> process = fl.build_weighted_fed_avg(model_fn, aggregator=aggregator)
