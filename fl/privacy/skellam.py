@@ -12,8 +12,9 @@ its end K makes an entry wrong by at most P(K + 1), and each of the table's at m
 right to less than 2^-150 besides. Over d coordinates, n clients and R rounds this adds at most
 d·n·R·2^-98 to δ: 2^-48 for 2^50 samples.
 
-Of the 192 bits, the first 64 decide unless they are those of an entry, and only then the others are
-drawn; and mostly the first 16 do, which index a table of the numbers that they leave.
+Of the 192 bits mostly the first 16 decide, which index a table of the numbers that they leave; then
+48 more unless the 64 are those of an entry; and only then the others. Bits are drawn as they are
+needed.
 """
 
 from __future__ import annotations
@@ -89,11 +90,15 @@ class InversionTable:
 
     def sample(self, count: int, source: RandomBits) -> Integers:
         """`count` independent numbers, int64 (count,)."""
-        words = source.words(count)
-        places = self._of_cells[(words >> _REST_BITS).astype(np.uint16)]
+        cells = source.words(-(-count * _CELL_BITS // 64)).view("<u2")[:count]
+        places = self._of_cells[cells]
         unsure = np.flatnonzero(places < 0)
-        places[unsure] = self._places(words[unsure], source)
-        return places.astype(np.int64) + self.first
+        rest = source.words(unsure.size) >> np.uint64(_CELL_BITS)
+        words = cells[unsure].astype(np.uint64) << _REST_BITS | rest
+        places[unsure] = self._places(words, source)
+        drawn = places.astype(np.int64)
+        drawn += self.first
+        return drawn
 
     def _places(self, words: Words, source: RandomBits) -> Integers:
         """How many of the sums are at most each number of 192 bits that begins with a word."""

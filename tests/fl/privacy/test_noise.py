@@ -142,12 +142,13 @@ class Fixed(RandomBits):
         return np.array([*first, *super().words(count - len(first))], np.uint64)
 
 
-def test_a_word_at_an_entry_is_decided_by_more_bits():
-    half = 2**191 + 2**100  # the second word's low bits decide
+def test_each_number_takes_as_many_bits_as_decide_it():
+    half = 2**191 + 2**100  # the head of an entry: the first 64 bits do not decide
     table = InversionTable(10, [half, 2**192 - 1 - half])
-    head = 2**63
-    assert table.sample(3, Fixed(head - 1, head, head + 1, 0, 0)).tolist() == [10, 10, 11]
-    assert table.sample(1, Fixed(head, 2**64 - 1, 2**64 - 1)).tolist() == [11]
+    cells = 0x7FFF + (0x8000 << 16) + (0x8000 << 32)  # the first is sure
+    after_cells = 0, 1 << 16
+    assert table.sample(3, Fixed(cells, *after_cells, 0, 0)).tolist() == [10, 10, 11]
+    assert table.sample(1, Fixed(0x8000, 0, 2**64 - 1, 2**64 - 1)).tolist() == [11]
 
 
 @pytest.mark.parametrize("variance", [1e-9, 0.3, 1.0, 17.5, 600.0])
