@@ -96,7 +96,7 @@ class InversionTable:
         rest = source.words(unsure.size) >> np.uint64(_CELL_BITS)
         words = cells[unsure].astype(np.uint64) << _REST_BITS | rest
         places[unsure] = self._places(words, source)
-        drawn = places.astype(np.int64)
+        drawn: Integers = places.astype(np.int64)
         drawn += self.first
         return drawn
 
