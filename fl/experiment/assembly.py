@@ -167,6 +167,7 @@ def sum_of(
         coding = Rotated(
             bits=settings.bits,
             keep=settings.keep_coordinates,
+            margin=settings.rotate_margin,
             clip=clip or Rotated.clip,
             max_weight=settings.max_weight,
         )

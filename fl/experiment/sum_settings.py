@@ -58,6 +58,15 @@ class SumSettings(RoundSettings):
             max=1,
         ),
     ] = 1.0
+    rotate_margin: Annotated[
+        float | None,
+        option(
+            SUM,
+            "With rotate: how many times longer than recent sums a sum may be; one that is does "
+            "not fit and costs its round. By default 3 with 8 bits, 12 with 14.",
+            min=1,
+        ),
+    ] = None
     clip_norm: Annotated[
         float | None,
         option(SUM, "The largest norm of an update; by default any.", check=above_zero),
@@ -162,6 +171,11 @@ def _check_rotated(settings: SumSettings) -> None:
         raise AggregationError(
             f"--keep-coordinates {settings.keep_coordinates} of updates that are not rotated, "
             "expected --rotate, or noise of the clients"
+        )
+    if settings.rotate_margin is not None and not settings.rotate:
+        raise AggregationError(
+            f"--rotate-margin {settings.rotate_margin} of updates that are not rotated, expected "
+            "--rotate"
         )
 
 

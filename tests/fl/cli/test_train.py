@@ -242,6 +242,8 @@ def test_few_bits_go_on_from_a_checkpoint_bit_for_bit(tmp_path):
     finished(tmp_path / "other", rounds=2, **rotated)
     other, _ = finished(tmp_path / "other", rounds=3, **rotated)
     np.testing.assert_array_equal(other, weights)
+    coarse, _ = finished(tmp_path / "coarse", rounds=3, rotate_margin=2.0**20, **rotated)
+    assert (coarse != weights).any()
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -335,6 +337,11 @@ MISTAKES = {
     "bits of a plain sum": (["--aggregator", "plain", "--bits", "8"], "expected --aggregator sec"),
     "a plain sum rotated": (["--aggregator", "plain", "--rotate"], "expected --aggregator secure"),
     "some of what is not rotated": (["--keep-coordinates", "0.5"], "--keep-coordinates 0.5 of upd"),
+    "a margin of what is not rotated": (["--rotate-margin", "6"], "--rotate-margin 6.0 of updates"),
+    "a margin below one": (
+        ["--rotate", "--rotate-margin", "0.5"],
+        "Invalid value for '--rotate-margin'",
+    ),
     "more than all of them": (
         ["--rotate", "--keep-coordinates", "1.5"],
         "Invalid value for '--keep-coordinates'",
