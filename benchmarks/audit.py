@@ -192,9 +192,12 @@ def main() -> None:
     parser.add_argument("--many", type=int, default=500_000, help="repeats of one-number sums")
     parser.add_argument("--few", type=int, default=8000, help="repeats client by client")
     parser.add_argument("--trainings", type=int, default=400, help="with and without, each")
+    parser.add_argument("--only", default="", help="sums whose name has this in it")
     given = parser.parse_args()
     done = []
     for row in rows(given.many, given.few, given.trainings):
+        if given.only not in row.name:
+            continue
         done.append(row.cells())
         print(" | ".join(done[-1]), file=sys.stderr, flush=True)
     print(table(HEAD, done))

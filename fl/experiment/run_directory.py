@@ -17,16 +17,18 @@ import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from fl.errors import CheckpointError
 from fl.experiment import privacy_account
 from fl.experiment.checkpoint import PART, Checkpoints, Found, explained, write_atomically
-from fl.experiment.events import Events, keep_rounds
 from fl.experiment.metrics import RunLine
 from fl.experiment.run_files import METRICS, SEEN, SETTINGS
 from fl.experiment.seen import Seen
 from fl.experiment.settings import Setting, Settings
+
+if TYPE_CHECKING:
+    from fl.experiment.events import Events  # with TensorFlow, which is slow to import
 
 State = TypeVar("State")
 
@@ -93,6 +95,8 @@ class RunDir:
                 file.flush()
                 os.fsync(file.fileno())
             if self._events is None:
+                from fl.experiment.events import Events
+
                 self._events = Events(self.path / "events", metrics["round"])
             self._events.write(metrics)
 
@@ -160,6 +164,8 @@ class RunDir:
             )
 
     def _keep_rounds(self, rounds: int) -> None:
+        from fl.experiment.events import keep_rounds
+
         keep_rounds(self.path / "events", rounds)
         if not self._metrics.exists():
             return

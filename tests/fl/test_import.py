@@ -43,6 +43,15 @@ def test_what_needs_no_tensorflow_works_without_it():
     assert printed(code) == "3.0\nfl needs TensorFlow: pip install 'secagg[fl]'"
 
 
+def test_both_apps_of_flower_import_no_tensorflow_until_there_is_work():
+    """Flower starts a process for each message, and a file may have both apps."""
+    code = (
+        "import sys, fl.flower.client_app, fl.flower.server_app; "
+        "print([m for m in ('tensorflow', 'keras', 'sklearn') if m in sys.modules])"
+    )
+    assert printed(code) == "[]"
+
+
 def test_a_command_s_first_module_imports_only_what_python_has():
     code = (
         "import os, signal, sys; before = set(sys.modules); from fl.cli import starting; "
