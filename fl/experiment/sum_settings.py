@@ -63,7 +63,7 @@ class SumSettings(RoundSettings):
         option(
             SUM,
             "With rotate: how many times longer than recent sums a sum may be; one that is does "
-            "not fit and costs its round. By default 3 with 8 bits, 12 with 14.",
+            "not fit and costs its round. By default 6 with 8 bits, 12 with 14.",
             min=1,
         ),
     ] = None

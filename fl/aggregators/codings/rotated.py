@@ -63,9 +63,9 @@ class Rotated:
 
     keep: which part of the coordinates is sent, another one in each round. Below 1 a sum is right
         on average only, with a squared error of (1/keep − 1) times its square.
-    margin: how many times longer than ℓ a sum may be without wrapping; None is 3 with 8 bits, and
-        twice as much for every three bits more. Cohorts that differ much in their examples need
-        more: every sum that wraps costs a round.
+    margin: how many times longer than ℓ a sum may be without wrapping; None is 6 with 8 bits, and
+        twice as much for every six bits more. More is for cohorts that differ much in their
+        examples: every sum that wraps costs a round.
     wraps: with which probability it may then wrap nevertheless, at most.
     clip: of a coordinate, in the first sum. max_weight: as of `fl.SecureSum`.
 
@@ -102,7 +102,7 @@ class Rotated:
         """The margin."""
         if self.margin is not None:
             return self.margin
-        return 3.0 * math.pow(2, (self.bits - 8) / 3)
+        return 6.0 * math.pow(2, (self.bits - 8) / 6)
 
     def announce(self, state: State) -> Announced:
         """ℓ, and how many sums there were; nothing before the first one.
