@@ -17,7 +17,8 @@ Kairouz, Liu and Steinke 2021 (2102.06387); Agarwal, Kairouz and Liu 2021 (2110.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -112,17 +113,8 @@ class DistributedNoise:
         if len(announced) > 1:
             raise AggregationError(f"{announced} in the round's message, expected a number of sums")
         turn = announced[0] if announced else 0.0
-        fitted = fitted_encoding(
-            projection(size, self.keep, _SEED + repr(turn).encode()),
-            clip=self.norm,
-            bits=self.bits,
-            clients=shape.n,
-            noise_multiplier=self.noise_multiplier,
-            mechanism=self.mechanism,
-            missing=shape.n - least.honest,
-            wraps=self.wraps,
-            alignment=self.alignment,
-        )
+        turned = projection(size, self.keep, _SEED + repr(turn).encode())
+        fitted = replace(_fitted(self, size, shape.n, least.honest), rotation=turned)
         return NoisyWords(shape.n, fitted, self, least)
 
     def decoding(self, shape: SumShape, state: State, least: Least) -> NoisySum:
@@ -130,6 +122,23 @@ class DistributedNoise:
         announced = self.announce(state)
         numbers = sum(metric.size for metric in shape.metrics)
         return NoisySum(self.encoding(shape, announced, least), numbers, announced[0] + 1)
+
+
+@lru_cache(maxsize=8)
+def _fitted(coding: DistributedNoise, size: int, n: int, honest: int) -> NoisyEncoding:
+    """The encoding, turned by no seed: what fits is the same for all of them, and takes long to
+    find. Raises PrivacyError where the bits are too few."""
+    return fitted_encoding(
+        projection(size, coding.keep, b""),
+        clip=coding.norm,
+        bits=coding.bits,
+        clients=n,
+        noise_multiplier=coding.noise_multiplier,
+        mechanism=coding.mechanism,
+        missing=n - honest,
+        wraps=coding.wraps,
+        alignment=coding.alignment,
+    )
 
 
 @dataclass(frozen=True)
