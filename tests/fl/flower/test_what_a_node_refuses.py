@@ -7,9 +7,11 @@ import msgspec
 import pytest
 
 import fl
+import secagg
 from fl.errors import FLError, TooFewClients
 from fl.flower import federation, records
 from fl.flower.federation import Terms
+from fl.flower.node import Node
 from fl.flower.records import Begin, Refusal, Step, answer_in, request_in, write
 from fl.model.architecture import model_digest
 from tests.helpers.federations import DATA, TERMS, coordinator, federate, model, training
@@ -74,6 +76,41 @@ def test_a_node_with_another_file_is_left_out_and_the_round_goes_on(tmp_path, pr
     _, metrics = rounds.round(process.initialize(), transport.nodes())
     assert metrics["aggregator"]["survivors"] == [0, 1, 3, 4]
     assert transport.refusals == [(2, "Begin", "NotAgreed")]
+
+
+class Credulous(federation.Federation):
+    """Agrees to whatever a server states."""
+
+    def check(self, stated):
+        pass
+
+
+@pytest.mark.parametrize("name", [0, 3], ids=["its own name", "that of a later one"])
+def test_a_node_that_signs_with_another_key_is_refused_by_the_server(
+    tmp_path, process, caplog, name
+):
+    """It believes a directory of its own in which that key is right, and agrees to everything."""
+    transport, rounds = federate(tmp_path, process, DATA)
+    honest, folder = transport.node, transport.folders[0]
+    change(folder, "client = 0", f"client = {name}")
+    change(folder, "identity.pem", "other.pem")
+    other = secagg.identity.create(folder / "other.pem").public_key().public_bytes_raw()
+
+    def node(u):
+        if u:
+            return honest(u)
+        agreed = federation.read(folder)
+        keys = {v: agreed.directory.identity(v, b"") for v in range(5)} | {name: other}
+        believed = secagg.Pinned(keys, agreed.server_key)
+        own = Credulous(folder, agreed.terms, believed, agreed.consent)
+        return Node(own, transport.halves, lambda: DATA[0])
+
+    transport.node = node
+    with caplog.at_level(logging.WARNING, "fl.flower"):
+        _, metrics = rounds.round(process.initialize(), transport.nodes())
+    assert metrics["aggregator"]["survivors"] == [1, 2, 3, 4]
+    (line,) = caplog.records
+    assert f"in the name of client {name}: the signature of round 0" in line.getMessage()
 
 
 def test_a_server_with_another_file_has_no_sum(tmp_path, process):
