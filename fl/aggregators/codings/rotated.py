@@ -143,16 +143,15 @@ class Rotated:
     def decoding(self, shape: SumShape, state: State, least: Least) -> Decoding:
         """The server's side."""
         announced = self.announce(state)
+        kept, longest, sums = (self.keep, *announced) if announced else (1.0, 0.0, 0.0)
 
         def after(total: Sums | None) -> State:
             if total is None:  # it wrapped: nobody knows how long it was
                 return ()
-            length = math.sqrt(np.square(total).sum() * (self.keep if announced else 1.0))
-            if announced:
-                length = max(length, _FADED * announced[0])
+            length = max(math.sqrt(np.square(total).sum() * kept), _FADED * longest)
             if length * _LENGTHS < 1:  # nobody said anything
                 return ()
-            return (np.array(length), np.array(announced[1] + 1 if announced else 1.0))
+            return (np.array(length), np.array(sums + 1))
 
         return Decoding(self.encoding(shape, announced, least), after)
 
