@@ -114,8 +114,10 @@ class DistributedNoise:
             raise AggregationError(f"{announced} in the round's message, expected a number of sums")
         turn = announced[0] if announced else 0.0
         turned = projection(size, self.keep, _SEED + repr(turn).encode())
-        fitted = replace(_fitted(self, size, shape.n, least.honest), rotation=turned)
-        return NoisyWords(shape.n, fitted, self, least)
+        # 1 and 1.0 are one key and two texts in a context: own terms as this coding has them.
+        fitted = _fitted(self, size, shape.n, least.honest)
+        own = replace(fitted, rotation=turned, clip=self.norm, bits=self.bits)
+        return NoisyWords(shape.n, own, self, least)
 
     def decoding(self, shape: SumShape, state: State, least: Least) -> NoisySum:
         """The server's side. Raises what `encoding` does."""

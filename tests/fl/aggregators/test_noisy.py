@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import fl
 from fl.aggregators import DistributedNoise
 from fl.aggregators.codings.interface import Least
-from fl.aggregators.codings.noisy import NoisyWords
+from fl.aggregators.codings.noisy import NoisyWords, _fitted
 from fl.aggregators.contribution import Contribution, Metric
 from fl.aggregators.interface import Session, SumShape
 from fl.privacy import RandomBits, Release, SkellamNoise
@@ -268,3 +268,13 @@ def test_a_client_with_another_configuration_is_in_another_session():
     others = ({}, {"norm": 1.0}, {"noise_multiplier": 1.0}, {"bits": 17}, {"keep": 0.5})
     others += ({"mechanism": "discrete_gaussian"}, {"alignment": 0.5})
     assert len({secure(**other).client_side(shape).bind(bytes(32)) for other in others}) == 7
+
+
+def test_a_context_does_not_depend_on_what_was_fitted_before():
+    whole, real = replace(NOISE, norm=1), replace(NOISE, norm=1.0)
+    contexts = []
+    for first in (whole, real):
+        _fitted.cache_clear()
+        encoding(first)
+        contexts.append([encoding(each).bind(b"context") for each in (whole, real)])
+    assert contexts[0] == contexts[1]
