@@ -4,8 +4,10 @@
 
 In `data/kmnist/` are the published files: kmnist-train-imgs.npz, kmnist-train-labels.npz, and the
 two of the test examples. Where they are not, MNIST takes their place, and the output says so.
+`--tfds-order` deals the examples as tensorflow_datasets has them.
 """
 
+import hashlib
 from pathlib import Path
 
 import arguments
@@ -27,10 +29,26 @@ def load_data(data_dir):
     return name, *fl.data.load(name, data_dir)
 
 
+def tfds_order(n):
+    """The numbers 0..n-1 of a set's training examples, as tensorflow_datasets shuffles them: once,
+    when it writes its files, by the MD5 of the split's name and the number in decimal digits."""
+    return sorted(range(n), key=lambda i: hashlib.md5(f"train{i}".encode()).digest())
+
+
+def parse(argv):
+    parser = arguments.parser(__doc__, rounds=20)
+    parser.add_argument("--tfds-order", action="store_true", help="deal as tensorflow_datasets has")
+    return parser.parse_args(argv)
+
+
 def main(argv=None):
-    options = arguments.parser(__doc__, rounds=20).parse_args(argv)
+    options = parse(argv)
     name, (x, y), test = load_data(options.data_dir)
-    print(f"{name}: {len(y)} training examples, dealt in their order to {NUM_CLIENTS} clients")
+    if options.tfds_order:
+        order = tfds_order(len(y))
+        x, y = x[order], y[order]
+    whose = "tensorflow_datasets'" if options.tfds_order else "their"
+    print(f"{name}: {len(y)} training examples, dealt in {whose} order to {NUM_CLIENTS} clients")
     shards = fl.data.partition.sequential(len(y), NUM_CLIENTS)
     clients = [(x[part], y[part]) for part in shards]
 
