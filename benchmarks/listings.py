@@ -10,6 +10,11 @@
     ... replaced by how the second file differs from the first ...
     ```
 
+    <!-- from: examples/tutorials/a.py: BATCH_SIZE model_fn -->
+    ```python
+    ... replaced by these functions, classes and constants of the file ...
+    ```
+
 The commands of a page run one after another in an empty folder that has the checkout's `examples`
 and `docs`, in the package of this checkout; a script of `examples` is run by `python`, and may
 draw a picture for the page. Pages may be named: all are written otherwise.
@@ -18,6 +23,7 @@ they are, and its block stays as it is otherwise, which is said.
 """
 
 import argparse
+import ast
 import difflib
 import os
 import re
@@ -35,6 +41,7 @@ PAGES = [
 ]
 LISTING = re.compile(r"(<!-- printed by: (.+?) -->\n+```\n)(.*?)(```\n)", re.DOTALL)
 DIFFERENCE = re.compile(r"(<!-- difference of: (\S+) (\S+) -->\n+```diff\n)(.*?)(```\n)", re.DOTALL)
+SOURCE = re.compile(r"(<!-- from: (\S+): (.+?) -->\n+```python\n)(.*?)(```\n)", re.DOTALL)
 PROGRAMS = ("fl", "secagg")  # entry points of `fl.cli.starting`, as in pyproject.toml
 SHOWN = ("examples", "docs")  # what a page's folder has of the checkout
 
@@ -70,7 +77,36 @@ def rewritten(text: str, folder: Path) -> str:
         head, before, after, _, tail = block.groups()
         return head + difference(before, after) + tail
 
-    return DIFFERENCE.sub(compared, LISTING.sub(printed, text))
+    return sources(DIFFERENCE.sub(compared, LISTING.sub(printed, text)))
+
+
+def sources(text: str) -> str:
+    """The page with what it shows of files as it stands in them."""
+
+    def shown(block: re.Match[str]) -> str:
+        head, path, names, _, tail = block.groups()
+        return head + source(path, names.split()) + tail
+
+    return SOURCE.sub(shown, text)
+
+
+def source(path: str, names: list[str]) -> str:
+    """Functions, classes and constants of a file of the checkout, in the order of `names`."""
+    code = (ROOT / path).read_text(encoding="utf-8")
+    found = {name: node for node in ast.parse(code).body for name in _defined(node)}
+    shown = ""
+    for name in names:
+        node = found[name]
+        lines = code.splitlines(keepends=True)[node.lineno - 1 : node.end_lineno]
+        shown += "".join(lines) if isinstance(node, ast.Assign) else "\n\n" + "".join(lines)
+    return shown.lstrip("\n")
+
+
+def _defined(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def difference(before: str, after: str) -> str:

@@ -41,49 +41,59 @@ def pretrained(client_data):
     return model
 
 
+def model_fn(path, frozen):
+    """The layers of the file but the last, in whose place is one for ten digits."""
+    layers = keras.saving.load_model(path).layers[:-1]
+    for layer in layers:
+        layer.trainable = not frozen
+    head = keras.layers.Dense(10, activation="softmax", kernel_initializer="zeros")
+    model = keras.Sequential([keras.Input((28, 28)), *layers, head])
+    model.compile(keras.optimizers.SGD(0.1 if frozen else 0.05), LOSS, metrics=["accuracy"])
+    return model
+
+
+def fine_tune(path, frozen, clients, rounds, weights, rng):
+    """Some rounds that begin with these weights, each with other clients."""
+    model = model_fn(path, frozen)
+    sent = sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
+    print(f"{sent} of {model.count_params()} weights are trained, and sent")
+
+    def build(aggregator):
+        return fl.build_weighted_fed_avg(
+            lambda: model_fn(path, frozen), epochs=2, batch_size=20, aggregator=aggregator
+        )
+
+    both = SideBySide(build, max_weight=200, weights=weights)
+    for _ in range(rounds):
+        sample = rng.choice(clients.client_ids, NUM_CLIENTS, replace=False)
+        metrics = both.next([clients.arrays(client) for client in sample])
+    print(both.difference())
+    print(f"a client sends {metrics['aggregator']['bytes_up'] / 1000:.1f} kB a round")
+    return both
+
+
+def both_stages(path, clients, test, rounds):
+    """The new last layer alone, then all layers; what `SideBySide` knows of each."""
+    rng = np.random.default_rng(0)
+    first = fine_tune(path, True, clients, rounds, None, rng)
+    tell(first.model(), *test)
+    second = fine_tune(path, False, clients, rounds, first.states[0].weights, rng)
+    tell(second.model(), *test)
+    return first, second
+
+
 def main(argv=None):
     options = arguments.parser(__doc__, rounds=10).parse_args(argv)
     train, test = writers.load_data(options.data_dir)
     central, clients = train.train_test_split(test_clients=len(train) * 3 // 4)
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "pretrained.keras")
         pretrained(central).save(path)
-
-        def model_fn(frozen):
-            """Its layers as they are in the file but the last, in whose place is one for ten."""
-            layers = keras.saving.load_model(path).layers[:-1]
-            for layer in layers:
-                layer.trainable = not frozen
-            head = keras.layers.Dense(10, activation="softmax", kernel_initializer="zeros")
-            model = keras.Sequential([keras.Input((28, 28)), *layers, head])
-            model.compile(keras.optimizers.SGD(0.1 if frozen else 0.05), LOSS, metrics=["accuracy"])
-            return model
-
-        weights, rng, accuracy = None, np.random.default_rng(0), {"plain": [], "secure": []}
-        for frozen in (True, False):
-
-            def build(aggregator, frozen=frozen):
-                return fl.build_weighted_fed_avg(
-                    lambda: model_fn(frozen), epochs=2, batch_size=20, aggregator=aggregator
-                )
-
-            sent = sum(int(np.prod(v.shape)) for v in model_fn(frozen).trainable_variables)
-            print(f"{sent} of {model_fn(frozen).count_params()} weights are trained, and sent")
-            both = SideBySide(build, max_weight=200, weights=weights)
-            for _ in range(options.rounds):
-                sample = rng.choice(clients.client_ids, NUM_CLIENTS, replace=False)
-                metrics = both.next([clients.arrays(client) for client in sample])
-            print(both.difference())
-            print(f"a client sends {metrics['aggregator']['bytes_up'] / 1000:.1f} kB a round")
-            for name, values in both.curves("accuracy").items():
-                accuracy[name] += values
-            weights = both.states[0].weights
-            tell(both.processes[0].get_model(both.states[0]), *test.pooled())
+        first, second = both_stages(path, clients, test.pooled(), options.rounds)
     if options.figure:
+        ahead, after = first.curves("accuracy"), second.curves("accuracy")
         title = f"accuracy in training, all layers from round {options.rounds + 1}"
-        figures.curves(options.figure, {title: accuracy})
-    return metrics["client_work"]["train"]
+        figures.curves(options.figure, {title: {name: ahead[name] + after[name] for name in ahead}})
 
 
 def tell(model, x, y):

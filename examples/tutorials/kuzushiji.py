@@ -77,8 +77,7 @@ def main(argv=None):
     for _ in range(options.rounds):
         metrics = both.next(clients)
     print(both.difference())
-    model = both.processes[0].get_model(both.states[0])
-    loss, accuracy = model.evaluate(*test, verbose=0)
+    loss, accuracy = both.model().evaluate(*test, verbose=0)
     print(f"test examples: loss {loss:.4f}, accuracy {accuracy:.4f}")
     if options.figure:
         figures.curves(options.figure, {"accuracy in training": both.curves("accuracy")})

@@ -64,10 +64,46 @@ def kept_copies(folder):
     return copies
 
 
-def main(argv=None):
+def train_at_home(personalize, copies, client_data):
+    """One epoch for every copy, each on its own client's digits."""
+    trained = {}
+    for number, (client, (weights, passes)) in enumerate(copies.items()):
+        data, _ = halves(client_data, client)
+        mine, _ = personalize(weights, data, round=passes, client=number)
+        trained[client] = mine, passes + 1
+    return trained
+
+
+def accuracies(personalize, copies, client_data):
+    """Of each copy on its own client's test digits: what the clients know."""
+    return [
+        personalize.evaluate(weights, halves(client_data, client)[1])["accuracy"]
+        for client, (weights, _) in copies.items()
+    ]
+
+
+def tell(copies, values):
+    """The mean, by a secure sum: all that anybody else hears."""
+    mean = float(fl.analytics.secure_mean(values).value)
+    passes = next(iter(copies.values()))[1]
+    print(f"own copies, {passes:2d} epochs at home: accuracy {mean:.4f} on own test digits")
+    return mean
+
+
+def keep(personalize, copies, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    for client, (weights, passes) in copies.items():
+        personalize.get_model(weights).save(folder / f"{client}.{passes:03d}.keras")
+
+
+def parse(argv):
     parser = arguments.parser(__doc__, rounds=10, rounds_help="rounds of the common training")
     parser.add_argument("--keep", type=Path, help="a folder in which each client has its copy")
-    options = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+def main(argv=None):
+    options = parse(argv)
     train, _ = writers.load_data(options.data_dir)
     personalize = fl.build_personalization(model_fn, fl.FineTune(batch_size=10))
     copies = kept_copies(options.keep)
@@ -75,35 +111,18 @@ def main(argv=None):
         common = common_weights(train, options.rounds)
         copies = dict.fromkeys(train.client_ids[:KEEPERS], (common, 0))
 
-    def accuracies():
-        """Of each copy on its own client's test digits."""
-        return [
-            personalize.evaluate(weights, halves(train, client)[1])["accuracy"]
-            for client, (weights, _) in copies.items()
-        ]
-
-    def tell():
-        mean = fl.analytics.secure_mean(accuracies()).value  # all that anybody hears of
-        passes = next(iter(copies.values()))[1]
-        print(f"own copies, {passes:2d} epochs at home: accuracy {mean:.4f} on own test digits")
-        return float(mean)
-
-    before, first = accuracies(), tell()
+    before = accuracies(personalize, copies, train)
+    first = tell(copies, before)
     for _ in range(PASSES):
-        for number, (client, (weights, passes)) in enumerate(copies.items()):
-            data, _ = halves(train, client)
-            mine, _ = personalize(weights, data, round=passes, client=number)
-            copies[client] = mine, passes + 1
-    last = tell()
+        copies = train_at_home(personalize, copies, train)
+    after = accuracies(personalize, copies, train)
+    last = tell(copies, after)
 
-    for client, (weights, passes) in copies.items() if options.keep else []:
-        options.keep.mkdir(parents=True, exist_ok=True)
-        personalize.get_model(weights).save(options.keep / f"{client}.{passes:03d}.keras")
+    if options.keep:
+        keep(personalize, copies, options.keep)
     if options.figure:
         labels = "accuracy of the common model", "accuracy of the own copy"
-        figures.scatter(
-            options.figure, "each client's own test digits", before, accuracies(), *labels
-        )
+        figures.scatter(options.figure, "each client's own test digits", before, after, *labels)
     return first, last
 
 

@@ -32,6 +32,10 @@ class SideBySide:
         print(f"{len(self.history):5d}  {losses}  {accuracies}")
         return results[0].metrics
 
+    def model(self):
+        """The model of the secure side, an ordinary Keras model."""
+        return self.processes[0].get_model(self.states[0])
+
     def pair(self, name):
         secure, plain = (metrics[name] for metrics in self.history[-1])
         return f"{secure:9.4f} {plain:9.4f}"

@@ -1,7 +1,9 @@
 """The pages for readers, and the blocks of code in them.
 
-A block that no test can run says so in the line above it: `<!-- not run: why -->`.  What the block
-before it prints stands below `<!-- printed by the code above -->`, and may differ in last digits.
+A block that no test can run says so in the line above it: `<!-- not run: why -->`.  One that shows
+a part of a script, `<!-- from: path: names -->`, is not run either: scripts have their own tests.
+What the block before it prints stands below `<!-- printed by the code above -->`, and may differ in
+last digits.
 """
 
 import re
@@ -12,7 +14,8 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 FENCED = re.compile(
-    r"(?:^ *<!-- (?:not run: (?P<why>[^\n]+)|(?P<printed>printed by the code above)) -->\n\n?)?"
+    r"(?:^ *<!-- (?:(?:not run|from): (?P<why>[^\n]+)|(?P<printed>printed by the code above)) -->"
+    r"\n\n?)?"
     r"^(?P<indent> *)(?P<fence>`{3,})(?P<language>[\w+-]*)[^\n]*\n"
     r"(?P<code>.*?)^(?P=indent)(?P=fence) *$",
     re.MULTILINE | re.DOTALL,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("typer")
-from benchmarks.listings import LISTING, PAGES, PROGRAMS, ROOT, rewritten
+from benchmarks.listings import LISTING, PAGES, PROGRAMS, ROOT, SOURCE, rewritten, source, sources
 
 
 def test_a_listing_is_replaced_and_the_rest_stays(tmp_path: Path) -> None:
@@ -27,6 +27,23 @@ def test_a_difference_is_replaced(tmp_path: Path) -> None:
     assert new.startswith(f"Before.\n{head}--- LICENSE\n+++ Makefile\n")
     assert new.endswith("```\nAfter.\n")
     assert "as it was" not in new
+
+
+def test_a_part_of_a_script_is_replaced(tmp_path: Path) -> None:
+    mark = "<!-- from: examples/tutorials/personal.py: NUM_CLIENTS KEEPERS halves -->\n```python\n"
+    new = rewritten(f"Before.\n{mark}as it was\n```\nAfter.\n", tmp_path)
+    assert new.startswith(f"Before.\n{mark}NUM_CLIENTS = 10\nKEEPERS = 100  # the clients of ")
+    assert "\n\n\ndef halves(client_data, client):\n" in new
+    assert new.endswith("y[1::2])\n```\nAfter.\n")
+    with pytest.raises(KeyError, match="nowhere"):
+        source("examples/tutorials/personal.py", ["nowhere"])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_shows_its_scripts_as_they_are(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert sources(text) == text
+    assert text.count("<!-- from: ") == len(SOURCE.findall(text))
 
 
 def test_a_listing_that_needs_data_stays_without_them(
