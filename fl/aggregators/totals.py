@@ -256,6 +256,12 @@ class Aggregated(Totals):
                 "than the one before a sum may be",
                 SumWarning,
             )
+        if self.non_finite:
+            warn(
+                f"{self.non_finite} clients count for nothing because their update is not finite: "
+                "NaN or infinite numbers in their data, or a training that diverges",
+                SumWarning,
+            )
         if self.bad_weights:
             warn(
                 f"{self.bad_weights} clients count for nothing because of their weight, expected a "

@@ -91,8 +91,9 @@ def test_centers_may_begin_however_far_away(aggregator, far):
 @pytest.mark.parametrize("bad", [np.nan, 1e39])
 def test_points_beyond_float32_count_for_nothing(aggregator, bad):
     process = fl.build_fed_kmeans(1, (1,), aggregator=aggregator)
-    result = process.next(process.initialize([[0.0]]), [np.array([[bad], [-bad]]), points([3])])
-    np.testing.assert_array_equal(result.state.centers, [[3.0]])
+    data = [np.array([[bad], [-bad]]), points([3]), points([5])]
+    result = process.next(process.initialize([[0.0]]), data)
+    np.testing.assert_array_equal(result.state.centers, [[4.0]])
     assert result.metrics["finalizer"]["update_non_finite"] == 1
 
 

@@ -171,12 +171,12 @@ REFUSED = {
         f"1 numbers are {MEAN}",
     ),
     "beyond float32": (
-        lambda: fl.analytics.secure_sum([1, 1e39]),
+        lambda: fl.analytics.secure_sum([1, 2, 1e39]),
         fl.errors.AggregationError,
         "1 clients have",
     ),
     "not finite": (
-        lambda: fl.analytics.secure_mean([1, np.nan]),
+        lambda: fl.analytics.secure_mean([1, 2, np.nan]),
         fl.errors.AggregationError,
         "1 clients have",
     ),
@@ -257,7 +257,7 @@ REFUSED = {
         "1 weights",
     ),
     "heavy": (
-        lambda: fl.analytics.secure_weighted_mean([1, 2], [1, 2**29 + 1]),
+        lambda: fl.analytics.secure_weighted_mean([1, 2, 3], [1, 2, 2**29 + 1]),
         fl.errors.AggregationError,
         "1 clients have a w",
     ),

@@ -88,6 +88,19 @@ def test_one_client_of_several_with_malformed_data_is_counted_and_named(request,
     np.testing.assert_allclose(weights(after), weights(expected.state), rtol=0, atol=bound)
 
 
+def test_a_client_alone_among_others_that_count_for_nothing_gives_no_model(secure):
+    """The sum is its update, which the server of a secure sum is not to have."""
+    state, before = secure.initialize(), secure.initialize()
+    nan = (np.full_like(X, np.nan), Y)
+    told = "one client alone of 4 counts for something, expected at least 2: the sum is its update"
+    with pytest.raises(fl.errors.TooFewClients, match=f"{told}. Of the others 2 .* 1 an update"):
+        secure.next(state, [EMPTY["arrays"], GOOD[0], nan, EMPTY["lists"]])
+    np.testing.assert_array_equal(weights(state), weights(before))
+    with pytest.warns(fl.errors.SumWarning, match="1 clients .* update is not finite"):
+        _, metrics = secure.next(state, [EMPTY["arrays"], GOOD[0], nan, GOOD[1]])
+    assert metrics["aggregator"]["non_finite"]["update"] == 1
+
+
 @pytest.mark.parametrize("kind", MALFORMED)
 def test_a_malformed_first_client_leaves_no_trace(kind):
     """Keras builds losses and metrics by the first data that it sees."""

@@ -28,6 +28,11 @@ def summing(aggregator, **changes):
     return lambda: aggregator().aggregate(contributions(), session(**changes))
 
 
+def one_of_four():
+    first, *others = contributions()
+    return [first, *(Contribution.left_out(each.sizes, malformed=False) for each in others)]
+
+
 def clipped_bound():
     return SecureSum(clip=0.1).aggregate(contributions(), session()).error_bound
 
@@ -99,6 +104,9 @@ breaks("fl.aggregators.secure.SecureSum.__post_init__", "self.threshold is not N
 )
 breaks("fl.aggregators.secure.SecureSum.__post_init__", "self.graph is not None")(
     wrong("expected None for both", lambda: SecureSum(dropout=0.1, corrupt=1, graph=4))
+)
+breaks("fl.aggregators.secure.SecureServer.decode", "totals.counted == 1")(
+    wrong("one client alone of 4", lambda: SecureSum().aggregate(one_of_four(), session()))
 )
 breaks("fl.aggregators.secure.SecureSum.aggregate", "n < 2")(
     wrong("one client alone", lambda: SecureSum().aggregate(contributions()[:1], session()))
