@@ -11,7 +11,6 @@ It imports no TensorFlow before `starting`.
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ import typer
 from rich.console import Console, RenderableType
 
 from fl.cli.tensorflow_start import import_tensorflow
+from fl.experiment.metrics import as_json_has_it
 from fl.progress.bars import Bars, Counter
 from secagg.cli.command import ENDING
 
@@ -101,19 +101,7 @@ def output(*, as_json: bool = False, silent: bool = False) -> Iterator[Output]:
         return
     with _stdout_to_stderr():
         yield out
-    print(json.dumps(finite(out.result)), flush=True)
-
-
-def finite(value: object) -> object:
-    """The value as JSON can have it: null for what is not finite."""
-    match value:
-        case dict():
-            return {key: finite(item) for key, item in value.items()}
-        case list() | tuple():
-            return [finite(item) for item in value]
-        case float():
-            return value if math.isfinite(value) else None
-    return value
+    print(json.dumps(as_json_has_it(out.result)), flush=True)
 
 
 @contextmanager

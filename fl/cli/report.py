@@ -23,10 +23,10 @@ def report(
     with output(as_json=as_json) as out:
         with out.progress.status("reading"):
             from fl.report.page import check_output, write_page
-            from fl.report.runs import named_apart, read_run
+            from fl.report.runs import read_runs
 
             check_output(page)
-            read = named_apart([read_run(path) for path in runs], runs)
+            read = read_runs(runs)
             write_page(read, page)
         out.result = {"page": str(page), "runs": [run.name for run in read]}
         out.say(f"wrote {page}")

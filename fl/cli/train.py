@@ -51,7 +51,12 @@ def train(
             from fl.experiment import training  # noqa: F401
 
         with out.bars() as bars, _training(settings, options, bars) as prepared:
-            result = _run(out, prepared, bars.progress)
+            try:
+                result = _run(out, prepared, bars.progress)
+            except (PrivacyError, RunFailed):  # the page says why no round, or no more, gave a sum
+                if options.report and prepared.state.round:
+                    _report(out, prepared.directory.path)
+                raise
             if options.report:
                 result["report"] = _report(out, prepared.directory.path)
             out.result = result

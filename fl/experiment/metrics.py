@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NotRequired, Required, TypedDict
 
 from fl.aggregators.totals import SumReport
@@ -69,3 +70,19 @@ def line_of(metrics: RoundMetrics) -> RunLine:
             "protocol": metrics["seconds"]["protocol"],
         },
     }
+
+
+def as_json_has_it(value: object) -> object:
+    """The value with null for every number that is not finite, which JSON has no word for.
+
+    >>> as_json_has_it({"loss": math.nan, "all": (1.5, math.inf)})
+    {'loss': None, 'all': [1.5, None]}
+    """
+    match value:
+        case dict():
+            return {key: as_json_has_it(item) for key, item in value.items()}
+        case list() | tuple():
+            return [as_json_has_it(item) for item in value]
+        case float():
+            return value if math.isfinite(value) else None
+    return value

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, TypeVar
 from fl.errors import CheckpointError
 from fl.experiment import privacy_account
 from fl.experiment.checkpoint import PART, Checkpoints, Found, explained, write_atomically
-from fl.experiment.metrics import RunLine
+from fl.experiment.metrics import RunLine, as_json_has_it
 from fl.experiment.run_files import METRICS, SEEN, SETTINGS
 from fl.experiment.seen import Seen
 from fl.experiment.settings import Setting, Settings
@@ -91,7 +91,7 @@ class RunDir:
         """Add one round's metrics to the lines and to the events."""
         with self._explained():
             with open(self._metrics, "a", encoding="utf-8") as file:
-                file.write(json.dumps(metrics) + "\n")
+                file.write(json.dumps(as_json_has_it(metrics)) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
             if self._events is None:

@@ -5,12 +5,13 @@
     mean           what the server reads from the sum of all
 
 `fl train --report` and `fl demo --report` record it. That a true update stands beside is a
-simulation's privilege; of it, as of the others, the counts of `BINS` equal bins are kept and no
-coordinate.
+simulation's privilege; of it, as of the others, the counts of `BINS` equal bins are kept, and their
+ends, rounded outwards to one digit: no coordinate is.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypedDict
 
 import numpy as np
@@ -54,8 +55,14 @@ def seen_of(observed: Observed, round_number: int, client: str) -> Seen:
 
 def _around_zero(values: NDArray[Any]) -> Histogram:
     finite = values[np.isfinite(values)]  # a client whose update is not finite sends zeros
-    largest = float(np.abs(finite).max(initial=0.0)) or 1.0
-    return _histogram(finite, -largest, largest)
+    end = _rounded_up(float(np.abs(finite).max(initial=0.0)) or 1.0)
+    return _histogram(finite, -end, end)
+
+
+def _rounded_up(number: float) -> float:
+    """To one digit, so that the ends of a histogram are no coordinate."""
+    unit = 10.0 ** math.floor(math.log10(number))
+    return math.ceil(number / unit) * unit
 
 
 def _histogram(values: NDArray[Any], low: float, high: float) -> Histogram:

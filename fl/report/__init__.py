@@ -4,10 +4,10 @@
     Traceback (most recent call last):
     fl.errors.ReportError: ...: no settings.json, expected the directory of a run of `fl train`
 
-Modules: `runs` reads run directories, `numbers` takes out of a round what is shown, `figures` makes
-charts and `tables` tables of it, `page` the page of both; `history` is the rounds of a training for
-a notebook.  May be imported from it: what is in `__all__`, and the rest by the command.  It uses
-`errors`, `experiment`, `process` and `progress`.
+Modules: `runs` reads run directories, `numbers` takes out of a round what is shown; `charts` is the
+layout of charts, which `figures` and `cost_figures` make, `tables` makes tables, `page` the page of
+all; `history` is the rounds of a training for a notebook.  May be imported from it: what is in
+`__all__`, and the rest by the command.  It uses `errors`, `experiment`, `process` and `progress`.
 """
 
 from fl.report.history import History

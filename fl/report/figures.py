@@ -1,44 +1,41 @@
-"""The charts of the page, as plotly.js takes them: plain data and layout.
+"""The charts of what was learned, who was lost, and what the server saw, as plotly.js takes them.
 
-Text goes through `html.escape`: plotly.js reads a little HTML in names.  Colours of text, grid and
-ground are the page's, which follow light and dark; those of the marks are legible on both.
+Plain data and layout.  Colours of text, grid and ground are the page's, which follow light and
+dark; those of the marks are legible on both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from html import escape
-from typing import Any, TypedDict
+from typing import Any
 
+from fl.experiment.metrics import RunLine
 from fl.experiment.seen import Histogram, Seen
 from fl.progress.bars import PROTOCOL
 from fl.report import numbers
+from fl.report.charts import (
+    OUTLINE,
+    PHASES,
+    RUNS,
+    SYMBOLS,
+    Figure,
+    by_round,
+    phase,
+    text,
+    upright,
+)
 from fl.report.numbers import Part
 from fl.report.runs import Run
 
-RUNS = ("#2f86d1", "#e08a00", "#1a9e77", "#c65d9b", "#7a6fd0", "#d1563b")
-PHASES = {
-    numbers.TRAIN: "#8a929e",
-    **dict(zip(PROTOCOL, ("#2f86d1", "#45b0c9", "#1a9e77", "#e0a800", "#d1563b"), strict=True)),
-    numbers.WHOLE: "#7a6fd0",
-    numbers.REST: "#b9bec6",
-}
-_LONGEST = 16  # characters of a name beside an axis, where a phone has little room
-
-
-class Figure(TypedDict):
-    """A chart: its heading, a sentence below it, and what plotly.js is given."""
-
-    title: str
-    note: str
-    data: list[dict[str, Any]]
-    layout: dict[str, Any]
+MARKED = 300
+"""A line of more rounds has no mark for each, and bars stand for several rounds: a browser draws
+each mark and bar by itself."""
 
 
 def curves(runs: Sequence[Run], metric: str) -> Figure:
     """A metric by round: on the test examples, and dotted that of local training."""
     data = [
-        _line(run, part, metric, RUNS[i % len(RUNS)])
+        _line(run, part, metric, i)
         for i, run in enumerate(runs)
         for part in ("test", "train")
         if any(numbers.value(line, part, metric) is not None for line in run.rounds)
@@ -49,7 +46,7 @@ def curves(runs: Sequence[Run], metric: str) -> Figure:
         "step. Secure sums are broad, so that a plain one on top of it is seen. A name in the "
         "legend takes its line off.",
         "data": data,
-        "layout": _layout("round"),
+        "layout": by_round([line["round"] for run in runs for line in run.rounds]),
     }
 
 
@@ -70,68 +67,43 @@ def difference(secure: Run, plain: Run, metric: str) -> Figure:
         "marker": {"color": RUNS[0]},
         "hovertemplate": "round %{x}: %{y:+.2g}<extra></extra>",
     }
-    layout = _layout("round", showlegend=False)
+    rounds = [line["round"] for run in (secure, plain) for line in run.rounds]
+    layout = by_round(rounds, showlegend=False)
     layout["yaxis"] |= {"exponentformat": "e"}
     return {
         "title": f"{metric.replace('_', ' ')}, secure minus plain",
-        "note": "On the test examples. The two differ by the quantisation of the secure sum, which "
-        "training makes larger or smaller, as it does any rounding.",
+        "note": "On the test examples, in the rounds that both have. With the same first weights "
+        "and data the two differ by the quantisation of the secure sum, which training makes "
+        "larger or smaller, as it does any rounding.",
         "data": [bars],
         "layout": layout,
     }
 
 
 def drops(run: Run) -> Figure:
-    """How many clients were lost in each round of training, by the round of the protocol."""
-    rounds = run.summed
-    lost = [numbers.who_dropped(line) for line in rounds]
+    """How many clients were lost in each round of training, by the round of the protocol; rounds
+    that gave no sum are marked, for who was lost in them is not known."""
+    each = -(-len(run.rounds) // MARKED)
+    groups = [run.rounds[i : i + each] for i in range(0, len(run.rounds), each)]
     data = [
-        {
-            "type": "bar",
-            "name": _phase(i),
-            "x": [line["round"] for line in rounds],
-            "y": [len(gone.get(i, ())) for gone in lost],
-            "text": [escape(", ".join(gone.get(i, ()))) for gone in lost],
-            "textposition": "none",
-            "marker": {"color": PHASES[name]},
-            "hovertemplate": "round %{x}: %{text}<extra>%{fullData.name}</extra>",
-        }
-        for i, name in enumerate(PROTOCOL)
-        if any(i in gone for gone in lost)
+        _lost(i, groups)
+        for i in range(len(PROTOCOL))
+        if any(i in numbers.who_dropped(line) for line in run.summed)
     ]
-    layout = _layout("round", barmode="stack")
-    most = max(sum(map(len, gone.values())) for gone in lost)
-    layout["yaxis"] |= {"dtick": 1} if most < 8 else {}
+    without = [line["round"] for line in run.rounds if "failed" in line]
+    if without:
+        data.append(_without_a_sum(without))
+    changes = {"barmode": "stack"} | ({"bargap": 0} if each > 1 else {})
+    layout = by_round([line["round"] for line in run.rounds], **changes)
+    if max((_number_lost([line]) for line in run.rounds), default=0) < 8:
+        layout["yaxis"] |= {"dtick": 1}
+    several = f" A bar stands for {each} rounds, and is their mean." if each > 1 else ""
     return {
         "title": f"Clients lost, {run.name}",
         "note": "By the round of the protocol from which a client was gone. Who is gone at check "
-        "or unmask has sent its vector and is in the sum.",
+        f"or unmask has sent its vector and is in the sum.{several}",
         "data": data,
         "layout": layout,
-    }
-
-
-def seconds(runs: Sequence[Run]) -> Figure:
-    """Seconds of a round by what they went to."""
-    data = _stacked(runs, lambda cost: cost.seconds, "%{x:.3g} s")
-    return {
-        "title": "Seconds of a round",
-        "note": "Mean over the rounds; all clients and the server, in one process. The rest is "
-        "evaluation, files, and choosing clients.",
-        "data": data,
-        "layout": _layout("seconds", bars=len(runs)),
-    }
-
-
-def sizes(runs: Sequence[Run]) -> Figure:
-    """Bytes of a client by round of the protocol, both ways."""
-    data = _stacked(runs, _kilobytes, "%{x:.3g} kB")
-    return {
-        "title": "Bytes of a client in a round",
-        "note": "Sent and received, mean over clients and rounds. Under masks the vector itself "
-        "travels; a plain sum is counted as its numbers alone.",
-        "data": data,
-        "layout": _layout("kB", bars=len(runs)),
     }
 
 
@@ -139,63 +111,77 @@ def seen(of: Seen) -> Iterator[Figure]:
     """The histograms of a true update, of what was sent for it, and of the mean."""
     client = of["client"]
     yield _histogram(
-        f"What client {client} learned", "its update; only a simulation can show it", "#8a929e",
-        of["true_update"],
+        f"What client {client} learned", "its update; only a simulation can show it", "coordinate",
+        "#8a929e", of["true_update"],
     )  # fmt: skip
     yield _histogram(
-        f"What client {client} sent", f"words of {of['bits']} bits under masks: flat", "#d1563b",
-        of["masked"],
+        f"What client {client} sent", f"words of {of['bits']} bits under masks: flat", "word",
+        "#d55e00", of["masked"],
     )  # fmt: skip
     yield _histogram(
-        "What the server reads", "the mean over all clients of the sum", "#1a9e77", of["mean"]
-    )
+        "What the server reads", "the mean over all clients of the sum", "coordinate", "#009e73",
+        of["mean"],
+    )  # fmt: skip
 
 
-def _line(run: Run, part: Part, metric: str, colour: str) -> dict[str, Any]:
+def _line(run: Run, part: Part, metric: str, i: int) -> dict[str, Any]:
     points = [(line["round"], numbers.value(line, part, metric)) for line in run.rounds]
     points = [(x, y) for x, y in points if y is not None] if part == "test" else points
+    tested = part == "test"
     return {
         "type": "scatter",
-        "mode": "lines+markers" if part == "test" else "lines",
-        "name": escape(run.name if part == "test" else f"{run.name}, training"),
+        "mode": "lines+markers" if len(run.rounds) <= MARKED else "lines",
+        "name": text(run.name if tested else f"{run.name}, training"),
         "x": [x for x, _ in points],
         "y": [y for _, y in points],
         "line": {
-            "color": colour,
-            "dash": "solid" if part == "test" else "dot",
-            "width": 5 if run.kind == "secure" and part == "test" else 2,
+            "color": RUNS[i % len(RUNS)],
+            "dash": "solid" if tested else "dot",
+            "width": 5 if run.kind == "secure" and tested else 2,
         },
-        "marker": {"size": 5},
-        "hovertemplate": "%{y:.4f}",
+        "marker": {"size": 7 if tested else 3, "symbol": SYMBOLS[i % len(SYMBOLS)]},
+        "hovertemplate": "round %{x}: %{y:.4f}",
     }
 
 
-def _stacked(runs: Sequence[Run], size: Any, shown: str) -> list[dict[str, Any]]:
-    """A bar for each run, of the parts of a round."""
-    costs = [{cost.name: size(cost) for cost in numbers.phases(run)} for run in runs]
-    return [
-        {
-            "type": "bar",
-            "orientation": "h",
-            "name": _phase(name),
-            "y": [_short(run.name) for run in runs],
-            "x": [of.get(name) for of in costs],
-            "customdata": [escape(run.name) for run in runs],
-            "marker": {"color": colour},
-            "hovertemplate": f"%{{customdata}}: {shown}<extra>%{{fullData.name}}</extra>",
-        }
-        for name, colour in PHASES.items()
-        if any(of.get(name) for of in costs)
-    ]
+def _lost(i: int, groups: Sequence[Sequence[RunLine]]) -> dict[str, Any]:
+    """The bars of those who were gone from protocol round i on, one for each group of rounds."""
+    gone = [[numbers.who_dropped(line).get(i, []) for line in group] for group in groups]
+    return {
+        "type": "bar",
+        "name": phase(i),
+        "x": [(group[0]["round"] + group[-1]["round"]) / 2 for group in groups],
+        "y": [sum(map(len, names)) / len(names) for names in gone],
+        "text": [_who(names) for names in gone],
+        "textposition": "none",
+        "marker": {"color": PHASES[PROTOCOL[i]], "line": OUTLINE if len(gone[0]) == 1 else {}},
+        "hovertemplate": "round %{x}: %{text}<extra>%{fullData.name}</extra>",
+    }
 
 
-def _kilobytes(cost: numbers.PhaseCost) -> float | None:
-    if cost.bytes_up is None:
-        return None
-    return (cost.bytes_up + (cost.bytes_down or 0.0)) / 1000
+def _who(names: Sequence[Sequence[str]]) -> str:
+    if len(names) == 1:
+        return text(", ".join(names[0]))
+    return f"{sum(map(len, names))} in {len(names)} rounds"
 
 
-def _histogram(title: str, note: str, colour: str, of: Histogram) -> Figure:
+def _number_lost(lines: Sequence[RunLine]) -> int:
+    return sum(len(who) for line in lines for who in numbers.who_dropped(line).values())
+
+
+def _without_a_sum(rounds: Sequence[int]) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": "no sum",
+        "x": list(rounds),
+        "y": [0] * len(rounds),
+        "marker": {"symbol": "x", "size": 9, "color": "#d55e00"},
+        "hovertemplate": "round %{x}: no sum<extra></extra>",
+    }
+
+
+def _histogram(title: str, note: str, of_what: str, colour: str, of: Histogram) -> Figure:
     width = (of["high"] - of["low"]) / len(of["counts"])
     bars = {
         "type": "bar",
@@ -203,42 +189,9 @@ def _histogram(title: str, note: str, colour: str, of: Histogram) -> Figure:
         "y": of["counts"],
         "width": width,
         "marker": {"color": colour},
-        "hovertemplate": "%{x:.3g}: %{y} coordinates<extra></extra>",
+        "hovertemplate": "%{x:.3g}: %{y} of them<extra></extra>",
     }
-    layout = _layout("", showlegend=False)
-    layout["xaxis"] |= {"range": [of["low"], of["high"]], "nticks": 5}
+    layout = upright(of_what, showlegend=False)
+    layout["xaxis"] |= {"range": [of["low"], of["high"]], "nticks": 5, "exponentformat": "e"}
+    layout["yaxis"] |= {"title": {"text": "how many"}}
     return {"title": title, "note": note, "data": [bars], "layout": layout}
-
-
-def _phase(phase: int | str) -> str:
-    """A round of the protocol by its number and name; another part of a round by its name."""
-    if phase in PROTOCOL:
-        phase = PROTOCOL.index(str(phase))
-    return f"{phase} {PROTOCOL[phase]}" if isinstance(phase, int) else phase
-
-
-def _short(name: str) -> str:
-    # zero-width spaces would do for other charts: here two names that begin alike must stay apart
-    return escape(name if len(name) <= _LONGEST else f"{name[:7]}…{name[-8:]}")
-
-
-def _layout(x_title: str, bars: int = 0, **changes: Any) -> dict[str, Any]:
-    """bars: how many bars lie beneath each other; 0 for an upright chart."""
-    layout: dict[str, Any] = {
-        "height": 150 + 42 * bars if bars else 300,
-        "margin": {"l": 48, "r": 12, "t": 8, "b": 44},
-        "xaxis": {"title": {"text": x_title}, "automargin": True},
-        "yaxis": {"automargin": True, "rangemode": "tozero" if not bars else "normal"},
-        "legend": {
-            "orientation": "h",
-            "y": 1.02,
-            "yanchor": "bottom",
-            "x": 0,
-            "traceorder": "normal",
-        },
-        "hovermode": "closest",
-    }
-    if bars:
-        layout |= {"barmode": "stack"}
-        layout["yaxis"] |= {"autorange": "reversed", "type": "category"}
-    return layout | changes

@@ -14,14 +14,15 @@ from typing import overload
 from fl.experiment.metrics import RunLine, line_of
 from fl.process.reports import EvaluationMetrics, RoundMetrics
 from fl.report import numbers
+from fl.report.figures import MARKED
 from fl.report.numbers import Part
 from fl.report.runs import Run
 from secagg.html_table import html_table, listed
 
 SHOWN = 10
 """The table has the last rounds, at most so many; the curves have all."""
-_INK = "#8a8f98"  # legible on light and on dark
-_LINES: dict[Part, tuple[str, str]] = {"test": ("-", "#2f86d1"), "train": (":", "#e08a00")}
+_INK = "#757a83"  # legible on light and on dark
+_LINES: dict[Part, tuple[str, str]] = {"test": ("-", "#0072b2"), "train": (":", "#e69f00")}
 
 
 class History(Sequence[RunLine]):
@@ -79,7 +80,9 @@ def _table(rounds: Sequence[RunLine]) -> str:
     names = _names(rounds)
     tested = any("eval" in line for line in rounds)
     head = ["round", *names, *(f"test {name}" for name in names if tested)]
-    title = f"{len(rounds)} rounds" + (f", the last {SHOWN}" if len(rounds) > SHOWN else "")
+    title = ("1 round" if len(rounds) == 1 else f"{len(rounds)} rounds") + (
+        f", the last {SHOWN}" if len(rounds) > SHOWN else ""
+    )
     rows = (_row(line, names, tested) for line in rounds[-SHOWN:])
     return html_table(title, rows, [*head, "in the sum", "dropped, from round", "kB up", "seconds"])
 
@@ -101,19 +104,21 @@ def _row(line: RunLine, names: Sequence[str], tested: bool) -> list[object]:
 
 def _curves(rounds: Sequence[RunLine]) -> str:
     """SVG: a plot for the loss, and one for the accuracy where there is one."""
-    names = _names(rounds)
+    names, mark = _names(rounds), "." if len(rounds) <= MARKED else ""
+    ticker = import_module("matplotlib.ticker")
     figure = import_module("matplotlib.figure").Figure((4.2 * len(names), 2.8), layout="tight")
     for axis, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         for part, (style, colour) in _LINES.items():
             points = list(_points(rounds, part, name))
             if points:
-                axis.plot(*zip(*points, strict=True), style, color=colour, label=part, marker=".")
+                axis.plot(*zip(*points, strict=True), style, color=colour, label=part, marker=mark)
         axis.set_title(name, color=_INK)
         axis.set_xlabel("round", color=_INK)
         axis.tick_params(colors=_INK)
         axis.spines[:].set_color(_INK)
-        axis.locator_params(axis="x", integer=True)
-        axis.legend(labelcolor=_INK, frameon=False)
+        axis.xaxis.set_major_locator(ticker.MaxNLocator(integer=True, min_n_ticks=1))
+        if axis.lines:
+            axis.legend(labelcolor=_INK, frameon=False)
     file = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     figure.savefig(file, format="svg", transparent=True, metadata=nothing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -20,7 +21,8 @@ Part = Literal["train", "test"]
 
 @dataclass(frozen=True)
 class PhaseCost:
-    """A part of a round, mean over the rounds of a run; bytes are those of one client."""
+    """A part of a round: bytes of one client, mean over the rounds of a run, and seconds, of which
+    it is the median, as the first round compiles the training."""
 
     name: str
     bytes_up: float | None
@@ -29,11 +31,9 @@ class PhaseCost:
 
 
 def accuracy_of(runs: Sequence[Run]) -> str | None:
-    """The name of the first metric that is an accuracy and that all runs have."""
-    for name in _metrics(runs[0]):
-        if "accuracy" in name and all(name in _metrics(run) for run in runs):
-            return name
-    return None
+    """The name of the first metric that is an accuracy, in training or on the test examples."""
+    lines = (line for run in runs for line in run.rounds)
+    return next((name for line in lines for name in _metrics(line) if "accuracy" in name), None)
 
 
 def value(line: RunLine, part: Part, metric: str) -> float | None:
@@ -48,6 +48,16 @@ def last(run: Run, part: Part, metric: str) -> float | None:
     return next((v for v in values if v is not None), None)
 
 
+def last_of_both(one: Run, other: Run, metric: str) -> tuple[int, float, float] | None:
+    """The last round in which both were tested, and their values; None where there is none."""
+    theirs = {line["round"]: value(line, "test", metric) for line in other.rounds}
+    for line in reversed(one.rounds):
+        mine, same_round = value(line, "test", metric), theirs.get(line["round"])
+        if mine is not None and same_round is not None:
+            return line["round"], mine, same_round
+    return None
+
+
 def who_dropped(line: RunLine) -> dict[int, list[str]]:
     """Protocol round -> the clients that were gone from it on; by name where the run has names."""
     cohort = line["selection"]["cohort"] if "selection" in line else ()
@@ -60,11 +70,11 @@ def who_dropped(line: RunLine) -> dict[int, list[str]]:
 
 
 def phases(run: Run) -> list[PhaseCost]:
-    """Training, the rounds of the protocol, and the rest of a round; mean over the rounds."""
+    """Training, the rounds of the protocol, and the rest of a round."""
     lines = run.summed
-    train = PhaseCost(TRAIN, None, None, mean(line["seconds"].get("train") for line in lines))
+    train = PhaseCost(TRAIN, None, None, median(line["seconds"].get("train") for line in lines))
     costs = [train, *_of_the_sum(lines)]
-    rest = mean(_rest(line) for line in lines)
+    rest = median(_rest(line) for line in lines)
     return costs if rest is None else [*costs, PhaseCost(REST, None, None, rest)]
 
 
@@ -76,8 +86,14 @@ def duration(line: RunLine) -> float:
 
 def mean(values: Iterable[float | None]) -> float | None:
     """Of those that are there; None for none."""
-    there = [v for v in map(finite, values) if v is not None]
-    return sum(there) / len(there) if there else None
+    there = _there(values)
+    return statistics.fmean(there) if there else None
+
+
+def median(values: Iterable[float | None]) -> float | None:
+    """Of those that are there; None for none."""
+    there = _there(values)
+    return statistics.median(there) if there else None
 
 
 def finite(number: object) -> float | None:
@@ -86,8 +102,12 @@ def finite(number: object) -> float | None:
     return float(number) if is_number and math.isfinite(number) else None  # type: ignore[arg-type]
 
 
-def _metrics(run: Run) -> list[str]:
-    return [name for line in run.summed[:1] for name in line["client_work"].get("train", {})]
+def _there(values: Iterable[float | None]) -> list[float]:
+    return [v for v in map(finite, values) if v is not None]
+
+
+def _metrics(line: RunLine) -> list[str]:
+    return [*line.get("client_work", {}).get("train", {}), *line.get("eval", {})]
 
 
 def _of_the_sum(lines: Sequence[RunLine]) -> list[PhaseCost]:
@@ -96,13 +116,13 @@ def _of_the_sum(lines: Sequence[RunLine]) -> list[PhaseCost]:
     if not detailed:  # a plain sum has no rounds, and a sum over a network was not measured
         up = mean(report["bytes_up"] for report in reports)
         down = mean(report["bytes_down"] for report in reports)
-        return [PhaseCost(WHOLE, up, down, mean(_protocol(line) for line in lines))]
+        return [PhaseCost(WHOLE, up, down, median(_protocol(line) for line in lines))]
     return [
         PhaseCost(
             name,
             mean(of[i]["bytes_up"] for of in detailed if i < len(of)),
             mean(of[i]["bytes_down"] for of in detailed if i < len(of)),
-            mean(of[i]["seconds"] for of in detailed if i < len(of)),
+            median(of[i]["seconds"] for of in detailed if i < len(of)),
         )
         for i, name in enumerate(PROTOCOL)
     ]

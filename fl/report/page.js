@@ -4,7 +4,7 @@
   const figures = JSON.parse(document.getElementById("figures").textContent);
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const mouse = matchMedia("(pointer: fine)").matches;
-  const config = { responsive: true, displayModeBar: false, scrollZoom: false };
+  const config = { responsive: false, displayModeBar: false, scrollZoom: false };
 
   const colours = () => {
     const style = getComputedStyle(document.documentElement);
@@ -24,6 +24,7 @@
     const fixed = mouse ? {} : { fixedrange: true };
     return {
       ...layout,
+      autosize: true,
       height: height(figure),
       xaxis: { ...layout.xaxis, ...axis, ...fixed },
       yaxis: { ...layout.yaxis, ...axis, ...fixed },
@@ -35,15 +36,29 @@
     };
   };
 
-  const place = (i) => document.getElementById(`chart-${i}`);
-  const recolour = () => figures.forEach((figure, i) => Plotly.relayout(place(i), themed(figure)));
+  // The box has the height of its chart, which depends on the width.
+  const place = (i) => {
+    const box = document.getElementById(`chart-${i}`);
+    box.style.height = `${height(figures[i])}px`;
+    return box;
+  };
+  const redraw = () => figures.forEach((figure, i) => Plotly.relayout(place(i), themed(figure)));
 
   figures.forEach((figure, i) => Plotly.newPlot(place(i), figure.data, themed(figure), config));
-  dark.addEventListener("change", recolour);
+  dark.addEventListener("change", redraw);
+  let drawn = innerWidth;
+  let waiting = 0;
+  addEventListener("resize", () => {
+    clearTimeout(waiting); // a window that is pulled says so at every step
+    waiting = setTimeout(() => {
+      if (innerWidth !== drawn) redraw(); // a phone's bars come and go, and change the height alone
+      drawn = innerWidth;
+    }, 100);
+  });
   document.getElementById("theme").addEventListener("click", () => {
     const root = document.documentElement;
     const now = root.dataset.theme ?? (dark.matches ? "dark" : "light");
     root.dataset.theme = now === "dark" ? "light" : "dark";
-    recolour();
+    redraw();
   });
 })();

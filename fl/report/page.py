@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from fl.errors import ReportError
 from fl.experiment.checkpoint import write_atomically
-from fl.report import figures, numbers, tables
-from fl.report.figures import Figure
+from fl.report import cost_figures, figures, numbers, tables
+from fl.report.charts import Figure
 from fl.report.runs import Run, pairs
 from fl.report.tables import Table
 
@@ -31,16 +31,20 @@ _NEEDED = ("plotly", "jinja2")
 def write_page(runs: Sequence[Run], output: str | Path) -> Path:
     """Write the page of these runs, about 5 MB; its path.
 
-    Raises ReportError for a run without rounds, an output that is a folder, or without the extra
-    `report`; OSError where it cannot be written.
+    A page that is there is replaced. Raises ReportError for no run or one without rounds, an output
+    that is a folder or a file that is no page, or without the extra `report`; OSError where it
+    cannot be written.
     """
     path = Path(output)
     check_output(path)
+    if not runs:
+        raise ReportError("no runs, expected one at least")
     for run in runs:
         if not run.rounds:
             raise ReportError(f"{run.name} has no rounds, expected one at least")
-    text = _html(runs)
-    write_atomically(path, lambda file: file.write(text.encode()))
+    content = _html(runs)
+    # A link stays one: what it leads to is replaced.
+    write_atomically(path.resolve(), lambda file: file.write(content.encode()))
     return path
 
 
@@ -59,6 +63,17 @@ def check_output(path: Path) -> None:
         raise ReportError(f"{path} is a folder, expected a file to write the page to")
     if not path.parent.is_dir():
         raise ReportError(f"{path.parent} is no folder, expected one to write {path.name} into")
+    if path.exists() and not _is_page(path):
+        raise ReportError(f"{path} is there and is no page, expected another name")
+
+
+def _is_page(path: Path) -> bool:
+    """Whether it is a file that begins as our pages do: nothing else is replaced."""
+    start = _resource("page.html").partition("\n")[0].encode()
+    if not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        return file.read(len(start)) == start
 
 
 def _html(runs: Sequence[Run]) -> str:
@@ -82,15 +97,17 @@ def _sections(runs: Sequence[Run]) -> dict[str, Any]:
     """What the template shows: charts and tables by name."""
     accuracy = numbers.accuracy_of(runs)
     metrics = [*([accuracy] if accuracy else []), "loss"]
+    summed = [run for run in runs if run.summed]
     return {
         "overview": tables.overview(runs),
         "curves": [figures.curves(runs, metric) for metric in metrics],
         "pairs": [_pair(secure, plain) for secure, plain in pairs(runs)],
         "drops": [_drops(run) for run in runs],
         "failed": tables.failed(runs),
-        "costs": [figures.seconds(runs), figures.sizes(runs)],
+        "costs": [cost_figures.seconds(summed), cost_figures.sizes(summed)] if summed else [],
         "cost_tables": [(run.name, tables.costs(run)) for run in runs],
         "seen": [(run, list(figures.seen(run.seen))) for run in runs if run.seen],
+        "in_the_clear": [run.name for run in runs if run.kind == "plain"],
         "settings": tables.settings(runs),
     }
 
@@ -102,7 +119,8 @@ def _pair(secure: Run, plain: Run) -> tuple[str, Table, Figure]:
 
 def _drops(run: Run) -> tuple[str, Table, Figure | None]:
     table = tables.dropped(run)
-    return run.name, table, figures.drops(run) if table.rows else None
+    shown = table.rows or len(run.summed) < len(run.rounds)
+    return run.name, table, figures.drops(run) if shown else None
 
 
 def _charts(sections: Mapping[str, Any]) -> list[Figure]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +19,10 @@ from fl.experiment.settings import Setting
 
 T = TypeVar("T")
 
-_OF_THE_SUM = {"aggregator", "clip", "max_weight", "threshold"}
+_OF_THE_SUM = {
+    "aggregator", "clip", "max_weight", "threshold", "corrupt",
+    "bits", "rotate", "rotate_margin", "keep_coordinates",
+}  # fmt: skip
 """Settings in which a secure run may differ from the plain one that it is held against."""
 
 
@@ -69,8 +73,15 @@ def read_run(path: str | Path) -> Run:
         name=folder.name or str(folder.resolve().name),
         settings=settings,
         rounds=rounds,
-        seen=_checked(seen, _read(seen), Seen) if seen.is_file() else None,
+        seen=_seen(seen) if seen.is_file() else None,
     )
+
+
+def read_runs(paths: Sequence[Path]) -> list[Run]:
+    """The runs in these directories, each once; those of one name under their paths. Raises
+    ReportError as `read_run`."""
+    once = [*{path.resolve(): path for path in paths}.values()]
+    return named_apart([read_run(path) for path in once], once)
 
 
 def named_apart(runs: Sequence[Run], paths: Sequence[Path]) -> list[Run]:
@@ -98,6 +109,17 @@ def _but_for_the_sum(run: Run) -> dict[str, Setting]:
     return {name: value for name, value in run.settings.items() if name not in _OF_THE_SUM}
 
 
+def _seen(path: Path) -> Seen:
+    seen = _checked(path, _read(path), Seen)
+    for of in (seen["true_update"], seen["masked"], seen["mean"]):
+        if not (of["counts"] and -math.inf < of["low"] < of["high"] < math.inf):
+            raise ReportError(
+                f"{path} is damaged: a histogram of {len(of['counts'])} bins from {of['low']} to "
+                f"{of['high']}, expected one bin at least and two finite ends"
+            )
+    return seen
+
+
 def _lines(path: Path) -> Iterator[RunLine]:
     if not path.is_file():
         return
@@ -105,7 +127,7 @@ def _lines(path: Path) -> Iterator[RunLine]:
     for number, line in enumerate(lines, 1):
         if number == len(lines) and not _is_json(line):
             return  # cut off when the process ended; the run writes it anew
-        yield _checked(path, line, RunLine, f", line {number}")
+        yield _checked(path, line, RunLine, f", line {number}", _with_nan)
 
 
 def _is_json(text: str) -> bool:
@@ -120,10 +142,26 @@ def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace")
 
 
-def _checked(path: Path, text: str, kind: type[T], where: str = "") -> T:
-    """The text, which is JSON with Python's NaN and Infinity, as a value of this type."""
+def _with_nan(value: object) -> object:
+    """What a run writes as null, for JSON has no word for it."""
+    match value:
+        case dict():
+            return {key: _with_nan(item) for key, item in value.items()}
+        case list():
+            return [_with_nan(item) for item in value]
+    return math.nan if value is None else value
+
+
+def _checked(
+    path: Path,
+    text: str,
+    kind: type[T],
+    where: str = "",
+    restored: Callable[[object], object] = lambda value: value,
+) -> T:
+    """The text, which is JSON and may have Python's NaN and Infinity, as a value of this type."""
     try:
-        return msgspec.convert(json.loads(text), kind)
+        return msgspec.convert(restored(json.loads(text)), kind)
     except (ValueError, msgspec.ValidationError) as error:
         raise ReportError(
             f"{path}{where} is damaged: {error}, expected what a run wrote"

@@ -23,7 +23,7 @@ def overview(runs: Sequence[Run]) -> Table:
     """A line a run; what was spent of privacy where a run has an account of it."""
     accuracy = numbers.accuracy_of(runs)
     head: tuple[str, ...]
-    head = ("run", "sum", "rounds", "clients", "test accuracy", "test loss", "kB up", "s a round")
+    head = ("run", "test accuracy", "test loss", "sum", "rounds", "clients", "kB up", "s a round")
     rows = [_overview(run, accuracy) for run in runs]
     if any("privacy" in line for run in runs for line in run.rounds):
         head = (*head, "ε spent")
@@ -36,15 +36,15 @@ def _overview(run: Run, accuracy: str | None) -> tuple[str, ...]:
     cohort = numbers.mean(len(report["clients"]) for report in reports)
     summed = numbers.mean(len(report["survivors"]) for report in reports)
     sent = numbers.mean(report["bytes_up"] for report in reports)
-    spent = numbers.mean(map(numbers.duration, run.summed))
+    spent = numbers.median(map(numbers.duration, run.summed))
     failed = len(run.rounds) - len(run.summed)
     return (
         run.name,
-        run.kind,
-        f"{len(run.rounds)}" + (f", {failed} failed" if failed else ""),
-        f"{_text(summed, '.3g')} of {_text(cohort, '.3g')}",
         _text(numbers.last(run, "test", accuracy) if accuracy else None, ".4f"),
         _text(numbers.last(run, "test", "loss"), ".4f"),
+        run.kind,
+        f"{len(run.rounds)}" + (f", {failed} failed" if failed else ""),
+        "–" if summed is None else f"{_text(summed, '.3g')} of {_text(cohort, '.3g')}",
         _text(None if sent is None else sent / 1000, ".1f"),
         _text(spent, ".3f"),
     )
@@ -56,15 +56,17 @@ def _spent(run: Run) -> str:
 
 
 def beside(secure: Run, plain: Run) -> Table:
-    """The last values of both, and their difference."""
+    """Their values in the last round in which both were tested, and the differences."""
     accuracy = numbers.accuracy_of([secure, plain])
     rows = []
     for metric in ([accuracy] if accuracy else []) + ["loss"]:
-        mine, theirs = (numbers.last(run, "test", metric) for run in (secure, plain))
-        apart = None if mine is None or theirs is None else mine - theirs
-        cells = (_text(mine, ".4f"), _text(theirs, ".4f"), _text(apart, "+.2g"))
-        rows.append((f"test {metric.replace('_', ' ')}", *cells))
-    return Table(("", "secure", "plain", "difference"), tuple(rows))
+        found = numbers.last_of_both(secure, plain, metric)
+        if found is not None:
+            at, mine, theirs = found
+            apart = f"{mine - theirs:+.2g}" if mine != theirs else "0"
+            cells = (str(at), f"{mine:.4f}", f"{theirs:.4f}", apart)
+            rows.append((f"test {metric.replace('_', ' ')}", *cells))
+    return Table(("metric", "round", "secure", "plain", "difference"), tuple(rows))
 
 
 def dropped(run: Run) -> Table:

@@ -12,9 +12,10 @@ import pytest
 import typer
 
 import secagg
-from fl.cli import app, demo, demo_side_by_side, output, starting
+from fl.cli import app, demo, demo_side_by_side, starting
 from fl.errors import AggregationError, CheckpointError, ImplausibleSum, RunFailed, TooFewClients
 from fl.experiment import training
+from fl.experiment.metrics import as_json_has_it
 from secagg.cli import command
 from tests.helpers.command_line import command as process
 from tests.helpers.command_line import completed, environment, interrupted_at
@@ -187,7 +188,7 @@ def test_json_is_one_line_whatever_libraries_print(tmp_path, monkeypatch, capfd)
 
 def test_json_has_null_for_what_is_not_finite():
     told = {"loss": float("nan"), "all": [1.5, float("inf")], "round": 3}
-    assert output.finite(told) == {"loss": None, "all": [1.5, None], "round": 3}
+    assert as_json_has_it(told) == {"loss": None, "all": [1.5, None], "round": 3}
 
 
 def test_quiet_is_quiet(tmp_path, capfd):

@@ -1,6 +1,7 @@
 """A history of rounds, as a notebook shows it."""
 
 import re
+from importlib.util import find_spec
 
 import pytest
 
@@ -43,8 +44,7 @@ def test_a_history_is_its_rounds_a_table_and_curves(trained):
     for value in (history[0]["eval"]["loss"], history[1]["client_work"]["train"]["accuracy"]):
         assert f">{value:.4f}<" in page
     assert "test accuracy" in page
-    if pytest.importorskip("matplotlib"):
-        assert page.startswith("<svg")
+    assert page.startswith("<svg") == (find_spec("matplotlib") is not None)
 
 
 def test_without_matplotlib_there_is_the_table(trained, monkeypatch):
@@ -63,6 +63,24 @@ def test_a_long_history_shows_its_last_rounds_and_an_empty_one_nothing(monkeypat
     assert "30 rounds, the last 10" in page
     assert len(re.findall("<tr>", page)) == 11
     assert "test loss" not in page  # nobody evaluated
+
+
+def test_the_table_has_kilobytes_and_the_curves_their_colours():
+    history = fl.History()
+    history.append(line(1))
+    page = history._repr_html_()
+    assert ">5.0</td>" in page
+    assert "1 round<" in page
+    if "<svg" in page:
+        assert "#e69f00" in page  # of training; nobody evaluated
+        assert "#0072b2" not in page
+
+
+def test_a_metric_that_is_never_finite_has_an_empty_plot(recwarn):
+    history = fl.History()
+    history.append(line(1, client_work={"train": {"loss": float("nan"), "accuracy": 0.5}}))
+    assert ">–<" in history._repr_html_()
+    assert list(recwarn) == []
 
 
 def test_a_page_can_be_written_of_it(trained, tmp_path):

@@ -41,7 +41,7 @@ def test_it_says_who_dropped_what_failed_and_what_differs(page):
     text = page.read_text()
     assert re.search(r"<th scope=\"row\">3</th><td></td><td></td><td>dan</td><td></td>", text)
     assert "3 clients finished" in text
-    assert "secure and plain, which differ in the sum alone" in text
+    assert "secure and plain, whose settings differ in the sum alone" in text
     assert re.search(r'<tr class="strong"><th scope="row">aggregator</th>', text)
     assert "a simulation&#39;s privilege" in text or "a simulation's privilege" in text
 
@@ -74,7 +74,7 @@ def test_numbers_that_are_not_there_are_no_numbers():
     del diverged["client_work"]["train"]["accuracy"]
     run = Run("r", {}, [diverged, failed(2)])
     (row,) = tables.overview([run]).rows
-    assert row[4:6] == ("–", "–")
+    assert row[1:3] == ("–", "–")
     json.dumps(figures.curves([run], "loss"), allow_nan=False)
 
 
@@ -87,10 +87,36 @@ def test_a_run_with_an_account_of_privacy_says_what_was_spent():
     assert "ε spent" not in tables.overview(runs[1:]).head
 
 
+def test_a_page_replaces_a_page_also_where_a_link_leads_to_it(tmp_path):
+    run = Run("mine", {}, [line(1)])
+    old = tmp_path / "old.html"
+    old.write_text("<!doctype html>\nbefore")
+    (tmp_path / "link.html").symlink_to(old)
+    write_page([run], tmp_path / "link.html")
+    assert (tmp_path / "link.html").is_symlink()
+    assert "mine" in old.read_text()
+    with pytest.raises(ReportError, match="no runs, expected one at least"):
+        write_page([], old)
+
+
+def test_a_run_in_which_every_round_failed_is_not_said_to_have_lost_nobody(tmp_path):
+    text = write_page([Run("r", {}, [failed(1), failed(2)])], tmp_path / "page.html").read_text()
+    assert "nobody" not in text
+    assert "2, 2 failed" in text
+    assert "Seconds of a round" not in text
+
+
+def test_a_plain_run_is_said_to_show_its_updates(tmp_path):
+    text = write_page([Run("open", {}, [line(1, "plain")])], tmp_path / "page.html").read_text()
+    assert "open: a plain sum, whose server is given every update as it is" in text
+
+
 REFUSED = {
     "no run": (["there"], "no settings.json, expected the directory of a run"),
     "no rounds": (["empty"], "has no rounds, expected one at least"),
     "a folder as output": (["run", "--output", "run"], "is a folder, expected a file"),
+    "a file of the run": (["run", "--output", "run/metrics.jsonl"], "is there and is no page"),
+    "a device": (["run", "--output", "/dev/null"], "is there and is no page, expected another"),
     "a folder that is not": (["run", "--output", "no/page.html"], "is no folder, expected one"),
     "no words": ([], "RUN_DIR"),
 }
@@ -180,10 +206,18 @@ def test_in_a_browser_it_fetches_nothing_says_nothing_and_answers_clicks(browser
     assert browser.get_screenshot_as_base64() != base64.b64encode(picture).decode()
 
     screen(browser, 1280, "light")
+    heights = (
+        "return [...document.querySelectorAll('.chart')].map((box, i) =>"
+        " [box.clientHeight, box.querySelector('svg').clientHeight])"
+    )
+    browser.set_script_timeout(10)
+    for width in (1280, 700):  # the window is pulled: no chart sticks out of its box
+        screen(browser, width, "light")
+        browser.execute_async_script("setTimeout(arguments[0], 400)")
+        assert all(box == drawn > 200 for box, drawn in browser.execute_script(heights))
     shown = browser.execute_script(lines)
     assert shown == 6  # of three runs: on the test examples, and in training
     browser.find_element("css selector", "#chart-0 .legendtoggle").click()
-    browser.set_script_timeout(10)
     browser.execute_async_script(
         "const [count, done] = arguments;"
         "const now = () => document.querySelectorAll('#chart-0 .scatterlayer .trace').length;"

@@ -1,5 +1,7 @@
 """A run directory read back: what is there, what is damaged, and which runs belong together."""
 
+import json
+
 import pytest
 
 import fl
@@ -9,7 +11,7 @@ from fl.errors import ReportError
 from fl.experiment.assembly import Simulation, aggregator
 from fl.experiment.settings import Settings
 from fl.report import numbers
-from fl.report.runs import Run, named_apart, pairs, read_run
+from fl.report.runs import Run, named_apart, pairs, read_run, read_runs
 from tests.helpers.runs import failed, line, write_run
 
 
@@ -42,6 +44,17 @@ DAMAGE = {
     "metrics.jsonl": '{"round": "first"}\n{"round": 2, "seconds": {}}\n',
     "seen.json": '{"round": 1}',
 }
+HISTOGRAMS = [{"counts": []}, {"low": float("nan")}, {"low": 2.0, "high": 2.0}]
+
+
+@pytest.mark.parametrize("change", HISTOGRAMS, ids=str)
+def test_a_histogram_that_cannot_be_drawn_is_refused(change, tmp_path):
+    folder = write_run(tmp_path / "one", [line(1)], seen=True)
+    seen = json.loads((folder / "seen.json").read_text())
+    seen["mean"] |= change
+    (folder / "seen.json").write_text(json.dumps(seen))
+    with pytest.raises(ReportError, match=r"seen\.json is damaged: a histogram of .* expected one"):
+        read_run(folder)
 
 
 @pytest.mark.parametrize("name", DAMAGE)
@@ -59,6 +72,19 @@ def test_secure_stands_beside_the_plain_run_that_differs_in_the_sum_alone(tmp_pa
     assert pairs([other, secure, plain]) == [(secure, plain)]
     assert pairs([other, secure]) == []
     assert pairs([secure, secure, plain]) == [(secure, plain)]  # each once
+
+
+def test_few_bits_are_a_matter_of_the_sum():
+    few = {"aggregator": "secure", "bits": 8, "rotate": True, "rotate_margin": 6.0, "seed": 1}
+    plain = {"aggregator": "plain", "bits": 32, "rotate": False, "rotate_margin": None, "seed": 1}
+    secure, other = Run("s", few, [line(1)]), Run("p", plain, [line(1, "plain")])
+    assert pairs([secure, other]) == [(secure, other)]
+
+
+def test_a_directory_given_twice_is_one_run(tmp_path):
+    path = write_run(tmp_path / "run", [line(1)])
+    other = write_run(tmp_path / "other", [line(1)])
+    assert [run.name for run in read_runs([path, other, other / ".." / "run"])] == ["run", "other"]
 
 
 def test_runs_of_one_name_are_told_apart_by_their_paths(tmp_path):
