@@ -13,9 +13,10 @@ from fl.experiment.metrics import RunLine
 
 _COLUMNS = Columns(
     (
-        *(("round", 5), ("loss", 8), ("accuracy", 8), ("tested: loss", 12), ("accuracy", 8)),
-        *(("summed", 7), ("clipped", 8), ("kB up", 8), ("train s", 7), ("protocol s", 10)),
-    )
+        ("round", 5),
+        *(("train\nloss", 7), ("train\naccuracy", 8), ("test\nloss", 7), ("test\naccuracy", 8)),
+        *(("in the\nsum", 7), ("clipped", 7), ("kB up", 8), ("train\ns", 6), ("protocol\ns", 8)),
+    )  # with a space between them as wide as a terminal, 80
 )
 
 

@@ -265,7 +265,10 @@ def _array(value: object) -> NDArray[Any]:
     if array is None:  # outside of the handler: numpy's error says how many rows there are
         raise DataError("not an array, expected rows of one shape")
     if array.ndim == 0:
-        raise DataError("an element without a batch axis, expected batches: .batch(n)")
+        raise DataError(
+            "an element without a batch axis, expected a row for each example: [x] where there is "
+            "one alone, .batch(n) for a Dataset"
+        )
     if array.dtype.hasobject and not all(isinstance(v, bytes | str) for v in array.flat):
         raise DataError("an array of Python objects, expected numbers or strings")
     return array

@@ -84,7 +84,9 @@ class Checkpoints:
         """The newest checkpoint that is whole, as a state with the types of `template`.
 
         None where there is none at all. Raises DamagedCheckpoints where all are damaged,
-        CheckpointError where the newest that is whole is of another model.
+        CheckpointError where the newest that is whole is of another algorithm, or of a model whose
+        arrays have other shapes. A model that differs in what is no array, such as its activations,
+        is not told apart: keep a folder for each.
         """
         damaged: list[str] = []
         for path in reversed(self._paths()):
@@ -205,12 +207,23 @@ def _decode(structure: object, like: object, arrays: Arrays) -> object:
             return {key: _decode(e, known.get(key), arrays) for key, e in entries.items()}
         case {"array": name, "dtype": dtype}:
             array = arrays[name]
+            if isinstance(like, np.ndarray) and array.shape != like.shape:
+                raise _another_model(f"an array of shape {array.shape}", f"{like.shape}")
             return array.view(np.asarray(like).dtype) if array.dtype.name != dtype else array
     return structure
 
 
+def _another_model(seen: str, expected: str) -> CheckpointError:
+    return CheckpointError(
+        f"a checkpoint with {seen}, expected {expected}: one of this model and algorithm"
+    )
+
+
 def _sequence(items: list[object], like: object, arrays: Arrays) -> object:
     known = list(like) if isinstance(like, tuple | list) else []
+    # What is empty at the start may have something later: the state of an aggregator.
+    if known and len(items) != len(known):
+        raise _another_model(f"{len(items)} items in one place", f"{len(known)}")
     known += [None] * (len(items) - len(known))
     values = [_decode(item, known[i], arrays) for i, item in enumerate(items)]
     if isinstance(like, tuple) and hasattr(like, "_fields"):

@@ -177,6 +177,7 @@ def _without_a_sum(rounds: Sequence[int]) -> dict[str, Any]:
         "x": list(rounds),
         "y": [0] * len(rounds),
         "marker": {"symbol": "x", "size": 9, "color": "#d55e00"},
+        "cliponaxis": False,
         "hovertemplate": "round %{x}: no sum<extra></extra>",
     }
 

@@ -160,6 +160,7 @@ def test_too_few_clients_is_an_error_and_the_state_goes_on(request, clients, nam
     assert process.next(state, clients, dropouts={0: 1}).state.round == 1
 
 
+@pytest.mark.filterwarnings("ignore:. clients count for nothing")
 @pytest.mark.parametrize("name", ["plain", "secure"])
 def test_a_client_that_is_not_finite_counts_itself_and_nothing_else(request, clients, name):
     process = request.getfixturevalue(name)
@@ -176,6 +177,7 @@ def test_a_client_that_is_not_finite_counts_itself_and_nothing_else(request, cli
     np.testing.assert_allclose(vector(state_with), vector(without), rtol=1e-6, atol=2 * bound)
 
 
+@pytest.mark.filterwarnings("ignore:. clients count for nothing")
 @pytest.mark.parametrize("name", ["plain", "secure"])
 def test_where_no_client_is_finite_the_weights_stay(request, name):
     process = request.getfixturevalue(name)
@@ -355,6 +357,7 @@ def test_training_terms_out_of_range_are_refused(change):
         fl.build_weighted_fed_avg(one_weight, **change)
 
 
+@pytest.mark.filterwarnings("ignore:. clients count for nothing")
 def test_where_no_client_is_finite_the_server_optimizer_takes_no_step():
     process = fl.build_weighted_fed_avg(
         one_weight,

@@ -1,5 +1,6 @@
 """Checkpoints: what is written comes back bit for bit, and damage is noticed."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import keras
@@ -55,6 +56,21 @@ def test_every_kind_of_value_comes_back(tmp_path):
     assert back == value
     assert isinstance(back["pair"], Pair)
     assert str(back["pair"].first[2]) == "-0.0"
+
+
+def test_a_state_of_another_model_or_optimizer_is_refused(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(state(5), 5)
+    template = state(0)
+    wide = fl.ModelWeights((np.zeros((3, 3), np.float32), *template.weights.trainable[1:]), ())
+    for other, told in (
+        (replace(template, weights=wide), r"an array of shape \(2, 3\), expected \(3, 3\)"),
+        (replace(template, optimizer=(np.zeros(1),) * 3), "1 items in one place, expected 3"),
+    ):
+        with pytest.raises(fl.errors.CheckpointError, match=told):
+            checkpoints.latest(other)
+    grown = replace(template, optimizer=())  # it may have been empty at the start
+    assert len(checkpoints.latest(grown).state.optimizer) == 1
 
 
 def test_the_last_few_are_kept(tmp_path):
