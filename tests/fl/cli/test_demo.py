@@ -120,7 +120,10 @@ def test_what_json_tells(capsys, tmp_path):
     page = ["--report", str(tmp_path / "page.html")] if find_spec("plotly") else []
     words = ["demo", "--rounds", "1", "--clients", "4", "--dropouts", "1", "--json", *page]
     assert app.run(words) == 0
-    assert not page or "secure and plain, which differ" in (tmp_path / "page.html").read_text()
+    assert (
+        not page
+        or "secure and plain, whose settings differ" in (tmp_path / "page.html").read_text()
+    )
     result = json.loads(capsys.readouterr().out)
     assert set(result) == {"test_accuracy", "max_weight_difference", "bound", "rounds"}
     assert set(result["test_accuracy"]) == {"secure", "plain"}
