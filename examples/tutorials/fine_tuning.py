@@ -104,4 +104,5 @@ def tell(model, x, y):
 
 
 if __name__ == "__main__":
-    main()
+    with arguments.told():
+        main()

@@ -36,7 +36,7 @@ def main(argv=None):
     print(f"share of them                  {analytics.secure_weighted_mean(over).value:.4f}")
 
     median = analytics.secure_quantile(readings, 0.5, low=0, high=120, tolerance=0.1)
-    print(f"median of all readings         {median.value:.2f} ± {median.error_bound:.2f}")
+    print(f"half of them do not exceed     {median.value:.2f} ± {median.error_bound:.2f}")
 
     without = analytics.secure_mean(readings, dropouts={4: 2})  # gone before it sends anything
     print(f"the porch is not heard from    {without.value:.4f}")

@@ -51,4 +51,5 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    main()
+    with arguments.told():
+        main()

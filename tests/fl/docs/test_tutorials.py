@@ -22,9 +22,7 @@ def tutorial(monkeypatch):
     return importlib.import_module
 
 
-@pytest.mark.parametrize(
-    "name", ["three_clients", "kuzushiji", pytest.param("fine_tuning", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("name", ["three_clients", "kuzushiji", "fine_tuning"])
 def test_secure_beside_plain(tutorial, name, capsys):
     tutorial(name).main(["--rounds", "2"])
     printed = capsys.readouterr().out
@@ -66,6 +64,27 @@ def test_three_clients_are_known_by_heart(tutorial, monkeypatch):
     script = tutorial("three_clients")
     monkeypatch.setattr(script, "NUM_EPOCHS", 100)
     assert script.main(["--rounds", "5"])["loss"] < 0.03
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--rounds", "0"], "0, expected a whole number from 1"),
+        (["--rounds", "-1"], "-1, expected a whole number from 1"),
+        (["--figure", "nowhere/x.png"], "nowhere/x.png is in no folder, expected one"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_is_said_before_the_training(tutorial, words, told, capsys):
+    with pytest.raises(SystemExit):
+        tutorial("kuzushiji").main(words)
+    assert told in capsys.readouterr().err
+
+
+def test_data_that_are_not_there_are_one_line(tutorial, tmp_path):
+    with pytest.raises(SystemExit) as ended, tutorial("arguments").told():
+        tutorial("kuzushiji").main(["--data-dir", str(tmp_path)])
+    assert str(ended.value).startswith(f"there is no mnist.npz in {tmp_path}: it is published at")
 
 
 def test_temperatures(tutorial):
