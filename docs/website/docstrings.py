@@ -21,7 +21,7 @@ class AsMarkdown(griffe.Extension):
 
 
 def as_markdown(docstring: str) -> str:
-    """Lines `name: text` as items, an example as a block of code."""
+    """A paragraph of `name: text` as items, which `Raises ...` ends; an example as code."""
     paragraphs = [
         list(lines) for blank, lines in groupby(docstring.splitlines(), lambda x: not x.strip())
         if not blank
@@ -32,4 +32,11 @@ def as_markdown(docstring: str) -> str:
 def _paragraph(lines: list[str]) -> list[str]:
     if lines[0].startswith(">>>"):
         return ["```pycon", *lines, "```"]
-    return [ARGUMENT.sub(r"- `\1`: ", line) for line in lines]
+    if not ARGUMENT.match(lines[0]):
+        return lines  # prose, in which a line may begin with a word and a colon
+    made: list[str] = []
+    for line in lines:
+        if line.startswith("Raises "):
+            made.append("")  # it ends the last argument's item
+        made.append(ARGUMENT.sub(r"- `\1`: ", line))
+    return made

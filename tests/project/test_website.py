@@ -121,11 +121,14 @@ def test_the_examples_in_docstrings(module: object) -> None:
 def test_docstrings_become_markdown() -> None:
     pytest.importorskip("griffe")
     docstrings = importlib.import_module("docs.website.docstrings")
-    docstring = "Sums.\n\nx: the words,\n    all.\nn: how many.\n\n>>> total(x, 2)\n3"
+    arguments = "x: the words,\n    all.\nn: how many.\nRaises LookupError."
+    docstring = f"Sums.\n\n{arguments}\n\n>>> total(x, 2)\n3"
     assert docstrings.as_markdown(docstring) == (
-        "Sums.\n\n- `x`: the words,\n    all.\n- `n`: how many.\n\n"
+        "Sums.\n\n- `x`: the words,\n    all.\n- `n`: how many.\n\nRaises LookupError.\n\n"
         "```pycon\n>>> total(x, 2)\n3\n```"
     )
+    prose = "What it changes is\nnothing: it reads."
+    assert docstrings.as_markdown(prose) == prose
 
 
 LOADED = re.compile(r"""(?:<(?:script|img|iframe)[^>]* src|<link[^>]* href)=["']?https?://[^>]*""")
