@@ -8,6 +8,8 @@ from itertools import groupby
 
 import griffe
 
+RULES = re.compile(r"(?:^|(?<=\s))(?:Modules|Rooms):\s.*|^(?:It uses|A new) .*", re.DOTALL)
+"""In the docstring of a module: how the package is built, for who works on it."""
 ARGUMENT = re.compile(r"^(\*{0,2}[a-z_]\w*(?:, \*{0,2}[a-z_]\w*)*): ")
 
 
@@ -17,7 +19,14 @@ class AsMarkdown(griffe.Extension):
     def on_object(self, *, obj: griffe.Object, **_: object) -> None:
         """Called for each module, class, function and attribute."""
         if obj.docstring is not None:
-            obj.docstring.value = as_markdown(obj.docstring.value)
+            text = obj.docstring.value
+            obj.docstring.value = as_markdown(without_rules(text) if obj.is_module else text)
+
+
+def without_rules(docstring: str) -> str:
+    """A module's docstring without what it says of its own modules and of what it may import."""
+    kept = (RULES.sub("", paragraph).rstrip() for paragraph in docstring.split("\n\n"))
+    return "\n\n".join(paragraph for paragraph in kept if paragraph)
 
 
 def as_markdown(docstring: str) -> str:

@@ -69,7 +69,8 @@ def server_app(
 ) -> ServerApp:
     """A ServerApp that runs a process.
 
-    process: builds it. examples: of the clients' form, such as a row of zeros.
+    process: builds it.
+    examples: of the clients' form, such as a row of zeros.
     config: what the run's configuration does not say, by the names above.
     sampler: whom to ask of the nodes that are there; None is everybody.
     finished: called at the end, for example to save the model.

@@ -1,6 +1,5 @@
 """Each argument in a public docstring begins a line, so that the reference makes an item of it."""
 
-import importlib
 import inspect
 import re
 from collections.abc import Iterator
@@ -10,13 +9,13 @@ import pytest
 
 from docs.website import reference
 from tests.helpers.pages import ROOT
+from tests.helpers.reference import shown
 
 
 def public(room: str) -> Iterator[tuple[str, object]]:
     """The names of a room's page, and what is public in them."""
-    home = importlib.import_module(room)
     for name in reference.names(room, ROOT):
-        thing = getattr(home, name)
+        thing = shown(room, name)
         yield f"{room}.{name}", thing
         if inspect.isclass(thing) or isinstance(thing, ModuleType):
             yield from members(f"{room}.{name}", thing)

@@ -2,18 +2,21 @@
 
 import doctest
 import importlib
+import json
 import re
 import shutil
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 import fl
 import secagg
-from docs.website import errors, links, reference, stage
+from docs.website import errors, front, links, reference, stage
 from tests.helpers.pages import PAGES, ROOT, name
+from tests.helpers.reference import shown
 
 
 @pytest.fixture(scope="module")
@@ -70,19 +73,74 @@ def test_the_public_names_are_in_the_reference() -> None:
     } & set(secagg.__all__)
     in_fl = set(reference.names("fl", ROOT))
     rooms = {room.partition(".")[2] for room in reference.ROOMS if room.startswith("fl.")}
-    assert set(fl.__all__) == in_fl | rooms
+    assert set(fl.__all__) == in_fl | rooms - {"flower"}  # whose modules are imported by name
 
 
 @pytest.mark.parametrize(
     "room", sorted(set(reference.ROOMS) - {"fl"})
 )  # whose names are just compared
 def test_each_name_of_the_reference_exists(room: str) -> None:
-    module = importlib.import_module(room)
-    missing = [each for each in reference.names(room, ROOT) if not hasattr(module, each)]
-    assert missing == []
+    for each in reference.names(room, ROOT):
+        thing = shown(room, each)
+        for member in reference.MODULES.get(room, {}).get(each, ()):
+            assert getattr(thing, member).__doc__, f"{room}.{each}.{member}"
 
 
-@pytest.mark.parametrize("module", [links, reference, errors, stage])
+@pytest.mark.parametrize("room", reference.ROOMS)
+def test_groups_have_every_name_of_a_room_once_and_no_pattern_for_nothing(room: str) -> None:
+    groups = reference.grouped(room, ROOT)
+    listed = [each for found in groups.values() for each in found]
+    assert sorted(listed) == sorted(reference.names(room, ROOT))
+    for group, patterns in reference.GROUPS.get(room, {}).items():
+        assert all(any(fnmatch(each, p) for each in groups[group]) for p in patterns), group
+    assert room not in reference.GROUPS or groups[""] == []
+
+
+def test_the_reference_of_fl_begins_with_the_builder_that_everybody_needs() -> None:
+    assert reference.page("fl", ROOT).split("::: ")[2].startswith("fl.build_weighted_fed_avg\n")
+
+
+def test_tutorials_and_decisions_stand_as_their_index_lists_them() -> None:
+    for section, folder in (("Tutorials", "docs/tutorials"), ("Decisions", "docs/decisions")):
+        index = PurePosixPath(folder, "README.md")
+        named = links.targets((ROOT / index).read_text(encoding="utf-8"), index)
+        listed = [str(path) for path in named if path.parent == index.parent and path != index]
+        there = [page for page in stage.sections()[section] if page.startswith(f"{folder}/")]
+        assert there == [str(index), *dict.fromkeys(p for p in listed if p.endswith(".md"))]
+
+
+def test_a_decision_s_heading_begins_with_its_number() -> None:
+    for page in sorted((ROOT / "docs/decisions").glob("0*.md")):
+        title = stage.title_of(f"docs/decisions/{page.name}")
+        assert title.startswith(f"{int(page.name[:4])}. "), page.name
+
+
+def test_each_page_says_what_it_is_and_search_has_all_but_sources(pages: Path) -> None:
+    titles = []
+    for page in pages.rglob("*.md"):
+        above, text = page.read_text(encoding="utf-8").removeprefix("---\n").split("\n---\n", 1)
+        here = str(page.relative_to(pages))
+        description = json.loads(re.search(r"^description: (.*)$", above, re.MULTILINE)[1])
+        assert 10 < len(description) <= front.LONGEST, here
+        assert not re.search(r"`|\*\*|\]\(", description), here
+        given = re.search(r"^title: (.*)$", above, re.MULTILINE)
+        titles.append(json.loads(given[1]) if given else front.title(text, here))
+        assert ("exclude: true" in above) == here.startswith("source/"), here
+    assert len(set(titles)) == len(titles)
+
+
+def test_a_page_without_a_heading_has_no_title(tmp_path: Path) -> None:
+    with pytest.raises(front.NoTitle, match=r"docs/x\.md: no heading, expected a line with #"):
+        front.title("## Second\n\ntext", "docs/x.md")
+
+
+def test_a_long_description_ends_with_a_word() -> None:
+    said = front.description("# x\n\n```\ncode\n```\n\n" + "words, and more: " * 20)
+    assert said.endswith(("more…", "words…", "and…"))
+    assert len(said) <= front.LONGEST
+
+
+@pytest.mark.parametrize("module", [links, reference, errors, stage, front])
 def test_the_examples_in_docstrings(module: object) -> None:
     assert doctest.testmod(module).failed == 0
 
@@ -96,6 +154,8 @@ def test_docstrings_become_markdown() -> None:
         "Sums.\n\n- `x`: the words,\n    all.\n- `n`: how many.\n\nRaises LookupError.\n\n"
         "```pycon\n>>> total(x, 2)\n3\n```"
     )
+    room = "Sums.\n\nWhat for.  Modules:\n`x` is one.\n It uses `y`.\n\nA new one is here.\n\nEnd."
+    assert docstrings.without_rules(room) == "Sums.\n\nWhat for.\n\nEnd."
     prose = "What it changes is\nnothing: it reads."
     assert docstrings.as_markdown(prose) == prose
 
