@@ -16,6 +16,10 @@ ARGUMENT = re.compile(r"^(\*{0,2}[a-z_]\w*(?:, \*{0,2}[a-z_]\w*)*): ")
 class AsMarkdown(griffe.Extension):
     """Rewrites each docstring before it is parsed."""
 
+    def on_package(self, *, pkg: griffe.Module, **_: object) -> None:
+        """Called for the whole, which is no object of another one."""
+        self.on_object(obj=pkg)
+
     def on_object(self, *, obj: griffe.Object, **_: object) -> None:
         """Called for each module, class, function and attribute."""
         if obj.docstring is not None:

@@ -1,14 +1,14 @@
 """A ServerApp around a run: rounds over Flower's grid, with the run directory of `fl train`.
 
-[tool.flwr.app.config]            what `flwr run --run-config` sets, and what stands here else
-federation = "/srv/fl/server"     the server's folder
-run-dir = "/srv/fl/run"           a new `flwr run` goes on from what is in it
-rounds = 20
-training-seconds = 600.0          deadlines: of the first answer, which has the training
-round-seconds = 120.0             of each other one
-patience-seconds = 120.0          how long a round waits until there are enough nodes
-aggregator = ""                   "secure" or "plain"; "": what the server's federation.toml says
-conditions = ""                   such as "charging idle": devices that are not take no part
+    [tool.flwr.app.config]            what `flwr run --run-config` sets, and what stands here else
+    federation = "/srv/fl/server"     the server's folder
+    run-dir = "/srv/fl/run"           a new `flwr run` goes on from what is in it
+    rounds = 20
+    training-seconds = 600.0          deadlines: of the first answer, which has the training
+    round-seconds = 120.0             of each other one
+    patience-seconds = 120.0          how long a round waits until there are enough nodes
+    aggregator = ""                   "secure" or "plain"; "": what its federation.toml says
+    conditions = ""                   such as "charging idle": devices that are not take no part
 
 A node answers by its own federation.toml: one whose sum is another one refuses.
 """

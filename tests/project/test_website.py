@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from fnmatch import fnmatch
+from html import unescape
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -48,6 +49,13 @@ def test_every_link_of_a_page_leads_to_what_the_site_has(pages: Path) -> None:
         here = PurePosixPath(page.relative_to(pages))
         for target in links.targets(page.read_text(encoding="utf-8"), here):
             assert (pages / target).exists(), f"{here} links to {target}"
+
+
+def test_the_words_of_a_link_are_no_path() -> None:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        if name(page) != "CHANGELOG.md":  # which says what was done to which file
+            assert re.findall(r"\[`?docs/[^\]]*\]\(", text) == [], name(page)
 
 
 def test_a_dead_link_is_no_page() -> None:
@@ -163,6 +171,12 @@ def test_docstrings_become_markdown() -> None:
 LOADED = re.compile(r"""(?:<(?:script|img|iframe)[^>]* src|<link[^>]* href)=["']?https?://[^>]*""")
 
 
+def signatures(page: str) -> list[str]:
+    """The lines of the signatures on a page of the reference."""
+    code = re.findall(r'doc-signature highlight">.*?</code>', page, re.DOTALL)
+    return [line for each in code for line in unescape(re.sub("<[^>]+>", "", each)).splitlines()]
+
+
 @pytest.mark.slow
 def test_it_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
     """As `make docs`, with the extra `docs`."""
@@ -177,5 +191,15 @@ def test_it_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path: 
         made = list((folder / "site").rglob("*.html"))
         assert len(made) > len(PAGES)
         assert [page for page in made if LOADED.search(page.read_text(encoding="utf-8"))] == []
+        texts = {str(p.relative_to(folder / "site")): p.read_text(encoding="utf-8") for p in made}
+        hidden = ("May be imported", "Modules:", "Rooms:")
+        named = [page for page, text in texts.items() if page.startswith("reference/")]
+        assert [p for p in named if any(each in texts[p] for each in hidden)] == []
+        assert max(len(line) for page in named for line in signatures(texts[page])) <= 120
+        logo = re.search(r'<a href="([^"]*)"[^>]*md-logo', texts["reference/fl.html"])
+        assert logo is not None
+        assert logo[1] == "../index.html"
+        searched = (folder / "site" / "search.json").read_text(encoding="utf-8")
+        assert '"location":"source/' not in searched
     finally:
         shutil.rmtree(folder, ignore_errors=True)
