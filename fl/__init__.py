@@ -24,9 +24,9 @@ What this package refuses is an `fl.errors.FLError`. A round that too few client
 is the protocol's `fl.errors.TooFewClients`. After either the old state is as good as before.
 
 Importing this package imports neither TensorFlow nor numpy: that happens when a name is first used.
-Where TensorFlow is missing, or Keras has another backend, the rooms in `_WITHOUT_TENSORFLOW` work,
-and any other name raises ImportError. The package keeps TensorFlow's start-up messages off the
-terminal; TF_CPP_MIN_LOG_LEVEL=0 shows them.
+Where TensorFlow is missing, or Keras has another backend, `aggregators`, `analytics`, `errors` and
+`population` work, and any other name raises ImportError. The package keeps TensorFlow's start-up
+messages off the terminal; TF_CPP_MIN_LOG_LEVEL=0 shows them.
 """
 
 from fl.startup.quiet_tensorflow import quieten

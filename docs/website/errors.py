@@ -49,12 +49,22 @@ def pages(root: Path) -> dict[str, str]:
         raise KeyError(
             f"{sorted(errors.keys() ^ said.keys())}: in errors.toml or in the source alone"
         )
-    made = {name: _page(name, *errors[name], said[name]) for name in errors}
+    made = {name: _page(name, *errors[name], said) for name in errors}
     return {"index": _index(errors, said), **made}
 
 
-def _page(name: str, home: str, bases: list[str], said: Words) -> str:
-    kinds = ", ".join(f"[`{b}`]({b}.md)" if b in words() else f"`{b}`" for b in bases)
+def code(text: str) -> str:
+    """The text as code in Markdown, whatever backticks are in it.
+
+    >>> code("a run"), code("a run of `fl train`")
+    ('`a run`', '`` a run of `fl train` ``')
+    """
+    return f"`` {text} ``" if "`" in text else f"`{text}`"
+
+
+def _page(name: str, home: str, bases: list[str], words: dict[str, Words]) -> str:
+    said = words[name]
+    kinds = ", ".join(f"[`{b}`]({b}.md)" if b in words else f"`{b}`" for b in bases)
     options = "\n".join(
         f"      {key}: false"
         for key in ("show_root_heading", "show_root_toc_entry", "show_bases", "members")
@@ -68,7 +78,7 @@ def _page(name: str, home: str, bases: list[str], said: Words) -> str:
     ]
     if said.messages:
         rows = "\n".join(
-            f"| `{says.strip(' ,:')}` | {means} | {helps} |" for says, means, helps in said.messages
+            f"| {code(says)} | {means} | {helps} |" for says, means, helps in said.messages
         )
         lines.append(f"## Messages\n\n| it says | for | what helps |\n|---|---|---|\n{rows}")
     return "\n\n".join(lines) + "\n"

@@ -1,13 +1,14 @@
 """The pages of the public names, a room each: mkdocstrings fills them from the docstrings.
 
-    names(room) -> page with one `::: name` for each of them
+    names(room) -> page with one `::: name` for each of them, in `GROUPS` where the room has some
 
-Names are read from the source, without an import: `__all__` of a room, and of `fl` what
-`fl/__init__.pyi` names.
+Names are read from the source, without an import: `__all__` of a room, of `fl` what
+`fl/__init__.pyi` names, and of a room in `MODULES` what is listed there.
 """
 
 import ast
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 ROOMS = {
@@ -23,18 +24,76 @@ ROOMS = {
     "fl.data": "data sets and partitions",
     "fl.errors": "the errors of the learning side",
     "fl.experiment": "checkpoints of a training",
+    "fl.flower": "rounds across machines, over Flower",
     "fl.leak": "pictures rebuilt from updates",
     "fl.population": "who takes part in a round",
     "fl.privacy": "noise and accounting",
     "fl.report": "the page of some runs",
 }
 """Each has a page; what it is for, in a few words."""
+GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
+    "secagg": {
+        "A session": ("run", "Params", "VectorSpec", "Client", "Server", "Aggregate", "*Store"),
+        "Who is who": ("Directory", "Pinned", "Authority", "load_directory"),
+        "Graphs and masks": ("Complete", "Harary", "Suite"),
+        "Floats as words": ("Quantizer", "ExactFloats"),
+        "Errors": ("*Error", "TooFewClients"),
+    },
+    "fl": {
+        "Builders": (
+            "build_weighted_fed_avg",
+            "build_unweighted_fed_avg",
+            "build_*_fed_prox",
+            "build_fed_sgd",
+            "build_fed_eval",
+            "build_personalization*",
+            "build_*",
+        ),
+        "Sums": ("SecureSum", "PlainSum"),
+        "Processes, states and results": (
+            "FederatedProcess",
+            "ServerState",
+            "RoundResult",
+            "ModelWeights",
+            "KMeansState",
+        ),
+        "Models and optimizers": ("from_keras_model", "FineTune", "Fed*"),
+        "While it runs, and after": ("show_progress", "History"),
+    },
+}
+"""Of rooms with many names: headings, and which names stand below them, in this order."""
+MODULES = {
+    "fl.flower": {
+        "server_app": ("server_app",),
+        "client_app": ("client_app",),
+        "questions": ("Survey", "Answers"),
+        "enrolment": ("found",),
+        "federation": ("Terms", "Consent", "Federation", "read", "NotAgreed", "NotReady"),
+    },
+}
+"""Of rooms without names of their own: their modules for users, and what these show."""
 
 
 def names(room: str, root: Path) -> list[str]:
     """The public names of a room, sorted, those aside that are rooms themselves."""
-    found = sorted(_listed(room, root))
+    found = list(_listed(room, root))
+    found = found if room in MODULES else sorted(found)
     return [name for name in found if f"{room}.{name}" not in ROOMS]
+
+
+def grouped(room: str, root: Path) -> dict[str, list[str]]:
+    """The names below each heading; "" is none, and has what fits no pattern."""
+    rest, made = names(room, root), {}
+    for group, patterns in GROUPS.get(room, {}).items():
+        made[group] = [
+            name for pattern in patterns for name in rest if _first(name, patterns) == pattern
+        ]
+        rest = [name for name in rest if name not in made[group]]
+    return {**made, "": rest}
+
+
+def _first(name: str, patterns: tuple[str, ...]) -> str | None:
+    return next((pattern for pattern in patterns if fnmatch(name, pattern)), None)
 
 
 def page(room: str, root: Path) -> str:
@@ -45,8 +104,13 @@ def page(room: str, root: Path) -> str:
         f"::: {room}",
         *_options(members="false", show_root_heading="false", show_root_toc_entry="false"),
     ]
-    for name in names(room, root):
-        lines += ["", f"::: {room}.{name}", *_options(heading_level="2")]
+    for group, found in grouped(room, root).items():
+        lines += ["", f"## {group}"] if group else []
+        for name in found:
+            shown = MODULES.get(room, {}).get(name)
+            only = {"members": str(list(shown))} if shown else {}
+            level = "3" if group else "2"
+            lines += ["", f"::: {room}.{name}", *_options(heading_level=level, **only)]
     return "\n".join(lines) + "\n"
 
 
@@ -65,6 +129,9 @@ def _options(**options: str) -> list[str]:
 
 
 def _listed(room: str, root: Path) -> Iterator[str]:
+    if room in MODULES:
+        yield from MODULES[room]
+        return
     folder = root.joinpath(*room.split("."))
     stub, package = folder / "__init__.pyi", folder / "__init__.py"
     if stub.exists():

@@ -14,11 +14,14 @@ import shutil
 from pathlib import Path, PurePosixPath
 
 from docs.website import errors, links, reference
+from docs.website.front import description, front, title
 
 ROOT = Path(__file__).parent.parent.parent
 HERE = Path(__file__).parent
 PROJECT = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 PAGES = ("README.md", *PROJECT)
+HOME = "Secure aggregation and secure federated averaging"
+"""The title of the first page, of which the heading is the name of the site."""
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Start": ("README.md", "docs/your-model.md"),
     "Tutorials": ("docs/tutorials/*.md", "docs/from-*.md"),
@@ -29,7 +32,10 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "docs/simulating.md",
         "docs/embedding.md",
         "docs/flower.md",
+        "docs/deploy.md",
+        "docs/scale.md",
         "docs/privacy.md",
+        "docs/privacy-analytics.md",
         "docs/*.md",
     ),
     "Protocol and security": (
@@ -38,7 +44,6 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "docs/checks.md",
         "docs/leak*.md",
         "docs/performance.md",
-        "docs/scale.md",
     ),
     "Decisions": (
         "docs/choices.md",
@@ -47,7 +52,8 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "docs/decisions/*.md",
     ),
 }
-"""The navigation: pages by name, in this order; a pattern takes those that are named nowhere."""
+"""The navigation: pages by name, in this order; a pattern takes those that are named nowhere, in
+the order in which the README.md of their folder links to them."""
 LANGUAGES = {
     ".py": "python",
     ".R": "r",
@@ -91,14 +97,21 @@ def write(pages: Path) -> None:
     for name in documents():
         text, path = (ROOT / name).read_text(encoding="utf-8"), PurePosixPath(name)
         linked |= set(links.targets(text, path))
-        _put(pages / place(path), links.rewritten(text, path, place))
+        above = front(text, title=HOME if name == "README.md" else "")
+        _put(pages / place(path), above + links.rewritten(text, path, place))
     for path in sorted(linked - {PurePosixPath(name) for name in documents()}):
         _copy(path, pages)
-    for room in reference.ROOMS:
-        _put(pages / f"reference/{room}.md", reference.page(room, ROOT))
-    _put(pages / "reference/index.md", reference.index())
+    for room, what in reference.ROOMS.items():
+        text = reference.page(room, ROOT)
+        above = front(
+            text, title=f"Reference of {room}", said=f"{room}: {what}. Every public name."
+        )
+        _put(pages / f"reference/{room}.md", above + text)
+    _put(pages / "reference/index.md", front(reference.index()) + reference.index())
+    said = errors.words()
     for name, text in errors.pages(ROOT).items():
-        _put(pages / "errors" / f"{name}.md", text)
+        cause = said[name].cause if name in said else ""
+        _put(pages / "errors" / f"{name}.md", front(text, said=description(cause)) + text)
     shutil.copytree(HERE / "assets", pages, dirs_exist_ok=True)
 
 
@@ -137,7 +150,7 @@ def _copy(path: PurePosixPath, pages: Path) -> None:
     files = sorted(found.rglob("*")) if found.is_dir() else [found]
     shown = [each for each in files if each.is_file() and each.suffix in LANGUAGES]
     text = f"# {path}\n" + "".join(map(_source, shown))
-    _put(pages / place(path), text)
+    _put(pages / place(path), front(text, said=f"The source of {path}.", searched=False) + text)
 
 
 def _source(file: Path) -> str:
@@ -155,14 +168,14 @@ def navigation() -> list[dict[str, object]]:
     """The `nav` of the site: every page of `documents` once, then reference and project."""
     nav: list[dict[str, object]] = []
     for section, chosen in sections().items():
-        entries = [{title(name): place(PurePosixPath(name))} for name in chosen]
+        entries = [{title_of(name): place(PurePosixPath(name))} for name in chosen]
         nav.append({section: entries})
     rooms = [{room: f"reference/{room}.md"} for room in reference.ROOMS]
     each = [{name: f"errors/{name}.md"} for name in errors.pages(ROOT) if name != "index"]
     nav.append(
         {"Reference": ["reference/index.md", *rooms, {"Errors": ["errors/index.md", *each]}]}
     )
-    nav.append({"Project": [{title(name): name} for name in PROJECT]})
+    nav.append({"Project": [{title_of(name): name} for name in PROJECT]})
     return nav
 
 
@@ -177,10 +190,21 @@ def sections() -> dict[str, list[str]]:
         section: [
             name
             for entry in entries
-            for name in ([entry] if entry in named else [n for n in rest if home.get(n) == entry])
+            for name in ([entry] if entry in named else _ordered(rest, home, entry))
         ]
         for section, entries in SECTIONS.items()
     }
+
+
+def _ordered(rest: list[str], home: dict[str, str], pattern: str) -> list[str]:
+    """The pages that a pattern takes: README.md, what it links to in that order, then others."""
+    taken = [name for name in rest if home.get(name) == pattern]
+    readme = PurePosixPath(pattern).parent / "README.md"
+    if str(readme) not in rest:
+        return taken
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    order = [str(readme), *map(str, links.targets(text, readme))]
+    return sorted(taken, key=lambda name: order.index(name) if name in order else len(order))
 
 
 def _home(name: str) -> str:
@@ -196,10 +220,9 @@ def _fits(path: PurePosixPath, pattern: str) -> bool:
     return path.match(pattern) and path.parent == PurePosixPath(pattern).parent
 
 
-def title(name: str) -> str:
-    """The first heading of a page."""
-    text = (ROOT / name).read_text(encoding="utf-8")
-    return re.search(r"^# (.+)$", text, re.MULTILINE)[1].replace("`", "")
+def title_of(name: str) -> str:
+    """The first heading of a page of the repository."""
+    return title((ROOT / name).read_text(encoding="utf-8"), name)
 
 
 if __name__ == "__main__":

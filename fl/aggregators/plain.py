@@ -24,8 +24,9 @@ _BEFORE_FAILED = 5  # numbers of "counts" before those of the metrics
 class PlainSum:
     """The sum in the clear: float64, no clipping, no quantisation, the protocol's survivors.
 
-    What counts for nothing in `SecureSum` does here, but that no weight is too large. threshold: as
-    in `SecureSum`.
+    What counts for nothing in `SecureSum` does here, but that no weight is too large.
+
+    threshold: as in `SecureSum`.
 
     >>> process = fl.build_weighted_fed_avg(model_fn, aggregator=fl.PlainSum())
     >>> process.next(process.initialize(), clients).metrics["aggregator"]["kind"]

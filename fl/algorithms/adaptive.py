@@ -98,8 +98,9 @@ class _Decaying(_Adaptive):
 class FedAdagrad(_Adaptive):
     """A Keras optimizer: v is the sum of all squares.
 
-    learning_rate: η, a number or a Keras schedule. beta_1: β₁, in [0, 1). epsilon: τ, how adaptive
-    it is at most: small gradients are divided by it.
+    learning_rate: η, a number or a Keras schedule.
+    beta_1: β₁, in [0, 1).
+    epsilon: τ, how adaptive it is at most: small gradients are divided by it.
     initial_accumulator_value: v before the first step; None is τ², the least that the paper allows.
     options: those of `keras.optimizers.Optimizer`, for example `global_clipnorm`.
 

@@ -37,7 +37,10 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class KMeansState:
-    """centers: float64[k, *data_shape]. weights: float64[k], N of each center. Immutable.
+    """The centers after some rounds; immutable.
+
+    centers: float64[k, *data_shape].
+    weights: float64[k], N of each center.
 
     >>> state = fl.KMeansState(centers=[[0, 0], [9, 9]], weights=[1, 1])
     >>> state.assign([[1, 0], [7, 8]]).tolist()

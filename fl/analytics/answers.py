@@ -14,8 +14,12 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """value: a float, or float64 of the shape of one value. error_bound: the most by which a
-    coordinate can be wrong. sessions: how many sums it took. aggregator: what the last reports.
+    """What was asked for, as it came out of secure sums.
+
+    value: a float, or float64 of the shape of one value.
+    error_bound: the most by which a coordinate can be wrong.
+    sessions: how many sums it took.
+    aggregator: what the last reports.
 
     >>> answer = fl.analytics.secure_mean([[1, 1, 1], [13]])
     >>> answer, answer.value
@@ -36,8 +40,11 @@ class Answer:
 
 @dataclass(frozen=True, eq=False)
 class Histogram:
-    """counts: int64[bins], exact; bin i is [edges[i], edges[i+1]), the last with its right edge.
-    below, above: how many values lie outside of the edges. aggregator: what the sum reports.
+    """How many values are in each bin.
+
+    counts: int64[bins], exact; bin i is [edges[i], edges[i+1]), the last with its right edge.
+    below, above: how many values lie outside of the edges.
+    aggregator: what the sum reports.
 
     >>> fl.analytics.secure_histogram([[1, 2, 2], [3, 9]], edges=[0, 2, 4])
     Histogram(4 in 2 bins, 0 below, 1 above)

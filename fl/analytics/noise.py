@@ -30,8 +30,11 @@ class ClientNoise:
     """Every client adds a share, of which the honest ones in a sum have the noise together.
 
     noise_multiplier: z, over what one client can move an answer, of the sum that has the fewest
-        honest clients (`fl.privacy.noise_multiplier`). bits: of a number on the wire. mechanism: of
-        which noise. Raises AggregationError for numbers out of range.
+        honest clients (`fl.privacy.noise_multiplier`).
+    bits: of a number on the wire.
+    mechanism: of which noise.
+
+    Raises AggregationError for numbers out of range.
 
     >>> noise = fl.analytics.ClientNoise(0.001)
     >>> answer = fl.analytics.private_sum([1, 2, 3, 4], low=0, high=5, noise=noise)
@@ -77,8 +80,9 @@ class ClientNoise:
 class ServerNoise:
     """The server adds the noise to an exact sum, before anything is made of it.
 
-    noise_multiplier: z, over what one client can move an answer. Raises AggregationError unless it
-    is finite and above 0.
+    noise_multiplier: z, over what one client can move an answer.
+
+    Raises AggregationError unless it is finite and above 0.
 
     >>> noise = fl.analytics.ServerNoise(0.001)
     >>> answer = fl.analytics.private_sum([1, 2, 3, 4], low=0, high=5, noise=noise)

@@ -11,9 +11,12 @@ from fl.privacy.release import Release
 
 @dataclass(frozen=True, eq=False)
 class PrivateAnswer:
-    """value: a float, or float64 of the shape of one value. deviation: the standard deviation of
-    the noise in each number of it. release: what the answer costs each client that was asked, for
-    `fl.privacy.Ledger.charge`. aggregator: what the sum reports, in which is nothing without noise.
+    """A sum or a mean with noise.
+
+    value: a float, or float64 of the shape of one value.
+    deviation: the standard deviation of the noise in each number of it.
+    release: what the answer costs each client that was asked, for `fl.privacy.Ledger.charge`.
+    aggregator: what the sum reports, in which is nothing without noise.
 
     >>> noise = fl.analytics.ClientNoise(0.001)
     >>> answer = fl.analytics.private_mean([1, 2, 3, 6], low=0, high=10, noise=noise)
@@ -37,10 +40,13 @@ class PrivateAnswer:
 
 @dataclass(frozen=True, eq=False)
 class PrivateHistogram:
-    """counts: float64[bins], with noise, so that they are no whole numbers and may be below 0; bin
-    i is [edges[i], edges[i+1]), the last with its right edge. below, above: outside of the edges,
-    with noise too. deviation: of the noise in each of them. release, aggregator: as of
-    `PrivateAnswer`.
+    """About how many values are in each bin.
+
+    counts: float64[bins], with noise, so that they are no whole numbers and may be below 0; bin
+        i is [edges[i], edges[i+1]), the last with its right edge.
+    below, above: outside of the edges, with noise too.
+    deviation: of the noise in each of them.
+    release, aggregator: as of `PrivateAnswer`.
 
     >>> noise = fl.analytics.ClientNoise(0.001)
     >>> fl.analytics.private_histogram([1, 1, 3, 3], edges=[0, 2, 4], noise=noise)
@@ -62,10 +68,12 @@ class PrivateHistogram:
 
 @dataclass(frozen=True, eq=False)
 class PrivateQuantile:
-    """value: the middle of the part of the range that was found, which is 2·half_width wide.
+    """About where a fraction q of the values ends.
+
+    value: the middle of the part of the range that was found, which is 2·half_width wide.
     rank_deviation: the standard deviation of the noise in how many values there are up to its end,
-    less q of all: by about so many values its rank is off. release, aggregator: as of
-    `PrivateAnswer`.
+        less q of all: by about so many values its rank is off.
+    release, aggregator: as of `PrivateAnswer`.
 
     >>> noise = fl.analytics.ClientNoise(0.001)
     >>> fl.analytics.private_quantile([1, 2, 3, 4, 5], 0.5, low=0, high=8, noise=noise)

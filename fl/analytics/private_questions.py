@@ -166,8 +166,9 @@ def private_quantile(
     and the answer is where the counts that fit them best (`halves`) reach the fraction q. What is
     beyond [low, high] counts as low or high, and so may be the answer.
 
-    q: in (0, 1]. values_per_client: as in `private_histogram`; one client moves the counts by
-        √levels times as much.
+    q: in (0, 1].
+    values_per_client: as in `private_histogram`; one client moves the counts by √levels times as
+        much.
 
     Other arguments and errors are those of `private_sum`; AggregationError also for a tolerance
     below (high − low) / 2^16.

@@ -146,9 +146,12 @@ def secure_quantile(
     middle, until what is left is at most `tolerance` (default: 1/1024 of it) wide. That is also all
     that the server learns. The answer is the middle of what is left.
 
-    values: for each client a number or an array; every element counts. q: in (0, 1].
-    aggregator: None is `fl.SecureSum()`. Other arguments and errors as in `secure_sum`;
-        AggregationError also where the quantile is not in [low, high].
+    values: for each client a number or an array; every element counts.
+    q: in (0, 1].
+    aggregator: None is `fl.SecureSum()`.
+
+    Other arguments and errors as in `secure_sum`; AggregationError also where the quantile is not
+    in [low, high].
 
     >>> values = [[1, 2, 2], [3, 9]]
     >>> median = fl.analytics.secure_quantile(values, 0.5, low=0, high=10, tolerance=0.01)

@@ -1,9 +1,9 @@
 """Data sets for federated learning, and ways to split them among clients.
 
-train, test = fl.data.load("mnist", data_dir="data")
-clients = fl.data.ClientData.from_partition(train, fl.data.partition.iid(len(train[1]), 100))
+    train, test = fl.data.load("mnist", data_dir="data")
+    clients = fl.data.ClientData.from_partition(train, fl.data.partition.iid(len(train[1]), 100))
 
-emnist_train, emnist_test = fl.data.emnist.load_data()       as in TensorFlow Federated
+    emnist_train, emnist_test = fl.data.emnist.load_data()       as in TensorFlow Federated
 
 >>> (x, y), test = fl.data.load("digits")
 >>> fl.data.ClientData.from_partition((x, y), fl.data.partition.iid(len(y), 10))

@@ -42,7 +42,9 @@ def load(name: str, data_dir: str | Path | None = None) -> DataSet:
     """(train, test) of a data set: two pairs of arrays (x, y), or two `ClientData`.
 
     data_dir: the directory that has the files, and then nothing is downloaded; None downloads what
-    Keras's cache does not have. Raises DataError.
+        Keras's cache does not have.
+
+    Raises DataError.
     """
     known = check_name(name).replace("-", "_")
     if known not in _LOADERS:

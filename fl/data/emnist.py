@@ -20,7 +20,12 @@ from fl.errors import DataError
 def load_data(
     only_digits: bool = True, cache_dir: str | Path | None = None
 ) -> tuple[ClientData, ClientData]:
-    """(train, test). cache_dir: where the files are; None downloads them. Raises DataError."""
+    """(train, test).
+
+    cache_dir: where the files are; None downloads them.
+
+    Raises DataError.
+    """
     if not isinstance(only_digits, bool):
         raise DataError(
             f"only_digits={only_digits!r}, expected True or False; where the files are is "

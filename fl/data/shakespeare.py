@@ -33,7 +33,12 @@ _NUMBER[list(VOCABULARY.encode())] = np.arange(1, len(VOCABULARY) + 1)
 
 
 def load_data(cache_dir: str | Path | None = None) -> tuple[ClientData, ClientData]:
-    """(train, test). cache_dir: where the files are; None downloads them. Raises DataError."""
+    """(train, test).
+
+    cache_dir: where the files are; None downloads them.
+
+    Raises DataError.
+    """
     return hdf5.load(sources.SHAKESPEARE, cache_dir, ("snippets",), _arrays, row_by_row=False)
 
 

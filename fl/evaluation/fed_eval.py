@@ -43,8 +43,11 @@ def build_fed_eval(
 ) -> FedEval:
     """A federated evaluation of models with the architecture of `model_fn`.
 
-    aggregator: None is `SecureSum()`. batch_size: for clients that hold arrays. input_spec: (x, y)
-    in `tf.TensorSpec`s, for a model that is not built. Raises ModelError.
+    aggregator: None is `SecureSum()`.
+    batch_size: for clients that hold arrays.
+    input_spec: (x, y) in `tf.TensorSpec`s, for a model that is not built.
+
+    Raises ModelError.
 
     >>> evaluate = fl.build_fed_eval(model_fn)
     >>> metrics = evaluate(model_fn(), clients)

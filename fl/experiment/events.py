@@ -26,7 +26,9 @@ _FRAME = 16  # bytes of a record besides the event: its length and two checksums
 class Events:
     """The event file of one process, in a folder that TensorBoard is pointed at.
 
-    first: the round that will be written first. Raises OSError where nothing can be written.
+    first: the round that will be written first.
+
+    Raises OSError where nothing can be written.
 
     >>> process = fl.build_weighted_fed_avg(model_fn)
     >>> events = fl.experiment.Events(tmp_path / "logs")

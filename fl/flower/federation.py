@@ -83,13 +83,15 @@ class Terms:
 
 @dataclass(frozen=True, kw_only=True)
 class Consent:
-    """A client's own part. client: its id in the directory. certificate: a file of hex, with an
-    authority.
+    """A client's own part.
 
-    sessions: how often it takes part, at most, ever. same_message: how often it answers one and the
-    same message: each time gives the server another sum of the same numbers. kinds, models: of
-    work, and the digests of models (`model_digest`); empty models are any. conditions: "charging",
-    "unmetered", "idle", without which this device takes part in nothing.
+    client: its id in the directory.
+    certificate: a file of hex, with an authority.
+    sessions: how often it takes part, at most, ever.
+    same_message: how often it answers one and the same message: each time gives the server another
+        sum of the same numbers.
+    kinds, models: of work, and the digests of models (`model_digest`); empty models are any.
+    conditions: "charging", "unmetered", "idle", without which this device takes part in nothing.
     """
 
     client: int

@@ -35,7 +35,10 @@ from fl.round_message import Received
 
 @dataclass(frozen=True)
 class Answers:
-    """numbers: of each question so far, float64: counts, or the sum or mean that it asks for."""
+    """What a survey has so far.
+
+    numbers: of each question, float64: counts, or the sum or mean that it asks for.
+    """
 
     numbers: tuple[tuple[float, ...], ...] = ()
     round: int = 0

@@ -1,14 +1,14 @@
 """A ServerApp around a run: rounds over Flower's grid, with the run directory of `fl train`.
 
-[tool.flwr.app.config]            what `flwr run --run-config` sets, and what stands here else
-federation = "/srv/fl/server"     the server's folder
-run-dir = "/srv/fl/run"           a new `flwr run` goes on from what is in it
-rounds = 20
-training-seconds = 600.0          deadlines: of the first answer, which has the training
-round-seconds = 120.0             of each other one
-patience-seconds = 120.0          how long a round waits until there are enough nodes
-aggregator = ""                   "secure" or "plain"; "": what the server's federation.toml says
-conditions = ""                   such as "charging idle": devices that are not take no part
+    [tool.flwr.app.config]            what `flwr run --run-config` sets, and what stands here else
+    federation = "/srv/fl/server"     the server's folder
+    run-dir = "/srv/fl/run"           a new `flwr run` goes on from what is in it
+    rounds = 20
+    training-seconds = 600.0          deadlines: of the first answer, which has the training
+    round-seconds = 120.0             of each other one
+    patience-seconds = 120.0          how long a round waits until there are enough nodes
+    aggregator = ""                   "secure" or "plain"; "": what its federation.toml says
+    conditions = ""                   such as "charging idle": devices that are not take no part
 
 A node answers by its own federation.toml: one whose sum is another one refuses.
 """
@@ -69,7 +69,8 @@ def server_app(
 ) -> ServerApp:
     """A ServerApp that runs a process.
 
-    process: builds it. examples: of the clients' form, such as a row of zeros.
+    process: builds it.
+    examples: of the clients' form, such as a row of zeros.
     config: what the run's configuration does not say, by the names above.
     sampler: whom to ask of the nodes that are there; None is everybody.
     finished: called at the end, for example to save the model.

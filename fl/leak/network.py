@@ -23,8 +23,12 @@ Numbers = NDArray[Any]
 
 @dataclass(frozen=True)
 class Network:
-    """pixels, hidden, classes: sizes of the layers. rate: of the clients' steps. seed: of the
-    first weights."""
+    """What the clients train.
+
+    pixels, hidden, classes: sizes of the layers.
+    rate: of the clients' steps.
+    seed: of the first weights.
+    """
 
     activation: Activation
     pixels: int
@@ -65,9 +69,10 @@ class Network:
     def update(self, weights: Numbers, x: tf.Tensor, labels: tf.Tensor, steps: int) -> tf.Tensor:
         """The mean over clients of what `steps` steps change, as a vector.
 
-        x: float64[clients, examples, pixels]. labels: probabilities,
-        float64[clients, examples, classes]. Every client steps from the same weights, each on all
-        of its examples.
+        x: float64[clients, examples, pixels].
+        labels: probabilities, float64[clients, examples, classes].
+
+        Every client steps from the same weights, each on all of its examples.
         """
         start = [tf.constant(part, tf.float64)[None] for part in self.layers(weights)]
         now = [tf.repeat(part, tf.shape(x)[0], 0) for part in start]

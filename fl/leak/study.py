@@ -42,7 +42,12 @@ OnAttempt = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """sums: over how many clients. steps: local steps of a client. pictures: of a client."""
+    """What is tried.
+
+    sums: over how many clients.
+    steps: local steps of a client.
+    pictures: of a client.
+    """
 
     sums: Sequence[int] = (2, 8, 32)
     steps: Sequence[int] = (1, 5)
@@ -63,7 +68,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attack on one thing that was seen. rebuilt, truth: float[pixels], of the victim."""
+    """One attack on one thing that was seen.
+
+    rebuilt, truth: float[pixels], of the victim.
+    """
 
     seen: str
     attack: Attack

@@ -57,7 +57,8 @@ def build_personalization(
 
     model_fn: returns a built, compiled model, another one each time it is called.
     strategy: how to train; None is `FineTune()`, one epoch of the model's own optimizer.
-    batch_size: of the evaluation. seed: of shuffling and of layers such as dropout.
+    batch_size: of the evaluation.
+    seed: of shuffling and of layers such as dropout.
     input_spec: as for `fl.build_weighted_fed_avg`.
 
     Raises ModelError for a model, an optimizer or a strategy that cannot be used.

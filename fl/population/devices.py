@@ -25,7 +25,10 @@ from fl.population.sampling import InTurn, Sampler, round_rng
 
 @dataclass(frozen=True)
 class Status:
-    """What a device tells about itself before it takes part. examples: how many it holds."""
+    """What a device tells about itself before it takes part.
+
+    examples: how many it holds.
+    """
 
     charging: bool = True
     unmetered: bool = True
@@ -72,7 +75,9 @@ def check_conditions(names: Sequence[str]) -> Sequence[str]:
 class Fleet:
     """One device a client.
 
-    examples: client -> how many examples it holds. rounds_per_hour: how the time passes.
+    examples: client -> how many examples it holds.
+    rounds_per_hour: how the time passes.
+
     Each device has a time zone of its own, and a speed that is log-normal over the fleet.
     """
 

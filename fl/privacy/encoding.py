@@ -47,9 +47,12 @@ _MOST_BITS = 62
 class NoisyEncoding:
     """What all clients of a round do to their updates; every field is known to everybody.
 
-    rotation: of the updates, or some of the coordinates of one (`Kept`). clip: C, in units of the
-    update. scale: integer units for one unit of the update. bits: of a word, 2..62. noise: that of
-    one client. beta: of `ConditionalRounding`; a small one needs more noise and less room.
+    rotation: of the updates, or some of the coordinates of one (`Kept`).
+    clip: C, in units of the update.
+    scale: integer units for one unit of the update.
+    bits: of a word, 2..62.
+    noise: that of one client.
+    beta: of `ConditionalRounding`; a small one needs more noise and less room.
 
     >>> import numpy as np
     >>> from fl.privacy import NoisyEncoding, RandomBits, Rotation, SkellamNoise

@@ -49,10 +49,12 @@ def fitted_encoding(
 ) -> NoisyEncoding:
     """An encoding whose sum of `clients` updates has noise of z times the sensitivity, or more.
 
-    noise_multiplier: z, of `fl.privacy.noise_multiplier`. missing: clients whose noise may not be
-    in the sum. wraps: the probability, at most, that a sum wraps, of updates that together are at
-    most alignment · clients · clip long. Raises PrivacyError where no
-    scale fits the bits, and for numbers out of range.
+    noise_multiplier: z, of `fl.privacy.noise_multiplier`.
+    missing: clients whose noise may not be in the sum.
+    wraps: the probability, at most, that a sum wraps, of updates that together are at most
+        alignment · clients · clip long.
+
+    Raises PrivacyError where no scale fits the bits, and for numbers out of range.
 
     >>> from fl.privacy import Rotation, fitted_encoding
     >>> encoding = fitted_encoding(

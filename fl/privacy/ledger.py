@@ -27,8 +27,9 @@ _SLACK = 1 + 1e-9  # of a budget: what floating point takes from a sum that is e
 class Ledger:
     """The account of one training.
 
-    delta: δ of all its ε. rate: of `hidden_rate`, 1.0 where nothing is gained by sampling. budget:
-    the most that ε may become; None for any.
+    delta: δ of all its ε.
+    rate: of `hidden_rate`, 1.0 where nothing is gained by sampling.
+    budget: the most that ε may become; None for any.
 
     Raises PrivacyError for numbers out of range, and without `dp-accounting`.
 

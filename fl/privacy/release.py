@@ -35,8 +35,9 @@ Rdp = NDArray[np.float64]
 class Release:
     """A sum that was released with noise.
 
-    noise_multiplier: z of the whole sum. shares: of how many clients' noise. l2, dimension: the
-    sensitivity in units of the integers, of the integer mechanisms.
+    noise_multiplier: z of the whole sum.
+    shares: of how many clients' noise.
+    l2, dimension: the sensitivity in units of the integers, of the integer mechanisms.
     """
 
     mechanism: Name
@@ -47,8 +48,12 @@ class Release:
 
     @classmethod
     def of(cls, report: Mapping[str, Any], promised: bool = False) -> Release:
-        """What a round reported under "noise". promised: as it was promised before the round, and
-        not as it was. Raises PrivacyError for a report without one of these."""
+        """What a round reported under "noise".
+
+        promised: as it was promised before the round, and not as it was.
+
+        Raises PrivacyError for a report without one of these.
+        """
         try:
             multiplier = float(report["promised" if promised else "noise_multiplier"])
             shares, l2, dimension = (report[name] for name in ("shares", "l2", "dimension"))

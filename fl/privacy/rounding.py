@@ -32,7 +32,9 @@ class ConditionalRounding:
     """Rounds vectors of a dimension and of length at most `length`, in units of the integers.
 
     beta: the chance, at most, that a rounding is repeated; 0 takes the bound that every rounding
-        meets. Raises PrivacyError for numbers out of range.
+        meets.
+
+    Raises PrivacyError for numbers out of range.
 
     >>> import numpy as np
     >>> from fl.privacy import ConditionalRounding, RandomBits

@@ -46,11 +46,12 @@ GraphChoice = Literal["auto", "complete", "harary"]
 class Choice:
     """Parameters for one session, and the probabilities they were chosen for.
 
-    k: neighbours of each client, None on the complete graph.  t: shares that open a secret.
+    k: neighbours of each client, None on the complete graph.
+    t: shares that open a secret.
     corrupt, dropped: the clients that may be corrupt, and that may be missing at the end.
     min_roster, min_survivors: the fewest clients of U1 and of U3 that a client accepts.
     bounds: what is required and what is met, as log2 of probabilities; privacy is counted for one
-    drawing of the ring, of which an active server may try 2^grinding_bits.
+        drawing of the ring, of which an active server may try 2^grinding_bits.
     """
 
     n: int

@@ -1,20 +1,23 @@
 """The site has every page, public name and error, and no dead link; `make docs` builds it."""
 
-import ast
 import doctest
 import importlib
+import json
 import re
 import shutil
 import subprocess
 import sys
+from fnmatch import fnmatch
+from html import unescape
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 import fl
 import secagg
-from docs.website import errors, links, reference, stage
+from docs.website import errors, front, links, reference, stage
 from tests.helpers.pages import PAGES, ROOT, name
+from tests.helpers.reference import shown
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +51,13 @@ def test_every_link_of_a_page_leads_to_what_the_site_has(pages: Path) -> None:
             assert (pages / target).exists(), f"{here} links to {target}"
 
 
+def test_the_words_of_a_link_are_no_path() -> None:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        if name(page) != "CHANGELOG.md":  # which says what was done to which file
+            assert re.findall(r"\[`?docs/[^\]]*\]\(", text) == [], name(page)
+
+
 def test_a_dead_link_is_no_page() -> None:
     with pytest.raises(links.DeadLink, match=r"docs/nowhere\.md: no such file"):
         links.rewritten("[x](nowhere.md#y)", PurePosixPath("docs/data.md"), stage.place)
@@ -71,49 +81,74 @@ def test_the_public_names_are_in_the_reference() -> None:
     } & set(secagg.__all__)
     in_fl = set(reference.names("fl", ROOT))
     rooms = {room.partition(".")[2] for room in reference.ROOMS if room.startswith("fl.")}
-    assert set(fl.__all__) == in_fl | rooms
+    assert set(fl.__all__) == in_fl | rooms - {"flower"}  # whose modules are imported by name
 
 
 @pytest.mark.parametrize(
     "room", sorted(set(reference.ROOMS) - {"fl"})
 )  # whose names are just compared
 def test_each_name_of_the_reference_exists(room: str) -> None:
-    module = importlib.import_module(room)
-    missing = [each for each in reference.names(room, ROOT) if not hasattr(module, each)]
-    assert missing == []
+    for each in reference.names(room, ROOT):
+        thing = shown(room, each)
+        for member in reference.MODULES.get(room, {}).get(each, ()):
+            assert getattr(thing, member).__doc__, f"{room}.{each}.{member}"
 
 
-def test_each_error_has_a_page() -> None:
-    for home, (found, _) in errors.defined(ROOT).items():
-        assert issubclass(getattr(importlib.import_module(found), home), Exception)
-    exported = {
-        *fl.errors.__all__,
-        *(e for e in secagg.__all__ if e.endswith(("Error", "Clients"))),
-    }
-    assert exported <= errors.pages(ROOT).keys()
+@pytest.mark.parametrize("room", reference.ROOMS)
+def test_groups_have_every_name_of_a_room_once_and_no_pattern_for_nothing(room: str) -> None:
+    groups = reference.grouped(room, ROOT)
+    listed = [each for found in groups.values() for each in found]
+    assert sorted(listed) == sorted(reference.names(room, ROOT))
+    for group, patterns in reference.GROUPS.get(room, {}).items():
+        assert all(any(fnmatch(each, p) for each in groups[group]) for p in patterns), group
+    assert room not in reference.GROUPS or groups[""] == []
 
 
-def texts() -> set[str]:
-    """Every string of the packages, `…` for what is filled in."""
-    found = set()
-    for path in [*(ROOT / "secagg").rglob("*.py"), *(ROOT / "fl").rglob("*.py")]:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.JoinedStr):
-                parts = node.values
-                found.add("".join(p.value if isinstance(p, ast.Constant) else "…" for p in parts))
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found.add(node.value)
-    return found
+def test_the_reference_of_fl_begins_with_the_builder_that_everybody_needs() -> None:
+    assert reference.page("fl", ROOT).split("::: ")[2].startswith("fl.build_weighted_fed_avg\n")
 
 
-def test_each_message_on_the_pages_of_errors_is_one_of_the_packages() -> None:
-    known = texts()
-    for error, words in errors.words().items():
-        for says, _, _ in words.messages:
-            assert any(says in text for text in known), f"{error}: {says}"
+def test_tutorials_and_decisions_stand_as_their_index_lists_them() -> None:
+    for section, folder in (("Tutorials", "docs/tutorials"), ("Decisions", "docs/decisions")):
+        index = PurePosixPath(folder, "README.md")
+        named = links.targets((ROOT / index).read_text(encoding="utf-8"), index)
+        listed = [str(path) for path in named if path.parent == index.parent and path != index]
+        there = [page for page in stage.sections()[section] if page.startswith(f"{folder}/")]
+        assert there == [str(index), *dict.fromkeys(p for p in listed if p.endswith(".md"))]
 
 
-@pytest.mark.parametrize("module", [links, reference, errors, stage])
+def test_a_decision_s_heading_begins_with_its_number() -> None:
+    for page in sorted((ROOT / "docs/decisions").glob("0*.md")):
+        title = stage.title_of(f"docs/decisions/{page.name}")
+        assert title.startswith(f"{int(page.name[:4])}. "), page.name
+
+
+def test_each_page_says_what_it_is_and_search_has_all_but_sources(pages: Path) -> None:
+    titles = []
+    for page in pages.rglob("*.md"):
+        above, text = page.read_text(encoding="utf-8").removeprefix("---\n").split("\n---\n", 1)
+        here = str(page.relative_to(pages))
+        description = json.loads(re.search(r"^description: (.*)$", above, re.MULTILINE)[1])
+        assert 10 < len(description) <= front.LONGEST, here
+        assert not re.search(r"`|\*\*|\]\(", description), here
+        given = re.search(r"^title: (.*)$", above, re.MULTILINE)
+        titles.append(json.loads(given[1]) if given else front.title(text, here))
+        assert ("exclude: true" in above) == here.startswith("source/"), here
+    assert len(set(titles)) == len(titles)
+
+
+def test_a_page_without_a_heading_has_no_title(tmp_path: Path) -> None:
+    with pytest.raises(front.NoTitle, match=r"docs/x\.md: no heading, expected a line with #"):
+        front.title("## Second\n\ntext", "docs/x.md")
+
+
+def test_a_long_description_ends_with_a_word() -> None:
+    said = front.description("# x\n\n```\ncode\n```\n\n" + "words, and more: " * 20)
+    assert said.endswith(("more…", "words…", "and…"))
+    assert len(said) <= front.LONGEST
+
+
+@pytest.mark.parametrize("module", [links, reference, errors, stage, front])
 def test_the_examples_in_docstrings(module: object) -> None:
     assert doctest.testmod(module).failed == 0
 
@@ -121,14 +156,25 @@ def test_the_examples_in_docstrings(module: object) -> None:
 def test_docstrings_become_markdown() -> None:
     pytest.importorskip("griffe")
     docstrings = importlib.import_module("docs.website.docstrings")
-    docstring = "Sums.\n\nx: the words,\n    all.\nn: how many.\n\n>>> total(x, 2)\n3"
+    arguments = "x: the words,\n    all.\nn: how many.\nRaises LookupError."
+    docstring = f"Sums.\n\n{arguments}\n\n>>> total(x, 2)\n3"
     assert docstrings.as_markdown(docstring) == (
-        "Sums.\n\n- `x`: the words,\n    all.\n- `n`: how many.\n\n"
+        "Sums.\n\n- `x`: the words,\n    all.\n- `n`: how many.\n\nRaises LookupError.\n\n"
         "```pycon\n>>> total(x, 2)\n3\n```"
     )
+    room = "Sums.\n\nWhat for.  Modules:\n`x` is one.\n It uses `y`.\n\nA new one is here.\n\nEnd."
+    assert docstrings.without_rules(room) == "Sums.\n\nWhat for.\n\nEnd."
+    prose = "What it changes is\nnothing: it reads."
+    assert docstrings.as_markdown(prose) == prose
 
 
 LOADED = re.compile(r"""(?:<(?:script|img|iframe)[^>]* src|<link[^>]* href)=["']?https?://[^>]*""")
+
+
+def signatures(page: str) -> list[str]:
+    """The lines of the signatures on a page of the reference."""
+    code = re.findall(r'doc-signature highlight">.*?</code>', page, re.DOTALL)
+    return [line for each in code for line in unescape(re.sub("<[^>]+>", "", each)).splitlines()]
 
 
 @pytest.mark.slow
@@ -145,5 +191,15 @@ def test_it_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path: 
         made = list((folder / "site").rglob("*.html"))
         assert len(made) > len(PAGES)
         assert [page for page in made if LOADED.search(page.read_text(encoding="utf-8"))] == []
+        texts = {str(p.relative_to(folder / "site")): p.read_text(encoding="utf-8") for p in made}
+        hidden = ("May be imported", "Modules:", "Rooms:")
+        named = [page for page, text in texts.items() if page.startswith("reference/")]
+        assert [p for p in named if any(each in texts[p] for each in hidden)] == []
+        assert max(len(line) for page in named for line in signatures(texts[page])) <= 120
+        logo = re.search(r'<a href="([^"]*)"[^>]*md-logo', texts["reference/fl.html"])
+        assert logo is not None
+        assert logo[1] == "../index.html"
+        searched = (folder / "site" / "search.json").read_text(encoding="utf-8")
+        assert '"location":"source/' not in searched
     finally:
         shutil.rmtree(folder, ignore_errors=True)

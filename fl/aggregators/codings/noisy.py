@@ -43,9 +43,11 @@ _SEED = b"fl/noisy/v1/"
 class DistributedNoise:
     """Private sums of updates, each clipped to a norm, with noise of the clients.
 
-    norm: C, to which an update is clipped. noise_multiplier: z, of the sum that has the fewest
-        honest clients (`fl.privacy.noise_multiplier`); a sum of more has more.
-    bits: of a coordinate on the wire, 2 to 62. mechanism: of which noise.
+    norm: C, to which an update is clipped.
+    noise_multiplier: z, of the sum that has the fewest honest clients
+        (`fl.privacy.noise_multiplier`); a sum of more has more.
+    bits: of a coordinate on the wire, 2 to 62.
+    mechanism: of which noise.
     keep: which part of the coordinates is sent, another one in each round; fewer of them lose less
         to the rounding where bits are few.
     wraps: with which probability a sum may wrap, at most, of updates that together are alignment ·

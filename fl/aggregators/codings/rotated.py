@@ -67,7 +67,8 @@ class Rotated:
         twice as much for every six bits more. More is for cohorts that differ much in their
         examples: every sum that wraps costs a round.
     wraps: with which probability it may then wrap nevertheless, at most.
-    clip: of a coordinate, in the first sum. max_weight: as of `fl.SecureSum`.
+    clip: of a coordinate, in the first sum.
+    max_weight: as of `fl.SecureSum`.
 
     The state that it carries in `ServerState.aggregator` is ℓ, and how many sums there were.
     Raises AggregationError for numbers out of range.
