@@ -95,20 +95,16 @@ def promised(aggregator: Aggregator, *, clients: int, size: int) -> Release:
     >>> fl.aggregators.promised(central, clients=20, size=650)
     Release(mechanism='gaussian', noise_multiplier=2.0, shares=1, l2=1.0, dimension=1)
     """
-    if isinstance(aggregator, CentralNoise):
-        return Release("gaussian", aggregator.noise_multiplier)
-    coding = aggregator.coding if isinstance(aggregator, SecureSum) else None
-    if not isinstance(aggregator, SecureSum) or not isinstance(coding, DistributedNoise):
-        raise AggregationError(
-            f"{aggregator!r} adds no noise, expected fl.aggregators.CentralNoise, or a "
-            "fl.SecureSum with fl.aggregators.DistributedNoise as its coding"
-        )
-    shape, least = SumShape(clients, (size, 0), (), weighted=False), aggregator.least(clients)
-    sensitivity = coding.encoding(shape, (), least).fitted.sensitivity
-    return Release(
-        coding.mechanism,
-        coding.noise_multiplier,
-        least.honest,
-        sensitivity.l2,
-        sensitivity.dimension,
+    match aggregator:
+        case CentralNoise(noise_multiplier=multiplier):
+            return Release("gaussian", multiplier)
+        case SecureSum(coding=DistributedNoise() as coding):
+            shape = SumShape(clients, (size, 0), (), weighted=False)
+            least = aggregator.least(clients)
+            moves = coding.encoding(shape, (), least).fitted.sensitivity
+            of_all = coding.mechanism, coding.noise_multiplier, least.honest
+            return Release(*of_all, moves.l2, moves.dimension)
+    raise AggregationError(
+        f"{aggregator!r} adds no noise, expected fl.aggregators.CentralNoise, or a fl.SecureSum "
+        "with fl.aggregators.DistributedNoise as its coding"
     )
