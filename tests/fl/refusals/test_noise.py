@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from fl.aggregators.budget import noise_for_budget
+from fl.aggregators import budget
 from fl.aggregators.central import CentralNoise
 from fl.aggregators.clipping import AdaptiveNorm, ByNorm
 from fl.aggregators.codings import DistributedNoise, Rotated
@@ -113,7 +113,7 @@ ASKED = {"epsilon": 8.0, "delta": 1e-3, "rounds": 2, "clients": 4, "size": 3}
 breaks("fl.aggregators.budget.noise_for_budget", "rate < 1")(
     wrong(
         "expected 1: its sum tells how many",
-        lambda: noise_for_budget(lambda z: SecureSum(coding=NOISE), **ASKED, rate=0.5),
+        lambda: budget.noise_for_budget(lambda z: SecureSum(coding=NOISE), **ASKED, rate=0.5),
     )
 )
 
