@@ -7,7 +7,8 @@
 Modules: `interface` says what an aggregator is, `contribution` what goes into it, `totals` what
 comes out; `plain` and `secure` are the two sums, `thresholds` what both make of a threshold; the
 room `codings` turns contributions into ring words and reads sums of these; `clipping` bounds norms,
-and `central` adds noise to what was clipped; `observed` tells what an observer of a simulation saw.
+and `central` adds noise to what was clipped; `budget` finds how much of it a budget of privacy asks
+for; `observed` tells what an observer of a simulation saw.
 Single coordinates are clipped where they become ring words, by `secagg.Quantizer` in `codings`.
 May be imported from it: what is in `__all__`.  Of `fl`, this room uses the protocol; pyproject.toml
 lists what little others import of it, such as a session's parameters, which the halves of a round
@@ -21,6 +22,7 @@ case in `sum_of` of `fl.experiment.assembly`, and for an argument of its own a f
 It uses `errors`, `privacy`, `progress`, `seeds` and `warn`.
 """
 
+from fl.aggregators.budget import noise_for_budget, promised
 from fl.aggregators.central import CentralNoise
 from fl.aggregators.clipping import AdaptiveNorm, ByNorm
 from fl.aggregators.codings import DistributedNoise, Rotated
@@ -44,4 +46,6 @@ __all__ = [
     "SecureSum",
     "Session",
     "masked_update",
+    "noise_for_budget",
+    "promised",
 ]

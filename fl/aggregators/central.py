@@ -175,5 +175,7 @@ def _check(shape: SumShape) -> None:
     if shape.weighted or statistics or not size:
         raise AggregationError(
             f"weighted={shape.weighted}, {size} coordinates and {statistics} statistics under "
-            "noise, expected an update alone, of clients that count alike"
+            "noise, expected an update alone, of clients that count alike: "
+            "fl.build_unweighted_fed_avg has such clients, and with its "
+            'non_trainable="local" statistics, such as those of BatchNormalization, stay with them'
         )

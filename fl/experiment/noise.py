@@ -1,34 +1,28 @@
 """How much noise a budget of privacy asks for in a training, and what of it sampling saves.
 
-    budget, rounds, sampling -> noise multiplier z -> aggregator
+    settings: budget, rounds, sampling -> noise multiplier z -> aggregator
 
-The integer mechanisms need their sensitivity for that, which follows from the scale, and with a
-number of bits the scale from z. So z is that of the Gaussian first, and then twice that of the
-encoding which fits the z before; after that nothing moves.
+The search for z is `fl.aggregators.noise_for_budget`.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
 
+from fl.aggregators.budget import noise_for_budget
 from fl.aggregators.central import CentralNoise
 from fl.aggregators.clipping import AdaptiveNorm, ByNorm
 from fl.aggregators.codings.noisy import DistributedNoise
-from fl.aggregators.interface import SumShape
+from fl.aggregators.interface import Aggregator
 from fl.aggregators.plain import PlainSum
 from fl.aggregators.secure import SecureSum
 from fl.errors import PrivacyError
 from fl.experiment.settings import Settings
 from fl.population.sampling import InTurn, Poisson, Sampler, Uniform
-from fl.privacy.accounting import noise_multiplier
-from fl.privacy.mechanisms import Name
-from fl.privacy.release import Release
-from fl.privacy.sensitivity import Sensitivity
 from fl.privacy.subsampling import hidden_rate
 
-_MORE = 1.001  # of z: cohorts of other sizes have units of another size, which costs a little
 _COUNTED = 20  # clients of a cohort for one deviation of the count: Andrew et al. 2021
 
 
@@ -73,32 +67,25 @@ class Exposure:
         return cls(rounds, rate_of(settings, population))
 
 
-def multiplier_of(settings: Settings, secure: SecureSum, population: int, size: int) -> float:
-    """z for the budget of a training, of updates of this size. Raises PrivacyError."""
+def multiplier_of(
+    settings: Settings, sum_of: Callable[[float], Aggregator], population: int, size: int
+) -> float:
+    """z for the budget of a training, of updates of this size. Raises FLError.
+
+    sum_of: the sum with a noise multiplier.
+    """
+    if settings.dp_epsilon is None:
+        raise PrivacyError("no budget of privacy, expected --dp-epsilon")
     exposure = Exposure.of(settings, population)
-    multiplier = _multiplier(settings, exposure, "gaussian", None, 1)
-    if not settings.noise_of_clients:
-        return multiplier
-    n = min(settings.clients_per_round, population)
-    for _ in range(3):
-        sum_of_all = promised(settings, secure, multiplier, n, size)
-        sensitivity = Sensitivity(sum_of_all.l2, sum_of_all.dimension)
-        multiplier = _multiplier(
-            settings, exposure, sum_of_all.mechanism, sensitivity, sum_of_all.shares
-        )
-    return multiplier * _MORE
-
-
-def promised(
-    settings: Settings, secure: SecureSum, multiplier: float, n: int, size: int
-) -> Release:
-    """What a sum of n clients will cost them at the most. Raises FLError."""
-    if not settings.noise_of_clients:
-        return Release("gaussian", multiplier)
-    shape, least = SumShape(n, (size, 0), (), weighted=False), secure.least(n)
-    sensitivity = coding_of(settings, multiplier).encoding(shape, (), least).fitted.sensitivity
-    mechanism = cast(Name, settings.dp_mechanism)
-    return Release(mechanism, multiplier, least.honest, sensitivity.l2, sensitivity.dimension)
+    return noise_for_budget(
+        sum_of,
+        epsilon=settings.dp_epsilon,
+        delta=settings.dp_delta,
+        rounds=exposure.rounds,
+        clients=min(settings.clients_per_round, population),
+        size=size,
+        rate=exposure.rate,
+    )
 
 
 def coding_of(settings: Settings, multiplier: float) -> DistributedNoise:
@@ -135,24 +122,3 @@ def _norm(settings: Settings) -> float:
     if settings.clip_norm is None:
         raise PrivacyError("noise without --clip-norm, expected the largest norm")
     return settings.clip_norm
-
-
-def _multiplier(
-    settings: Settings,
-    exposure: Exposure,
-    mechanism: Name,
-    sensitivity: Sensitivity | None,
-    shares: int,
-) -> float:
-    if settings.dp_epsilon is None:
-        raise PrivacyError("no budget of privacy, expected --dp-epsilon")
-    return noise_multiplier(
-        epsilon=settings.dp_epsilon,
-        delta=settings.dp_delta,
-        rounds=exposure.rounds,
-        clients_per_round=exposure.rate,
-        population=1,
-        mechanism=mechanism,
-        sensitivity=sensitivity,
-        shares=shares,
-    )

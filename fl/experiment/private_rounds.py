@@ -7,9 +7,10 @@ from pathlib import Path
 
 import keras
 
-from fl.aggregators.secure import SecureSum
+from fl.aggregators.budget import promised
+from fl.aggregators.interface import Aggregator
 from fl.errors import PrivacyError
-from fl.experiment import noise
+from fl.experiment import assembly, noise
 from fl.experiment.privacy_account import Account, Spent
 from fl.experiment.settings import Settings
 from fl.model.layout import Layout
@@ -19,11 +20,10 @@ from fl.process.training_server import RoundResult
 
 
 class PrivateRounds:
-    """What a run needs of its account. size: of an update."""
+    """What a run needs of its account. summed: its sum. size: of an update."""
 
-    def __init__(self, settings: Settings, account: Account, secure: SecureSum, size: int) -> None:
-        self._settings, self._account = settings, account
-        self._secure, self._size = secure, size
+    def __init__(self, account: Account, summed: Aggregator, size: int) -> None:
+        self._account, self._summed, self._size = account, summed, size
 
     @property
     def multiplier(self) -> float:
@@ -42,16 +42,15 @@ class PrivateRounds:
 
         Raises PrivacyError, and does not play, where the budget has no room for it.
         """
-        n = len(clients)
-        promised = noise.promised(self._settings, self._secure, self.multiplier, n, self._size)
-        self._account.reserve(round_number, clients, promised)
+        promise = promised(self._summed, clients=len(clients), size=self._size)
+        self._account.reserve(round_number, clients, promise)
         was = None
         try:
             result = play()
             was = Release.of(result.metrics["aggregator"].get("noise", {}))
             return result
         finally:
-            self._account.settle(clients, promised, was)
+            self._account.settle(clients, promise, was)
 
 
 def private_rounds(
@@ -60,12 +59,16 @@ def private_rounds(
     """Those of a run in this directory; None without a budget. Raises FLError."""
     if not settings.private:
         return None
-    secure = SecureSum(threshold=settings.threshold, corrupt=settings.corrupt)
     size = _size(Layout.of(model_fn()))
+
+    def sum_of(multiplier: float) -> Aggregator:
+        return assembly.aggregator(settings, assembly.HERE, multiplier)
+
     rate = noise.rate_of(settings, len(clients))
     ledger = Ledger(delta=settings.dp_delta, rate=rate, budget=settings.dp_epsilon)
-    multiplier = noise.multiplier_of(settings, secure, len(clients), size)
-    return PrivateRounds(settings, Account(path, ledger, multiplier), secure, size)
+    multiplier = noise.multiplier_of(settings, sum_of, len(clients), size)
+    account = Account(path, ledger, multiplier)
+    return PrivateRounds(account, sum_of(account.multiplier), size)
 
 
 def _size(layout: Layout) -> int:

@@ -11,7 +11,7 @@
     [node]                         a client's alone                  [server]
     client = 3                                                       private_key = "server.pem"
     identity = "identity.pem"
-    sessions = 100                 how often it takes part, at most
+    sessions = 1000                how often it takes part, at most
 
     directory = "directory.toml"   above these; it names the clients' keys, and the server's
 

@@ -68,7 +68,11 @@ FL_ROOMS = {
         "fl.aggregators.codings.rotated",
         "fl.aggregators.clipping",
     ),
-    "noise": ("fl.aggregators.central", "fl.aggregators.codings.noisy"),
+    "noise": (
+        "fl.aggregators.budget",
+        "fl.aggregators.central",
+        "fl.aggregators.codings.noisy",
+    ),
     "model": ("fl.model.vector", "fl.model.layout"),
     "plan": ("fl.plan", "fl.round_message"),
     "process": (

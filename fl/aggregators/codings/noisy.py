@@ -107,8 +107,10 @@ class DistributedNoise:
             )
         if statistics or not size:
             raise AggregationError(
-                f"{size} coordinates of an update and {statistics} statistics, expected an update "
-                "alone: noise covers nothing else"
+                f"{size} coordinates of an update and {statistics} statistics under noise, "
+                "expected an update alone: noise covers nothing else, and with "
+                'non_trainable="local" of fl.build_unweighted_fed_avg statistics, such as those '
+                "of BatchNormalization, stay with the clients"
             )
         if least.honest < 1:
             raise AggregationError("no client is certain to be honest, expected at least one")

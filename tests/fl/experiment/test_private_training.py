@@ -126,8 +126,9 @@ def test_coins_count_only_where_noise_does_not_tell_how_many_there_are(mechanism
 
 
 def test_the_server_can_adapt_the_norm_from_a_noisy_count(tmp_path):
-    settings = {**BUDGET, "dp_mechanism": "gaussian", "clip_quantile": 0.5}
+    settings = {**BUDGET, "dp_mechanism": "gaussian", "clip_quantile": 0.4}
     first, second = training(tmp_path, rounds=2, **settings)
+    # The noisy part of three clients is in sixths, of which none is 0.4.
     assert first["aggregator"]["clip_norm"] == 0.5 != second["aggregator"]["clip_norm"]
 
 

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from fl.aggregators import budget
 from fl.aggregators.central import CentralNoise
 from fl.aggregators.clipping import AdaptiveNorm, ByNorm
 from fl.aggregators.codings import DistributedNoise, Rotated
@@ -106,5 +107,14 @@ for check, state in {
     breaks("fl.aggregators.codings.noisy.DistributedNoise.announce", check)(
         wrong("expected a number of sums", partial(announce, state))
     )
+
+
+ASKED = {"epsilon": 8.0, "delta": 1e-3, "rounds": 2, "clients": 4, "size": 3}
+breaks("fl.aggregators.budget.noise_for_budget", "rate < 1")(
+    wrong(
+        "expected 1: its sum tells how many",
+        lambda: budget.noise_for_budget(lambda z: SecureSum(coding=NOISE), **ASKED, rate=0.5),
+    )
+)
 
 test_every_refusal_is_here, test_it_goes_on_if_and_only_if_the_refusal_is_gone = attacks.tests()
