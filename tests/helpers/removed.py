@@ -70,7 +70,7 @@ FL_ROOMS = {
     ),
     "noise": ("fl.aggregators.central", "fl.aggregators.codings.noisy"),
     "model": ("fl.model.vector", "fl.model.layout"),
-    "plan": ("fl.plan", "fl.round_message"),
+    "plan": ("fl.plan", "fl.round_message", "fl.whole_numbers"),
     "process": (
         "fl.process.server_optimizer",
         "fl.process.federated_process",
