@@ -91,17 +91,24 @@ class Service:
         self.connections: set[asyncio.Task[None]] = set()
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Read what one client sends, until it is gone, which is told as None."""
+        """One connection, until it ends; a second one for the same client is closed at once."""
         self.connections.add(asyncio.current_task())
-        u = -1
         try:
             (u,) = struct.unpack(">Q", await read(reader))
-            self.writers[u] = writer
+            if self.writers.setdefault(u, writer) is writer:
+                await self.listen(u, reader)
+        except (ConnectionError, asyncio.IncompleteReadError, struct.error):
+            pass  # it is gone, or none of ours
+        finally:
+            writer.close()
+
+    async def listen(self, u: int, reader: asyncio.StreamReader) -> None:
+        """Read what one client sends, until it is gone, which is told as None."""
+        try:
             while True:
                 self.frames.put_nowait((u, await read(reader)))
-        except (ConnectionError, asyncio.IncompleteReadError, struct.error):
+        finally:
             self.frames.put_nowait((u, None))
-            writer.close()
 
     async def play(self) -> secagg.Aggregate:
         """Five rounds; whoever is late has dropped out."""
@@ -130,12 +137,24 @@ class Service:
             logging.warning("refused, and the session goes on: %s", error)
 
     async def tell(self, outbox: dict[int, secagg.messages.ServerMessage]) -> None:
-        """Send to whoever is still there."""
-        for u, frame in secagg.wire.encode_all(outbox):
-            try:
+        """Send to whoever is still there, to all at once: who does not read holds up nobody."""
+        await asyncio.gather(*(self.hand(u, f) for u, f in secagg.wire.encode_all(outbox)))
+
+    async def hand(self, u: int, frame: bytes) -> None:
+        """Send to one client, in the time of a round."""
+        try:
+            async with asyncio.timeout(SECONDS_A_ROUND):
                 await send(self.writers[u], frame)
-            except (ConnectionError, KeyError):
-                logging.info("client %d is gone", u)
+        except (ConnectionError, KeyError, TimeoutError):
+            logging.info("client %d is gone", u)
+            self.gone.add(u)
+
+    async def part(self) -> None:
+        """Wait until everybody has left, and send away whoever stays."""
+        if self.connections:
+            _, late = await asyncio.wait(self.connections, timeout=SECONDS_A_ROUND)
+            for connection in late:
+                connection.cancel()
 
 
 async def serve(server: secagg.Server, start_clients) -> secagg.Aggregate:
@@ -150,7 +169,7 @@ async def serve(server: secagg.Server, start_clients) -> secagg.Aggregate:
             if service.server.state not in ("Aggregate", "Failed"):
                 service.server.abandon()
             await service.tell(service.server.ends())
-            await asyncio.wait(service.connections, timeout=SECONDS_A_ROUND)
+            await service.part()
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ and `population` are who takes part and with what; `privacy` has noise, encoding
 differential privacy; `experiment` is a whole training, `flower` one across machines, `report` what
 people look at of one, `leak` what an update gives away, `cli` the command.  Below them all are
 `plan` (what a round of training sends), `round_message` (what every round does), `progress`,
-`seeds`, `warn`, `one_line`, `tff` (what TensorFlow Federated calls things), `errors`, and
-`startup`, which this page itself begins with.
+`seeds`, `warn`, `one_line`, `tff` (what TensorFlow Federated calls things), `whole_numbers`,
+`errors`, and `startup`, which this page itself begins with.
 Imports point downwards (pyproject.toml has the rules).  May be imported: what `fl/__init__.pyi`
 names, and what the rooms for users say of themselves (`fl.aggregators`, `fl.analytics`, `fl.data`,
 `fl.errors`, `fl.population`, `fl.privacy`).

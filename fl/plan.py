@@ -17,6 +17,7 @@ from fl import round_message
 from fl.errors import FLError, ModelError
 from fl.model.vector import Vector
 from fl.round_message import Received, RoundMessage
+from fl.whole_numbers import whole
 
 KIND = "training"
 _OF_EVERY_ROUND = ("round", "seed", "weighted")  # what stands in the header of every message
@@ -42,12 +43,9 @@ class Terms:
     learning_rate: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "epochs"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ModelError(f"{name} is {value!r}, expected a whole number of at least 1")
-        if not isinstance(self.seed, int) or self.seed < 0:
-            raise ModelError(f"seed is {self.seed!r}, expected a whole number of at least 0")
+        for name, least in (("batch_size", 1), ("epochs", 1), ("seed", 0)):
+            # as an int: a message is JSON, which numpy's are not
+            object.__setattr__(self, name, whole(name, getattr(self, name), least))
         rate = self.learning_rate
         if rate is not None and not 0 <= rate < math.inf:
             raise ModelError(f"learning_rate is {rate!r}, expected a finite number of at least 0")

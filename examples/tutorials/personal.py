@@ -106,8 +106,9 @@ def main(argv=None):
     options = parse(argv)
     train, _ = writers.load_data(options.data_dir)
     personalize = fl.build_personalization(model_fn, fl.FineTune(batch_size=10))
-    copies = kept_copies(options.keep)
+    copies, start = kept_copies(options.keep), "copy as it was kept"
     if not copies:
+        start = "common model"
         common = common_weights(train, options.rounds)
         copies = dict.fromkeys(train.client_ids[:KEEPERS], (common, 0))
 
@@ -121,7 +122,7 @@ def main(argv=None):
     if options.keep:
         keep(personalize, copies, options.keep)
     if options.figure:
-        labels = "accuracy of the common model", "accuracy of the own copy"
+        labels = f"accuracy of the {start}", "accuracy of the own copy"
         figures.scatter(options.figure, "each client's own test digits", before, after, *labels)
     return first, last
 

@@ -39,7 +39,8 @@ def noise_for_budget(
     sum_of: the aggregator with a noise multiplier: a `SecureSum` with `DistributedNoise`, or
         `CentralNoise`.
     rounds: in how many of the training's rounds one client is, at the most.
-    clients: how many a round has. size: how many numbers an update has, the trained weights.
+    clients: how many a round has.
+    size: how many numbers an update has, the trained weights.
     rate: below 1 only as `fl.privacy.hidden_rate` says, and for `CentralNoise`.
 
     Raises AggregationError for a sum without noise, or with a rate below 1 and noise of the
@@ -89,7 +90,9 @@ def promised(aggregator: Aggregator, *, clients: int, size: int) -> Release:
     """What a sum of so many clients' updates will cost each of them at the most, for a ledger to be
     asked before the round; `fl.privacy.Release.of` a round's report is what it did cost.
 
-    size: of an update. Raises AggregationError for a sum without noise, and what the sum raises.
+    size: of an update.
+
+    Raises AggregationError for a sum without noise, and what the sum raises.
 
     >>> central = fl.aggregators.CentralNoise(fl.aggregators.ByNorm(fl.SecureSum(), 0.5), 2.0)
     >>> fl.aggregators.promised(central, clients=20, size=650)

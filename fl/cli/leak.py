@@ -98,9 +98,9 @@ def leak(
         plan, images = leaking.plan(), study.Images.of(leaking.dataset, leaking.data_dir)
         with out.counting("attacks") as count:
             attempts = list(study.attempts(plan, images, count))
-        guess = study.blind(plan, images)
-        out.show(render.table(plan, attempts, guess))
-        out.result = render.as_json(plan, attempts, guess)
+        guesses = study.blind(plan, images), study.blind(plan, images, max(plan.sums))
+        out.show(render.table(plan, attempts, guesses))
+        out.result = render.as_json(plan, attempts, guesses)
         if picture is not None:
             draw(plan, images, attempts, picture)
             out.say(f"wrote {picture}")

@@ -10,7 +10,8 @@ is left with.  What they get from a sum is the honest part: a sum over few is no
 Modules: `network` is the model that is trained, and what its local training comes to as a function
 of the examples; `attacks` rebuild pictures; `study` plays the sessions and attacks them; `picture`
 draws what came of it.  May be imported from it: its modules, by the command and by whoever wants to
-try other attacks.  It uses `aggregators`, `algorithms`, `data`, `errors` and `seeds`.
+try other attacks.  It uses `aggregators`, `algorithms`, `data`, `errors`, `seeds` and
+`whole_numbers`.
 """
 
 from fl.leak import attacks, network, picture, study

@@ -48,11 +48,11 @@ def matching(
     clients: int,
     pictures: int,
     steps: int,
-    seed: int,
+    rng: np.random.Generator,
 ) -> Pictures:
     """The pictures of all clients, float64[clients·pictures, pixels], whose mean update is nearest.
 
-    weights: those that the clients began with. It begins with noise from the seed.
+    weights: those that the clients began with. It begins with noise of `rng`.
     """
     count, pixels = clients * pictures, network.pixels
     size = float(np.linalg.norm(update)) or 1.0
@@ -68,7 +68,6 @@ def matching(
             loss = tf.reduce_sum(apart * apart)
         return loss, tape.gradient(loss, guess)
 
-    rng = np.random.default_rng(seed)
     start = [rng.uniform(size=count * pixels), 0.1 * rng.normal(size=count * network.classes)]
     bounds = [(0.0, 1.0)] * (count * pixels) + [(None, None)] * (count * network.classes)
     found = import_module("scipy.optimize").minimize(
@@ -94,8 +93,6 @@ def nearest(candidates: Pictures, truths: Numbers) -> tuple[float, Pictures, int
 
     It flatters the attacker, who does not know which one that is.
     """
-    best = max(
-        ((psnr(c, t), i, j) for i, c in enumerate(candidates) for j, t in enumerate(truths)),
-    )
-    value, i, j = best
-    return value, candidates[i], j
+    apart = np.array([np.mean((np.asarray(truths) - c) ** 2, axis=1) for c in candidates])
+    i, j = np.unravel_index(apart.argmin(), apart.shape)
+    return psnr(candidates[i], truths[j]), candidates[i], int(j)

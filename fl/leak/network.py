@@ -17,18 +17,25 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from fl import seeds
+
 Activation = Literal["relu", "sigmoid"]
 Numbers = NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Network:
+<<<<<<< HEAD
     """What the clients train.
 
     pixels, hidden, classes: sizes of the layers.
     rate: of the clients' steps.
     seed: of the first weights.
     """
+=======
+    """pixels, hidden, classes: sizes of the layers. rate: of the clients' steps. seed, trial: of
+    the first weights."""
+>>>>>>> w-small
 
     activation: Activation
     pixels: int
@@ -36,11 +43,13 @@ class Network:
     classes: int = 10
     rate: float = 0.1
     seed: int = 0
+    trial: int = 0
 
     def model(self) -> keras.Model:
         """Built and compiled."""
         glorot = keras.initializers.GlorotUniform
-        first, second = 2 * self.seed, 2 * self.seed + 1
+        words = seeds.sequence("leak/network", self.seed, self.trial).generate_state(2)
+        first, second = map(int, words)
         model = keras.Sequential(
             [
                 keras.Input((self.pixels,)),

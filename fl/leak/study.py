@@ -9,6 +9,8 @@
 
 Every client has `pictures` pictures and makes its local steps on all of them at once.  A trial
 draws other clients and other first weights.  Each attack is run on the activation that suits it.
+What is rebuilt is held against the pictures of the first client, the victim, and what is rebuilt
+of a sum also against those of everybody in it: a sum may hide one client and show another.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from fl.errors import DataError
 from fl.leak import attacks
 from fl.leak.attacks import Pictures
 from fl.leak.network import Activation, Network, Numbers
+from fl.whole_numbers import whole
 
 Attack = Literal["first layer", "matching"]
 ACTIVATIONS: dict[Attack, Activation] = {"first layer": "relu", "matching": "sigmoid"}
@@ -42,11 +45,17 @@ OnAttempt = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Plan:
+<<<<<<< HEAD
     """What is tried.
 
     sums: over how many clients.
     steps: local steps of a client.
     pictures: of a client.
+=======
+    """sums: over how many clients. steps: local steps of a client. pictures: of a client.
+
+    Raises DataError for numbers that are none of these.
+>>>>>>> w-small
     """
 
     sums: Sequence[int] = (2, 8, 32)
@@ -55,10 +64,17 @@ class Plan:
     trials: int = 3
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        for name, least in (("sums", 2), ("steps", 1)):
+            object.__setattr__(self, name, _several(name, getattr(self, name), least))
+        for name, least in (("pictures", 1), ("trials", 1), ("seed", 0)):
+            object.__setattr__(self, name, whole(name, getattr(self, name), least, DataError))
+
     @property
     def seen(self) -> list[str]:
-        """What the server sees, by name."""
-        return [PLAIN, MASKED, *map(sum_of, self.sums)]
+        """What the server sees, by name, and of a sum whose pictures are looked for."""
+        sums = [name for clients in self.sums for name in (sum_of(clients), anybody_in(clients))]
+        return [PLAIN, MASKED, *sums]
 
     @property
     def attempts(self) -> int:
@@ -68,10 +84,15 @@ class Plan:
 
 @dataclass(frozen=True)
 class Attempt:
+<<<<<<< HEAD
     """One attack on one thing that was seen.
 
     rebuilt, truth: float[pixels], of the victim.
     """
+=======
+    """One attack on one thing that was seen. rebuilt: float[pixels]. truth: the picture that is
+    nearest to it, of those that are looked for."""
+>>>>>>> w-small
 
     seen: str
     attack: Attack
@@ -114,6 +135,11 @@ def sum_of(clients: int) -> str:
     return f"sum of {clients}"
 
 
+def anybody_in(clients: int) -> str:
+    """The name of a sum in which any client's picture counts."""
+    return f"{sum_of(clients)}, anybody"
+
+
 def attempts(plan: Plan, images: Images, on_attempt: OnAttempt) -> Iterator[Attempt]:
     """All attempts, as they are done."""
     done = 0
@@ -127,11 +153,14 @@ def attempts(plan: Plan, images: Images, on_attempt: OnAttempt) -> Iterator[Atte
                     yield attempt
 
 
-def blind(plan: Plan, images: Images) -> float:
-    """The PSNR of the mean picture of the data set, a guess that needs no update; the median."""
+def blind(plan: Plan, images: Images, clients: int = 1) -> float:
+    """The PSNR of the mean picture of the data set, a guess that needs no update; the median.
+
+    clients: of how many the nearest picture counts; 1 is the victim alone.
+    """
     mean = images.x.mean(0, dtype=np.float64)
-    rows = [_drawn(plan, images, trial)[0] for trial in range(plan.trials)]
-    return median(attacks.nearest(mean[None], images.x[row])[0] for row in rows)
+    rows = [_drawn(plan, images, trial)[:clients] for trial in range(plan.trials)]
+    return median(attacks.nearest(mean[None], images.x[row.ravel()])[0] for row in rows)
 
 
 def medians(of: Sequence[Attempt]) -> dict[tuple[str, Attack, int], float]:
@@ -145,28 +174,31 @@ def _attempts_on(
 ) -> Iterator[Attempt]:
     """Of one attack in one trial: on one client's updates, and on the sums it is in."""
     classes = int(images.y.max()) + 1
-    network = Network(
-        ACTIVATIONS[attack], images.x.shape[1], classes=classes, seed=plan.seed + trial
-    )
+    pixels = images.x.shape[1]
+    network = Network(ACTIVATIONS[attack], pixels, classes=classes, seed=plan.seed, trial=trial)
     rows = _drawn(plan, images, trial)
-    truths = images.x[rows[0]]
     weights = network_weights(network)
 
-    def attempt(seen: str, update: Numbers, clients: int) -> Attempt:
+    def candidates(update: Numbers, clients: int) -> Pictures:
         if attack == "first layer":
-            candidates = attacks.first_layer(network, update)
-        else:
-            how = {"clients": clients, "pictures": plan.pictures, "steps": steps}
-            candidates = attacks.matching(network, weights, update, **how, seed=plan.seed)
-        value, rebuilt, which = attacks.nearest(candidates, truths)
+            return attacks.first_layer(network, update)
+        how = {"clients": clients, "pictures": plan.pictures, "steps": steps}
+        noise = seeds.generator("leak/noise", plan.seed, trial)
+        return attacks.matching(network, weights, update, **how, rng=noise)
+
+    def attempt(seen: str, found: Pictures, whose: NDArray[np.int64]) -> Attempt:
+        truths = images.x[whose.ravel()]
+        value, rebuilt, which = attacks.nearest(found, truths)
         return Attempt(seen, attack, steps, trial, value, rebuilt, truths[which])
 
     for clients in plan.sums:
         observed = session(network, images, rows[:clients], steps)
         if clients == plan.sums[0]:
-            yield attempt(PLAIN, observed.true_update, 1)
-            yield attempt(MASKED, as_numbers(observed), 1)
-        yield attempt(sum_of(clients), observed.mean, clients)
+            yield attempt(PLAIN, candidates(observed.true_update, 1), rows[:1])
+            yield attempt(MASKED, candidates(as_numbers(observed), 1), rows[:1])
+        found = candidates(observed.mean, clients)
+        yield attempt(sum_of(clients), found, rows[:1])
+        yield attempt(anybody_in(clients), found, rows[:clients])
 
 
 def session(network: Network, images: Images, rows: NDArray[np.int64], steps: int) -> Observed:
@@ -203,9 +235,16 @@ def as_numbers(observed: Observed) -> Numbers:
     return scaled
 
 
+def _several(name: str, numbers: Sequence[int], least: int) -> tuple[int, ...]:
+    several = tuple(whole(f"one of {name}", number, least, DataError) for number in numbers)
+    if not several or len(set(several)) < len(several):
+        raise DataError(f"{name} is {numbers!r}, expected at least one number, and each once")
+    return several
+
+
 def _drawn(plan: Plan, images: Images, trial: int) -> NDArray[np.int64]:
     """int64[clients, pictures]: each trial's clients have pictures of their own."""
-    rng = seeds.generator("leak/clients", plan.seed + trial)
+    rng = seeds.generator("leak/clients", plan.seed, trial)
     count = max(plan.sums) * plan.pictures
     if count > len(images.y):
         raise DataError(f"{len(images.y)} pictures, expected {count} for all clients")

@@ -2,5 +2,5 @@
 
 Modules: `tuning` is one strategy of training, `copies` what a client does with a model of its own.
 May be imported from it: both, by `evaluation`, and their builder and strategy, which `fl` exports.
-It uses `client`, `errors`, `model`, `plan` and `tff`.
+It uses `client`, `errors`, `model`, `plan`, `tff` and `whole_numbers`.
 """

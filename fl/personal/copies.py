@@ -30,6 +30,7 @@ from fl.model.keras_models import (
 from fl.model.vector import ModelWeights, Vector
 from fl.personal.tuning import FineTune, Tuner
 from fl.plan import RoundPlan
+from fl.whole_numbers import whole
 
 
 class Personalized(NamedTuple):
@@ -61,7 +62,7 @@ def build_personalization(
     seed: of shuffling and of layers such as dropout.
     input_spec: as for `fl.build_weighted_fed_avg`.
 
-    Raises ModelError for a model, an optimizer or a strategy that cannot be used.
+    Raises ModelError for a model, an optimizer, a strategy or a number that cannot be used.
 
     >>> personalize = fl.build_personalization(model_fn, fl.FineTune(epochs=2, batch_size=10))
     >>> mine, metrics = personalize(model_fn(), clients[0])      # or state.weights
@@ -70,7 +71,9 @@ def build_personalization(
     ['accuracy', 'loss', 'num_batches', 'num_examples']
     >>> personalize.get_model(mine).save(tmp_path / "mine.keras")
     """
-    tuner = Tuner.of(model_fn, strategy or FineTune(), seed, input_spec)
+    batch_size = whole("batch_size", batch_size, 1)
+    how = FineTune() if strategy is None else strategy
+    tuner = Tuner.of(model_fn, how, seed, input_spec)
     make_model = partial(evaluation_model, model_fn, input_spec)
     measured = make_model()
     if measured is tuner.model:
@@ -123,7 +126,7 @@ class Personalization:
         Raises DataError, NoExamples for data without one, ModelError for weights of another model,
         other numbers, and where the weights after training are not finite.
         """
-        _check_numbers(round=round, client=client)
+        round, client = whole("round", round, 0), whole("client", client, 0)
         before, examples = self._vector(weights), _some(data)
         terms = replace(self._tuner.terms, round=round)
         after, numbers = self._tuner.tuned(RoundPlan(terms, before, b""), client, examples)
@@ -158,12 +161,6 @@ class Personalization:
 
     def _vector(self, weights: ModelWeights | keras.Model) -> Vector:
         return self._like.arranged(weights_of(weights)).to_vector()
-
-
-def _check_numbers(**numbers: int) -> None:
-    for name, number in numbers.items():
-        if not isinstance(number, int) or number < 0:
-            raise ModelError(f"{name} is {number!r}, expected a whole number of at least 0")
 
 
 def _some(data: object) -> Examples:

@@ -17,6 +17,7 @@ from fl.client.compiled_loop import BatchLoop, read_vector
 from fl.client.examples import Examples
 from fl.client.local_training import LocalTrainer
 from fl.client.metrics import MetricSums, Numbers
+from fl.errors import ModelError
 from fl.model.keras_models import InputSpec, ModelFn, OptimizerFn, client_model
 from fl.model.vector import Vector
 from fl.plan import RoundPlan, Terms
@@ -57,6 +58,8 @@ class Tuner:
     @classmethod
     def of(cls, model_fn: ModelFn, how: FineTune, seed: int, input_spec: InputSpec) -> Tuner:
         """The strategy with a model of `model_fn`. Raises ModelError."""
+        if not isinstance(how, FineTune):
+            raise ModelError(f"a strategy of type {type(how).__name__}, expected fl.FineTune(...)")
         model, optimizer = client_model(model_fn, how.optimizer_fn, input_spec)
         trainer = LocalTrainer(model, optimizer, loop=_TunedLoop)
         terms = Terms(0, seed, how.batch_size, how.epochs, how.shuffle, False, trainer.optimizer)

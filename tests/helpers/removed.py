@@ -74,7 +74,7 @@ FL_ROOMS = {
         "fl.aggregators.codings.noisy",
     ),
     "model": ("fl.model.vector", "fl.model.layout"),
-    "plan": ("fl.plan", "fl.round_message"),
+    "plan": ("fl.plan", "fl.round_message", "fl.whole_numbers"),
     "process": (
         "fl.process.server_optimizer",
         "fl.process.federated_process",

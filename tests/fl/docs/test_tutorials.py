@@ -7,6 +7,7 @@ import importlib
 import re
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -100,13 +101,29 @@ def test_salaries(tutorial, capsys):
 
 def test_own_copies_are_better_at_home_and_go_on(tutorial, monkeypatch, capsys, tmp_path):
     script = tutorial("personal")
+    labels = []
     monkeypatch.setattr(script, "KEEPERS", 8)
-    first, last = script.main(["--rounds", "2", "--keep", str(tmp_path)])
+    monkeypatch.setattr(script.figures, "scatter", lambda *given: labels.append(given[-2]))
+    command = ["--rounds", "2", "--keep", str(tmp_path), "--figure", "personal.png"]
+    first, last = script.main(command)
     assert last > first
-    assert len(list(tmp_path.glob("client-*.005.keras"))) == 8
-    again, _ = script.main(["--rounds", "2", "--keep", str(tmp_path)])
+    after_five = kept_weights(tmp_path, 5)
+    again, _ = script.main(command)
     assert again == pytest.approx(last, abs=1e-6)
     assert "own copies, 10 epochs at home" in capsys.readouterr().out
+    after_ten = kept_weights(tmp_path, 10)
+    assert len(after_five) == len(after_ten) == 8
+    for client, weights in after_ten.items():
+        assert not np.allclose(weights, after_five[client])
+    assert labels == ["accuracy of the common model", "accuracy of the copy as it was kept"]
+
+
+def kept_weights(folder, epochs):
+    """{client: the numbers of the model that it kept after so many epochs}."""
+    return {
+        path.stem.split(".")[0]: keras.saving.load_model(path).get_weights()[0]
+        for path in folder.glob(f"client-*.{epochs:03d}.keras")
+    }
 
 
 def test_pictures(tutorial, tmp_path):

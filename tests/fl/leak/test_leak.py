@@ -1,6 +1,7 @@
 """Pictures rebuilt from plain updates, and noise from masked ones."""
 
 import json
+from itertools import product
 
 import numpy as np
 import pytest
@@ -9,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from fl.aggregators.observed import Observed
 from fl.cli import app
 from fl.cli.leak import Leaking
 from fl.errors import DataError
-from fl.leak import attacks, study
+from fl.leak import attacks, picture, study
 from fl.leak.network import Network
 from fl.leak.study import Attempt, Images, Plan
 
@@ -78,6 +80,14 @@ def test_psnr_by_hand():
     assert attacks.psnr(np.ones(4), np.ones(4)) == 120
 
 
+def test_the_nearest_is_the_best_pair_of_candidate_and_truth():
+    candidates, truths = np.array([[0.0, 0.0], [0.9, 1.0]]), np.array([[0.4, 0.5], [1.0, 1.0]])
+    value, found, which = attacks.nearest(candidates, truths)
+    assert value == attacks.psnr(candidates[1], truths[1])
+    assert (list(found), which) == ([0.9, 1.0], 1)
+    assert attacks.nearest(candidates[::-1], truths[::-1])[2] == 0
+
+
 @pytest.fixture(scope="module")
 def tried():
     """Both attacks, with two local steps."""
@@ -126,6 +136,28 @@ def test_the_command_prints_and_draws_and_says_the_same_as_json(
     assert "sum of 2" in shown
 
 
+def test_each_cell_of_the_picture_has_its_own_truth_above_what_was_rebuilt(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    names = [*product(SMALL.seen, study.ACTIVATIONS)]
+    of = [
+        Attempt(seen, attack, 2, trial, 10.0 + i, np.full(16, i), np.full(16, -i))
+        for trial in (0, 1)
+        for i, (seen, attack) in enumerate(names, 100 * trial)
+    ]
+    shown = []
+    monkeypatch.setattr(
+        picture,
+        "_show",
+        lambda axis, numbers, title="": shown.append((numbers[0, 0], title.split("\n")[-1])),
+    )
+    picture.draw(SMALL, TINY, of, tmp_path / "leak.png")
+    expected = []
+    for attack in study.ACTIVATIONS:
+        for i in (names.index((seen, attack)) for seen in SMALL.seen):
+            expected += [(-i, f"{10.0 + i} dB"), (i, "")]
+    assert shown == expected
+
+
 REFUSED = {
     "no picture": (["--output", "leak.txt"], "expected a name that ends in .png, .svg, .pdf"),
     "a folder": (["--output", "no/leak.png"], "is a folder or in none, expected a file"),
@@ -149,6 +181,81 @@ def test_pictures_in_colour_are_refused(monkeypatch):
     monkeypatch.setattr(study, "load", lambda name, data_dir: (colour, colour))
     with pytest.raises(DataError, match="cifar10 has no grey pictures in one place, expected"):
         Images.of("cifar10", None)
+
+
+@pytest.fixture
+def stubbed(monkeypatch):
+    """Sessions that see nothing and attacks that find one picture; what they were given."""
+    given = []
+    seen = Observed(0, 32, np.ones(483), np.ones(483, np.uint32), np.zeros(483))
+
+    def session(network, images, rows, steps):
+        given.append((tuple(study.network_weights(network)[:9]), *rows.ravel()))
+        return seen
+
+    def matching(*_, rng, **__):
+        given.append(rng.uniform())
+        return TINY.x[:1]
+
+    monkeypatch.setattr(study, "session", session)
+    monkeypatch.setattr(attacks, "first_layer", lambda *_: TINY.x[:1])
+    monkeypatch.setattr(attacks, "matching", matching)
+    return given
+
+
+def test_trials_share_nothing_with_each_other_nor_with_those_of_another_seed(stubbed):
+    for seed in (0, 1):
+        plan = Plan(sums=(2,), steps=(1,), trials=2, seed=seed)
+        list(study.attempts(plan, TINY, lambda done, total: None))
+    sessions = [each for each in stubbed if isinstance(each, tuple)]
+    relu = sessions[::2]  # of the two attacks
+    assert len({weights for weights, *_ in relu}) == len({tuple(rows) for _, *rows in relu}) == 4
+    assert len({each for each in stubbed if isinstance(each, float)}) == 4
+
+
+def test_of_a_sum_anybody_in_it_may_be_the_one_that_is_shown(stubbed, monkeypatch):
+    """The attacks find the first picture of all; it is the second client's."""
+    monkeypatch.setattr(study, "_drawn", lambda *_: np.arange(3)[::-1].reshape(3, 1))
+    plan = Plan(sums=(2, 3), steps=(1,), trials=1)
+    found = {
+        each.seen: (each.psnr, list(each.truth))
+        for each in study.attempts(plan, TINY, lambda done, total: None)
+    }
+    apart = attacks.psnr(TINY.x[0], TINY.x[2])
+    assert list(found) == plan.seen
+    for name in ("plain update", "masked update", "sum of 2", "sum of 3"):
+        assert found[name] == (apart, list(TINY.x[2]))
+    assert found["sum of 2, anybody"][0] == max(apart, attacks.psnr(TINY.x[0], TINY.x[1]))
+    assert found["sum of 3, anybody"] == (120, list(TINY.x[0]))
+
+
+def test_the_guess_without_an_update_is_the_median_of_the_trials(monkeypatch):
+    flat = Images(np.repeat(np.float32([[0.1], [0.2], [0.9]]), 16, 1), np.arange(3), (4, 4))
+    rows = {0: [[0], [1]], 1: [[1], [2]], 2: [[2], [0]]}
+    monkeypatch.setattr(study, "_drawn", lambda plan, images, trial: np.array(rows[trial]))
+    # the mean is 0.4: it is 0.3, 0.2 and 0.5 apart of the victims'
+    guess = study.blind(Plan(sums=(2,)), flat)
+    assert guess == pytest.approx(-20 * np.log10(0.3), abs=1e-4)
+    of_two = study.blind(Plan(sums=(2,)), flat, 2)  # 0.2, 0.2 and 0.3
+    assert of_two == pytest.approx(-20 * np.log10(0.2), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"sums": ()}, r"sums is \(\), expected at least one number, and each once"),
+        ({"sums": (2, 2)}, r"sums is \(2, 2\), expected at least one number, and each once"),
+        ({"sums": (8, 1)}, "one of sums is 1, expected a whole number of at least 2"),
+        ({"steps": ()}, r"steps is \(\), expected at least one number"),
+        ({"steps": (0,)}, "one of steps is 0, expected a whole number of at least 1"),
+        ({"pictures": 1.5}, "pictures is 1.5, expected a whole number of at least 1"),
+        ({"trials": 0}, "trials is 0, expected a whole number of at least 1"),
+        ({"seed": -1}, "seed is -1, expected a whole number of at least 0"),
+    ],
+)
+def test_a_plan_of_other_numbers_is_refused(changes, said):
+    with pytest.raises(DataError, match=said):
+        Plan(**changes)
 
 
 def test_the_median_is_over_trials():

@@ -129,7 +129,7 @@ def test_what_cannot_be_trained_is_refused(personalize):
             use("mine.keras", data)
     with pytest.raises(fl.errors.ModelError, match="trainable weights of shapes"):
         personalize.get_model(one_weight())
-    for name, number in (("client", "writer-3"), ("round", -1)):
+    for name, number in (("client", "writer-3"), ("round", -1), ("round", True), ("client", 1.0)):
         with pytest.raises(fl.errors.ModelError, match=f"{name} is .*, expected a whole number"):
             personalize(linear(), data, **{name: number})
     model = linear()
@@ -137,6 +137,35 @@ def test_what_cannot_be_trained_is_refused(personalize):
         fl.build_personalization(lambda: model)
     with pytest.raises(fl.errors.ModelError, match="epochs is 0"):
         fl.build_personalization(linear, fl.FineTune(epochs=0))
+    for size in (0, 2.5, True):
+        with pytest.raises(fl.errors.ModelError, match=f"batch_size is {size}, expected a whole"):
+            fl.build_personalization(linear, batch_size=size)
+
+
+@pytest.mark.parametrize("strategy", ["x", "", {}, fl.FineTune])
+def test_what_is_no_strategy_is_refused(strategy):
+    said = f"a strategy of type {type(strategy).__name__}, expected fl.FineTune"
+    with pytest.raises(fl.errors.ModelError, match=said):
+        fl.build_personalization(linear, strategy)
+    with pytest.raises(fl.errors.ModelError, match=said):
+        fl.build_personalization_eval(linear, {"mine": strategy})
+
+
+def test_whole_numbers_of_numpy_are_those_of_python():
+    one, other = (
+        fl.build_personalization(
+            linear,
+            fl.FineTune(batch_size=whole(8), epochs=whole(2)),
+            batch_size=whole(4),
+            seed=whole(3),
+        )
+        for whole in (int, np.int64)
+    )
+    data, start = arrays(20), linear()
+    mine = one(start, data, round=1, client=2).weights
+    again = other(start, data, round=np.int64(1), client=np.uint8(2)).weights
+    np.testing.assert_array_equal(vector(again), vector(mine))
+    assert other.evaluate(again, data) == one.evaluate(mine, data)
 
 
 def test_a_repr_shows_no_number_of_the_client(personalize):
