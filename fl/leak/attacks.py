@@ -25,7 +25,7 @@ from fl.leak.network import Network, Numbers
 
 Pictures = NDArray[np.float64]
 
-ITERATIONS = 200
+ITERATIONS = 500
 SAME = 1e-12
 """A smaller mean square error counts as this: 120 dB."""
 
@@ -76,7 +76,8 @@ def matching(
         jac=True,
         method="L-BFGS-B",
         bounds=bounds,
-        options={"maxiter": ITERATIONS, "maxfun": 2 * ITERATIONS},
+        # Without a tolerance: scipy's own ends the search where pictures begin to be seen.
+        options={"maxiter": ITERATIONS, "maxfun": 2 * ITERATIONS, "ftol": 0.0, "gtol": 0.0},
     )
     rebuilt: Pictures = found.x[: count * pixels].reshape(count, pixels)
     return rebuilt

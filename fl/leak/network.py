@@ -25,17 +25,12 @@ Numbers = NDArray[Any]
 
 @dataclass(frozen=True)
 class Network:
-<<<<<<< HEAD
     """What the clients train.
 
     pixels, hidden, classes: sizes of the layers.
     rate: of the clients' steps.
-    seed: of the first weights.
+    seed, trial: of the first weights.
     """
-=======
-    """pixels, hidden, classes: sizes of the layers. rate: of the clients' steps. seed, trial: of
-    the first weights."""
->>>>>>> w-small
 
     activation: Activation
     pixels: int

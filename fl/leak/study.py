@@ -45,17 +45,13 @@ OnAttempt = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Plan:
-<<<<<<< HEAD
     """What is tried.
 
     sums: over how many clients.
     steps: local steps of a client.
     pictures: of a client.
-=======
-    """sums: over how many clients. steps: local steps of a client. pictures: of a client.
 
     Raises DataError for numbers that are none of these.
->>>>>>> w-small
     """
 
     sums: Sequence[int] = (2, 8, 32)
@@ -84,15 +80,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class Attempt:
-<<<<<<< HEAD
     """One attack on one thing that was seen.
 
-    rebuilt, truth: float[pixels], of the victim.
+    rebuilt: float[pixels].
+    truth: the picture that is nearest to it, of those that are looked for.
     """
-=======
-    """One attack on one thing that was seen. rebuilt: float[pixels]. truth: the picture that is
-    nearest to it, of those that are looked for."""
->>>>>>> w-small
 
     seen: str
     attack: Attack
