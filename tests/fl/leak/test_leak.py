@@ -106,6 +106,16 @@ def test_a_plain_update_is_the_picture_and_a_masked_one_is_noise(tried):
         assert best["masked update", attack, 2] < guess + 3
 
 
+def test_matching_goes_on_until_the_pictures_of_a_sum_are_seen():
+    """With the tolerance of scipy's own it ends here at 8 to 25 dB."""
+    network, x, labels = small("sigmoid"), TINY.x[:4].astype(np.float64), np.eye(3)[TINY.y[:4]]
+    weights = study.network_weights(network)
+    mean = network.update(weights, tf.constant(x[:, None]), tf.constant(labels[:, None]), 1)
+    how = {"clients": 4, "pictures": 1, "steps": 1, "rng": np.random.default_rng(0)}
+    rebuilt = attacks.matching(network, weights, mean.numpy(), **how)
+    assert all(attacks.nearest(rebuilt, picture[None])[0] > 30 for picture in x)
+
+
 def test_the_words_under_masks_are_those_that_the_client_sent(tried):
     observed = study.session(small(), TINY, np.arange(2).reshape(2, 1), 1)
     numbers = study.as_numbers(observed)
