@@ -31,6 +31,8 @@ def main(argv=None):
     parser.add_argument("--figure", metavar="FILE.png", help="draw a picture, with matplotlib")
     options = parser.parse_args(argv)
     found = scalars(options.folder)
+    if not found:
+        raise SystemExit(f"{options.folder} has no events, expected what --logdir named")
     for name, values in found.items():
         print(f"{name:38s} {len(values):3d} rounds, the last {values[-1]:.6g}")
     if options.figure:

@@ -13,7 +13,8 @@ def curves(path, panels, xlabel="round"):
             axis.plot(range(1, len(values) + 1), values, color=colour, lw=width, label=name)
         axis.set(title=title, xlabel=xlabel)
         axis.locator_params(axis="x", integer=True)
-        axis.legend()
+        if len(series) > 1:
+            axis.legend()
     _save(figure, path)
 
 
@@ -23,7 +24,8 @@ def bars(path, panels):
     for axis, (title, (values, line)) in zip(axes, panels.items(), strict=True):
         axis.bar(list(values), list(values.values()), color=COLOURS[1])
         if line is not None:
-            axis.axhline(line, color=COLOURS[2], lw=2)
+            axis.axhline(line, color=COLOURS[2], lw=2, label=f"mean {line:g}")
+            axis.legend(loc="lower right", frameon=True)
         axis.set(title=title)
         axis.tick_params(axis="x", labelrotation=20)
     _save(figure, path)
