@@ -139,7 +139,8 @@ class Asking(Hearing):
         failed = total.non_finite + total.failed["counts"]
         if failed:
             raise AggregationError(
-                f"{failed} clients have values that cannot be summed up, expected none"
+                f"{failed} clients have values that are NaN, infinite or beyond float32, expected "
+                "none: fill or leave out what is missing"
             )
         if total.bad_weights:
             raise AggregationError(

@@ -103,7 +103,7 @@ def _row(line: RunLine, names: Sequence[str], tested: bool) -> list[object]:
 
 
 def _curves(rounds: Sequence[RunLine]) -> str:
-    """SVG: a plot for the loss, and one for the accuracy where there is one."""
+    """SVG: a plot for the loss, and one for the accuracy or another metric."""
     names, mark = _names(rounds), "." if len(rounds) <= MARKED else ""
     ticker = import_module("matplotlib.ticker")
     figure = import_module("matplotlib.figure").Figure((4.2 * len(names), 2.8), layout="tight")
@@ -135,5 +135,5 @@ def _points(rounds: Sequence[RunLine], part: Part, name: str) -> Iterator[tuple[
 
 def _names(rounds: Sequence[RunLine]) -> list[str]:
     """The metrics that are shown."""
-    accuracy = numbers.accuracy_of([Run("", {}, rounds)])
-    return ["loss", *([accuracy] if accuracy else [])]
+    metric = numbers.metric_of([Run("", {}, rounds)])
+    return ["loss", *([metric] if metric else [])]

@@ -30,10 +30,10 @@ class PhaseCost:
     seconds: float | None
 
 
-def accuracy_of(runs: Sequence[Run]) -> str | None:
-    """The name of the first metric that is an accuracy, in training or on the test examples."""
-    lines = (line for run in runs for line in run.rounds)
-    return next((name for line in lines for name in _metrics(line) if "accuracy" in name), None)
+def metric_of(runs: Sequence[Run]) -> str | None:
+    """The name of a metric beside the loss: the first that is an accuracy, or the first at all."""
+    names = [name for run in runs for line in run.rounds for name in _metrics(line)]
+    return next((name for name in names if "accuracy" in name), next(iter(names), None))
 
 
 def value(line: RunLine, part: Part, metric: str) -> float | None:
@@ -107,7 +107,8 @@ def _there(values: Iterable[float | None]) -> list[float]:
 
 
 def _metrics(line: RunLine) -> list[str]:
-    return [*line.get("client_work", {}).get("train", {}), *line.get("eval", {})]
+    names = [*line.get("client_work", {}).get("train", {}), *line.get("eval", {})]
+    return [name for name in names if name != "loss" and not name.startswith("num_")]
 
 
 def _of_the_sum(lines: Sequence[RunLine]) -> list[PhaseCost]:

@@ -95,8 +95,8 @@ def _html(runs: Sequence[Run]) -> str:
 
 def _sections(runs: Sequence[Run]) -> dict[str, Any]:
     """What the template shows: charts and tables by name."""
-    accuracy = numbers.accuracy_of(runs)
-    metrics = [*([accuracy] if accuracy else []), "loss"]
+    metric = numbers.metric_of(runs)
+    metrics = [*([metric] if metric else []), "loss"]
     summed = [run for run in runs if run.summed]
     return {
         "overview": tables.overview(runs),

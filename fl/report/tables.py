@@ -21,17 +21,26 @@ class Table:
 
 def overview(runs: Sequence[Run]) -> Table:
     """A line a run; what was spent of privacy where a run has an account of it."""
-    accuracy = numbers.accuracy_of(runs)
+    metric = numbers.metric_of(runs)
     head: tuple[str, ...]
-    head = ("run", "test accuracy", "test loss", "sum", "rounds", "clients", "kB up", "s a round")
-    rows = [_overview(run, accuracy) for run in runs]
+    head = (
+        "run",
+        _tested(metric or "accuracy"),
+        "test loss",
+        "sum",
+        "rounds",
+        "clients",
+        "kB up",
+        "s a round",
+    )
+    rows = [_overview(run, metric) for run in runs]
     if any("privacy" in line for run in runs for line in run.rounds):
         head = (*head, "ε spent")
         rows = [(*row, _spent(run)) for row, run in zip(rows, runs, strict=True)]
     return Table(head, tuple(rows))
 
 
-def _overview(run: Run, accuracy: str | None) -> tuple[str, ...]:
+def _overview(run: Run, metric: str | None) -> tuple[str, ...]:
     reports = [line["aggregator"] for line in run.summed]
     cohort = numbers.mean(len(report["clients"]) for report in reports)
     summed = numbers.mean(len(report["survivors"]) for report in reports)
@@ -40,7 +49,7 @@ def _overview(run: Run, accuracy: str | None) -> tuple[str, ...]:
     failed = len(run.rounds) - len(run.summed)
     return (
         run.name,
-        _text(numbers.last(run, "test", accuracy) if accuracy else None, ".4f"),
+        _text(numbers.last(run, "test", metric) if metric else None, ".4f"),
         _text(numbers.last(run, "test", "loss"), ".4f"),
         run.kind,
         f"{len(run.rounds)}" + (f", {failed} failed" if failed else ""),
@@ -57,15 +66,15 @@ def _spent(run: Run) -> str:
 
 def beside(secure: Run, plain: Run) -> Table:
     """Their values in the last round in which both were tested, and the differences."""
-    accuracy = numbers.accuracy_of([secure, plain])
+    first = numbers.metric_of([secure, plain])
     rows = []
-    for metric in ([accuracy] if accuracy else []) + ["loss"]:
+    for metric in ([first] if first else []) + ["loss"]:
         found = numbers.last_of_both(secure, plain, metric)
         if found is not None:
             at, mine, theirs = found
             apart = f"{mine - theirs:+.2g}" if mine != theirs else "0"
             cells = (str(at), f"{mine:.4f}", f"{theirs:.4f}", apart)
-            rows.append((f"test {metric.replace('_', ' ')}", *cells))
+            rows.append((_tested(metric), *cells))
     return Table(("metric", "round", "secure", "plain", "difference"), tuple(rows))
 
 
@@ -119,6 +128,10 @@ def _setting(run: Run, name: str) -> str:
     if value is None or value == []:
         return "–"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _tested(metric: str) -> str:
+    return f"test {metric.replace('_', ' ')}"
 
 
 def _text(value: float | None, form: str) -> str:

@@ -107,6 +107,15 @@ def test_the_overview_is_of_each_run():
     assert table.rows[2][1:] == ("–", "–", "none", "1, 1 failed", "–", "–", "–")
 
 
+def test_a_regression_shows_its_error_and_what_counts_is_no_metric():
+    work = {"train": {"loss": 4.0, "num_examples": 9, "mae": 2.0}}
+    run = Run("r", {}, [line(1, client_work=work, eval={"loss": 1.0, "mae": 0.5})])
+    table = tables.overview([run])
+    assert (table.head[1], table.rows[0][1]) == ("test mae", "0.5000")
+    bare = {"train": {"loss": 4.0, "num_examples": 9}}
+    assert numbers.metric_of([Run("r", {}, [line(1, client_work=bare, eval={})])]) is None
+
+
 def test_settings_that_differ_are_strong():
     table = tables.settings([SECURE, PLAIN])
     assert dict(zip((row[0] for row in table.rows), table.strong, strict=True)) == {
