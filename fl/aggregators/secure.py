@@ -26,7 +26,7 @@ from fl.aggregators.interface import (
 )
 from fl.aggregators.thresholds import check_threshold, dropped, resolve_threshold
 from fl.aggregators.totals import Aggregated, Extra, GraphReport, Phase, Totals
-from fl.errors import AggregationError, TooFewClients
+from fl.errors import AggregationError
 from fl.progress.watch import current, watching
 from secagg.graph import Graph
 
@@ -137,8 +137,7 @@ class SecureSum:
     @watching()
     def aggregate(self, contributions: Sequence[Contribution], session: Session) -> Aggregated:
         """Run one session. Raises AggregationError for one client alone, ImplausibleSum for a sum
-        that no honest clients give, secagg.TooFewClients when fewer than the threshold finish, or
-        fewer than two count for something."""
+        that no honest clients give, secagg.TooFewClients when fewer than the threshold finish."""
         started = time.perf_counter()
         n = len(contributions)
         if n < 2:
@@ -247,17 +246,8 @@ class SecureServer:
         return self.params_of(self.decoding.encoding, context)
 
     def decode(self, sums: Vectors, survivors: int) -> Totals:
-        """What `secagg.Aggregate.vectors` says. Raises ImplausibleSum; TooFewClients where all but
-        one count for nothing, whose sum is that one's update: it becomes no model."""
-        totals = self.decoding.decode(sums, survivors)
-        if totals.counted == 1:
-            raise TooFewClients(
-                f"one client alone of {survivors} counts for something, expected at least 2: the "
-                f"sum is its update. Of the others {totals.empty} are without examples, "
-                f"{totals.malformed} have malformed ones, {totals.non_finite} an update that is "
-                f"not finite, {totals.bad_weights} a weight beyond max_weight"
-            )
-        return totals
+        """What `secagg.Aggregate.vectors` says. Raises ImplausibleSum."""
+        return self.decoding.decode(sums, survivors)
 
 
 def chosen_sum(aggregator: Aggregator | None, default: Aggregator | None = None) -> Aggregator:

@@ -10,7 +10,7 @@ from typing import TypedDict
 import numpy as np
 
 from fl.aggregators.contribution import State, Sums
-from fl.errors import SumWarning
+from fl.errors import SumWarning, TooFewClients
 from fl.warn import warn
 
 CLIPPED = 1e-3
@@ -214,6 +214,17 @@ class Aggregated(Totals):
             bytes_down=bytes_down,
             seconds=seconds,
         )
+
+    def must_hide(self) -> None:
+        """Raise TooFewClients where a secure sum is one client's update, as all others count for
+        nothing. Under noise it hides that one too, and whether it is alone is not told."""
+        if self.kind == "secure" and self.measured and self.counted == 1:
+            raise TooFewClients(
+                f"one client alone of {self.in_sum} counts for something, expected at least 2: the "
+                f"sum is its update. Of the others {self.empty} are without examples, "
+                f"{self.malformed} have malformed ones, {self.non_finite} an update that is not "
+                f"finite, {self.bad_weights} a weight beyond max_weight"
+            )
 
     def __repr__(self) -> str:
         return (

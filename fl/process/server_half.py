@@ -76,8 +76,13 @@ class ServerHalf(Generic[S, R]):
     def finish(self, state: S, total: Aggregated, worked: float) -> R:
         """The next state and the report of the round.
 
-        total: `Aggregated.of` what `decode` gave. worked: seconds that the clients took.
+        total: `Aggregated.of` what `decode` gave.
+        worked: seconds that the clients took.
+
+        Raises TooFewClients where the sum is one client's alone, which becomes no model and no
+        answer, and what the work raises.
         """
+        total.must_hide()
         return self.work.finish(state, total, worked)
 
     def _side(self, state: S, shape: SumShape) -> ServerSide:

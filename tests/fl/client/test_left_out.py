@@ -101,6 +101,15 @@ def test_a_client_alone_among_others_that_count_for_nothing_gives_no_model(secur
     assert metrics["aggregator"]["non_finite"]["update"] == 1
 
 
+def test_a_client_alone_is_no_secret_in_the_clear_and_is_hidden_by_noise(plain):
+    """Whether it is alone is not told of a sum with noise: a refusal would tell."""
+    others = [EMPTY["arrays"], EMPTY["lists"]]
+    assert left_out(plain.next(plain.initialize(), [GOOD[0], *others]).metrics) == (2, 0)
+    aggregator = fl.aggregators.CentralNoise(fl.aggregators.ByNorm(fl.SecureSum(), 1.0), 1.0)
+    noisy = fl.build_unweighted_fed_avg(linear, aggregator=aggregator)
+    assert noisy.next(noisy.initialize(), [GOOD[0], *others]).state.round == 1
+
+
 @pytest.mark.parametrize("kind", MALFORMED)
 def test_a_malformed_first_client_leaves_no_trace(kind):
     """Keras builds losses and metrics by the first data that it sees."""
