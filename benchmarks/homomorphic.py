@@ -1,9 +1,12 @@
 """What a sum under CKKS costs beside masks: `python -m benchmarks.homomorphic --n 100 --d 100000`.
 
-The cheapest CKKS that can add: the smallest ring with 128-bit security whose modulus holds sum and
-scale, one level, symmetric or public-key encryption, one key for all.  It has no dropouts to
-survive, no shares, no signatures and no check, and whoever holds the one key opens every single
-update: a threshold key costs more.  So this is a floor for CKKS, beside a whole session of masks.
+The cheapest CKKS that TenSEAL adds in: the smallest ring with 128-bit security whose modulus holds
+sum and scale and the second prime that TenSEAL asks for, one level, symmetric or public-key
+encryption, one key for all.  Degree 2048 with one prime would hold the sum, and half of a fresh
+symmetric ciphertext could be sent as the seed it is expanded from: TenSEAL does neither, so the
+bytes are its own and no floor.  There are no dropouts to survive, no shares, no signatures and no
+check, and whoever holds the one key opens every single update: a threshold key costs more.  Beside
+it stands a whole session of masks.
 
 It needs TenSEAL, which no extra installs (pip install tenseal); without it, it says so and ends.
 Client figures are medians over MEASURED clients, CPU seconds of one core.

@@ -12,3 +12,9 @@ entry in `process_of` of `fl.experiment.assembly`.
 It uses `aggregators`, `client`, `data`, `errors`, `model`, `plan`, `process`, `round_message`,
 `seeds` and `tff`.
 """
+
+from fl import tff
+
+
+def __getattr__(name: str) -> object:
+    raise tff.missing("module 'fl.algorithms'", name, tff.ALGORITHMS)

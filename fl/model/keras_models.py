@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from fl import tff
 from fl.errors import ModelError
 from fl.model.optimizers import fresh, unused
 from fl.model.vector import ModelWeights
@@ -28,6 +29,7 @@ InputSpec = Any
 """(x, y) in `tf.TensorSpec`s, or x alone; None for a model that is built."""
 
 
+@tff.refuses_tff_arguments
 def from_keras_model(
     model: keras.Model, loss: Any, metrics: Any = None, input_spec: Any = None
 ) -> keras.Model:

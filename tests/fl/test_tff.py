@@ -115,7 +115,26 @@ def test_every_builder_answers():
     assert set(BUILDERS) == {name for name in fl.__all__ if name.startswith("build_")}
 
 
-@pytest.mark.parametrize("name", tff.NAMES)
+@pytest.mark.parametrize("name", tff.MODEL_ARGUMENTS)
+def test_an_argument_of_from_keras_model_is_answered(name):
+    with pytest.raises(fl.errors.ModelError) as caught:
+        fl.from_keras_model(linear(), loss="mse", **{name: None})
+    assert str(caught.value).endswith(f"expected {tff.MODEL_ARGUMENTS[name]}")
+    assert name not in inspect.signature(fl.from_keras_model).parameters
+
+
+@pytest.mark.parametrize("name", tff.ALGORITHMS)
+def test_algorithms_are_named_where_they_are(name):
+    """`fl.` takes the place of `tff.learning.algorithms.`, and not of `tff.learning.` alone."""
+    with pytest.raises(AttributeError) as caught:
+        getattr(fl.algorithms, name)
+    assert str(caught.value).endswith(f"expected {tff.ALGORITHMS[name]}")
+    with pytest.raises(AttributeError, match="expected the same names in fl itself"):
+        fl.__getattr__("algorithms")  # before a builder has imported the room
+
+
+# A room is an attribute once it is imported.
+@pytest.mark.parametrize("name", sorted(set(tff.NAMES) - {"algorithms"}))
 def test_an_old_name_is_an_attribute_error_that_names_the_new_one(name):
     with pytest.raises(AttributeError) as caught:
         getattr(fl, name)
@@ -141,22 +160,34 @@ def test_old_attributes_of_states_processes_and_clients(plain, evaluation):
 
 def test_what_is_named_in_place_of_an_old_name_is_there():
     state = fl.ServerState(other_weights(), (), 0)
-    for old, new in tff.NAMES.items():
+    for new in (*tff.NAMES.values(), *tff.ALGORITHMS.values(), *tff.ARGUMENTS.values()):
         for word in new.replace("(", " ").replace(",", " ").split():
             if word.startswith("fl."):
                 found = fl
                 for part in word.removeprefix("fl.").split("."):
                     found = getattr(found, part)
-        assert old not in fl.__all__
+    assert not set(tff.NAMES) & set(fl.__all__)
     for new in tff.STATE.values():
         if new.startswith("state."):
             getattr(state, new.partition(",")[0].removeprefix("state."))
 
 
 def test_the_page_has_every_name():
-    for names in (tff.ARGUMENTS, tff.NAMES, tff.STATE, tff.PROCESS, tff.CLIENT_DATA):
+    tables = (tff.ARGUMENTS, tff.MODEL_ARGUMENTS, tff.NAMES, tff.STATE, tff.PROCESS)
+    for names in (*tables, tff.CLIENT_DATA):
         for name in names:
             assert f"`{name}`" in PAGE or f"`{name}=`" in PAGE, name
+
+
+def test_the_structure_of_what_a_client_stores():
+    """TFF's is of the stored features, before anything is made ready to train on."""
+    stored = {"label": np.arange(3), "pixels": np.zeros((3, 2), "float32")}
+    data = fl.data.ClientData(["a"], lambda client: stored, lambda row: (row["pixels"],))
+    with pytest.raises(
+        AttributeError, match=r"create_tf_dataset_for_client\(client\).element_spec"
+    ):
+        data.element_type_structure  # noqa: B018
+    assert list(data.create_tf_dataset_for_client("a").element_spec) == ["label", "pixels"]
 
 
 def test_a_directory_in_place_of_only_digits():
