@@ -108,15 +108,17 @@ class Session:
     def play(self, lost: set[int]) -> secagg.Aggregate:
         """All five rounds; the clients in `lost` are silent from LOST_ROUND on."""
         frames: Frames = [(u, None) for u in self.ids]
-        for round in range(len(ROUNDS)):
-            heard = ((u, f) for u, f in frames if round < LOST_ROUND or u not in lost)
-            self.server_cpu.append(0.0)
-            while batch := self._timed(list, islice(heard, self.batch)):
-                replies = self._exchange(batch)
-                self._timed(self._receive, replies)
-            frames = wire.encode_all(self._timed(self.server.close_round))
-        self.pipe.send(None)
-        self.process.join()
+        try:
+            for round in range(len(ROUNDS)):
+                heard = ((u, f) for u, f in frames if round < LOST_ROUND or u not in lost)
+                self.server_cpu.append(0.0)
+                while batch := self._timed(list, islice(heard, self.batch)):
+                    replies = self._exchange(batch)
+                    self._timed(self._receive, replies)
+                frames = wire.encode_all(self._timed(self.server.close_round))
+        finally:  # a session without a sum too: the clients' process waits for the next word
+            self.pipe.send(None)
+            self.process.join()
         return self.server.result
 
     def _timed(self, work: Callable[..., T], *args: object) -> T:
