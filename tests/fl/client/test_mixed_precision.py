@@ -143,6 +143,7 @@ def test_the_gradient_is_that_of_all_batches(batch_size):
     assert train["num_skipped"] == 0
 
 
+@pytest.mark.filterwarnings("ignore:. clients count for nothing")
 def test_a_gradient_that_is_not_finite_counts_for_nothing():
     spoiled = Y.copy()
     spoiled[3] = np.inf
