@@ -81,7 +81,8 @@ def test_seconds_and_kilobytes_of_each_phase_and_run():
     assert [trace["x"][0] for trace in seconds["data"]][:3] == [0.5, 0.01, 0.02]
     assert [trace["x"] for trace in sizes["data"]] == [[1.2, 1.2]] * 5
     for figure in (seconds, sizes):  # one name for two bars, and two bars
-        assert all(trace["y"] == [0, 1] for trace in figure["data"])
+        heights = figure["layout"]["yaxis"]["tickvals"]
+        assert all(trace["y"] == heights == [0, 1] for trace in figure["data"])
         assert figure["layout"]["yaxis"]["ticktext"] == ["mnist-a…e-seed-1", "mnist-b…e-seed-1"]
     assert len({PHASES[name] for name in PHASES}) == len(PHASES)
 
