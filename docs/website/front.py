@@ -49,11 +49,10 @@ def description(text: str) -> str:
 def front(text: str, *, title: str = "", said: str = "", searched: bool = True) -> str:
     """The lines above a page.
 
-    Args:
-        text: the page; its first paragraph is the description where none is given.
-        title: where the heading is not to be the title; JSON is YAML.
-        said: the description.
-        searched: whether the site's own search finds it.
+    text: the page; its first paragraph is the description where none is given.
+    title: where the heading is not to be the title.
+    said: the description.
+    searched: whether the site's own search finds it.
     """
     lines = [f"description: {_yaml(said or description(text) or 'A page of secagg.')}"]
     if title:
@@ -64,4 +63,5 @@ def front(text: str, *, title: str = "", said: str = "", searched: bool = True) 
 
 
 def _yaml(text: str) -> str:
+    """JSON is YAML."""
     return json.dumps(text, ensure_ascii=False)

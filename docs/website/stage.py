@@ -97,21 +97,19 @@ def write(pages: Path) -> None:
     for name in documents():
         text, path = (ROOT / name).read_text(encoding="utf-8"), PurePosixPath(name)
         linked |= set(links.targets(text, path))
-        above = front(text, title=HOME if name == "README.md" else "")
-        _put(pages / place(path), above + links.rewritten(text, path, place))
+        shown = links.rewritten(text, path, place)
+        _put(pages / place(path), shown, title=HOME if name == "README.md" else "")
     for path in sorted(linked - {PurePosixPath(name) for name in documents()}):
         _copy(path, pages)
     for room, what in reference.ROOMS.items():
-        text = reference.page(room, ROOT)
-        above = front(
-            text, title=f"Reference of {room}", said=f"{room}: {what}. Every public name."
-        )
-        _put(pages / f"reference/{room}.md", above + text)
-    _put(pages / "reference/index.md", front(reference.index()) + reference.index())
-    said = errors.words()
+        said = f"{room}: {what}. Every public name."
+        file, text = pages / f"reference/{room}.md", reference.page(room, ROOT)
+        _put(file, text, title=f"Reference of {room}", said=said)
+    _put(pages / "reference/index.md", reference.index())
+    words = errors.words()
     for name, text in errors.pages(ROOT).items():
-        cause = said[name].cause if name in said else ""
-        _put(pages / "errors" / f"{name}.md", front(text, said=description(cause)) + text)
+        cause = words[name].cause if name in words else ""
+        _put(pages / "errors" / f"{name}.md", text, said=description(cause))
     shutil.copytree(HERE / "assets", pages, dirs_exist_ok=True)
 
 
@@ -150,7 +148,7 @@ def _copy(path: PurePosixPath, pages: Path) -> None:
     files = sorted(found.rglob("*")) if found.is_dir() else [found]
     shown = [each for each in files if each.is_file() and each.suffix in LANGUAGES]
     text = f"# {path}\n" + "".join(map(_source, shown))
-    _put(pages / place(path), front(text, said=f"The source of {path}.", searched=False) + text)
+    _put(pages / place(path), text, said=f"The source of {path}.", searched=False)
 
 
 def _source(file: Path) -> str:
@@ -159,9 +157,11 @@ def _source(file: Path) -> str:
     return f'\n{fence}{language} title="{file.relative_to(ROOT)}"\n{text}\n{fence}\n'
 
 
-def _put(file: Path, text: str) -> None:
+def _put(file: Path, text: str, *, title: str = "", said: str = "", searched: bool = True) -> None:
+    """A page, below what `front` says of it."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+    above = front(text, title=title, said=said, searched=searched)
+    file.write_text(above + text, encoding="utf-8")
 
 
 def navigation() -> list[dict[str, object]]:

@@ -26,7 +26,7 @@ def told():
     try:
         yield
     except fl.errors.FLError as error:
-        raise SystemExit(f"{error}") from None
+        raise SystemExit(str(error)) from None
 
 
 def parser(doc, rounds=None, rounds_help="how many rounds"):

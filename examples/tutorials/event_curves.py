@@ -3,12 +3,10 @@
 python examples/tutorials/event_curves.py logs --figure curves.png
 """
 
-import argparse
 from pathlib import Path
 
+import arguments
 import figures
-
-import fl  # noqa: F401, before TensorFlow: it then starts without its messages
 
 DRAWN = ("train/loss", "train/sparse_categorical_accuracy")
 
@@ -26,9 +24,8 @@ def scalars(folder):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = arguments.parser(__doc__)
     parser.add_argument("folder", help="what --logdir of a tutorial named")
-    parser.add_argument("--figure", metavar="FILE.png", help="draw a picture, with matplotlib")
     options = parser.parse_args(argv)
     found = scalars(options.folder)
     if not found:

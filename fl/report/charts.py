@@ -19,6 +19,9 @@ PHASES = {
     numbers.REST: "#b9bec6",
 }
 OUTLINE = {"color": "#8a929e", "width": 0.5}  # around bars, of which some are pale
+MARKED = 300
+"""A line of more rounds has no mark for each, and bars stand for several rounds: a browser draws
+each mark and bar by itself."""
 _FEW = 10  # rounds for which each has its number on the axis
 
 
@@ -36,11 +39,9 @@ def text(name: str) -> str:
     return escape(name, quote=False)
 
 
-def phase(of: int | str) -> str:
+def phase(name: str) -> str:
     """A round of the protocol by its number and name; another part of a round by its name."""
-    if of in PROTOCOL:
-        of = PROTOCOL.index(str(of))
-    return f"{of} {PROTOCOL[of]}" if isinstance(of, int) else of
+    return f"{PROTOCOL.index(name)} {name}" if name in PROTOCOL else name
 
 
 def upright(x_title: str, **changes: Any) -> dict[str, Any]:

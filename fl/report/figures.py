@@ -7,13 +7,13 @@ dark; those of the marks are legible on both.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from fl.experiment.metrics import RunLine
 from fl.experiment.seen import Histogram, Seen
 from fl.progress.bars import PROTOCOL
 from fl.report import numbers
 from fl.report.charts import (
+    MARKED,
     OUTLINE,
     PHASES,
     RUNS,
@@ -27,9 +27,7 @@ from fl.report.charts import (
 from fl.report.numbers import Part
 from fl.report.runs import Run
 
-MARKED = 300
-"""A line of more rounds has no mark for each, and bars stand for several rounds: a browser draws
-each mark and bar by itself."""
+T = TypeVar("T")
 
 
 def curves(runs: Sequence[Run], metric: str) -> Figure:
@@ -83,19 +81,20 @@ def difference(secure: Run, plain: Run, metric: str) -> Figure:
 def drops(run: Run) -> Figure:
     """How many clients were lost in each round of training, by the round of the protocol; rounds
     that gave no sum are marked, for who was lost in them is not known."""
-    each = -(-len(run.rounds) // MARKED)
-    groups = [run.rounds[i : i + each] for i in range(0, len(run.rounds), each)]
+    rounds = [line["round"] for line in run.rounds]
+    lost = [numbers.who_dropped(line) for line in run.rounds]
+    each = -(-len(rounds) // MARKED)
     data = [
-        _lost(i, groups)
-        for i in range(len(PROTOCOL))
-        if any(i in numbers.who_dropped(line) for line in run.summed)
+        _lost(name, _groups(rounds, each), _groups([gone.get(i, []) for gone in lost], each))
+        for i, name in enumerate(PROTOCOL)
+        if any(i in gone for gone in lost)
     ]
     without = [line["round"] for line in run.rounds if "failed" in line]
     if without:
         data.append(_without_a_sum(without))
     changes = {"barmode": "stack"} | ({"bargap": 0} if each > 1 else {})
-    layout = by_round([line["round"] for line in run.rounds], **changes)
-    if max((_number_lost([line]) for line in run.rounds), default=0) < 8:
+    layout = by_round(rounds, **changes)
+    if max(sum(map(len, gone.values())) for gone in lost) < 8:
         layout["yaxis"] |= {"dtick": 1}
     several = f" A bar stands for {each} rounds, and is their mean." if each > 1 else ""
     return {
@@ -144,29 +143,30 @@ def _line(run: Run, part: Part, metric: str, i: int) -> dict[str, Any]:
     }
 
 
-def _lost(i: int, groups: Sequence[Sequence[RunLine]]) -> dict[str, Any]:
-    """The bars of those who were gone from protocol round i on, one for each group of rounds."""
-    gone = [[numbers.who_dropped(line).get(i, []) for line in group] for group in groups]
+def _lost(
+    name: str, rounds: Sequence[Sequence[int]], gone: Sequence[Sequence[Sequence[str]]]
+) -> dict[str, Any]:
+    """The bars of those who were gone from a protocol round on, one for each group of rounds."""
     return {
         "type": "bar",
-        "name": phase(i),
-        "x": [(group[0]["round"] + group[-1]["round"]) / 2 for group in groups],
+        "name": phase(name),
+        "x": [(group[0] + group[-1]) / 2 for group in rounds],
         "y": [sum(map(len, names)) / len(names) for names in gone],
         "text": [_who(names) for names in gone],
         "textposition": "none",
-        "marker": {"color": PHASES[PROTOCOL[i]], "line": OUTLINE if len(gone[0]) == 1 else {}},
+        "marker": {"color": PHASES[name], "line": OUTLINE if len(gone[0]) == 1 else {}},
         "hovertemplate": "round %{x}: %{text}<extra>%{fullData.name}</extra>",
     }
+
+
+def _groups(items: Sequence[T], each: int) -> list[Sequence[T]]:
+    return [items[i : i + each] for i in range(0, len(items), each)]
 
 
 def _who(names: Sequence[Sequence[str]]) -> str:
     if len(names) == 1:
         return text(", ".join(names[0]))
     return f"{sum(map(len, names))} in {len(names)} rounds"
-
-
-def _number_lost(lines: Sequence[RunLine]) -> int:
-    return sum(len(who) for line in lines for who in numbers.who_dropped(line).values())
 
 
 def _without_a_sum(rounds: Sequence[int]) -> dict[str, Any]:

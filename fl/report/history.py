@@ -14,7 +14,7 @@ from typing import overload
 from fl.experiment.metrics import RunLine, line_of
 from fl.process.reports import EvaluationMetrics, RoundMetrics
 from fl.report import numbers
-from fl.report.figures import MARKED
+from fl.report.charts import MARKED, RUNS
 from fl.report.numbers import Part
 from fl.report.runs import Run
 from secagg.html_table import html_table, listed
@@ -22,7 +22,7 @@ from secagg.html_table import html_table, listed
 SHOWN = 10
 """The table has the last rounds, at most so many; the curves have all."""
 _INK = "#757a83"  # legible on light and on dark
-_LINES: dict[Part, tuple[str, str]] = {"test": ("-", "#0072b2"), "train": (":", "#e69f00")}
+_LINES: dict[Part, tuple[str, str]] = {"test": ("-", RUNS[0]), "train": (":", RUNS[1])}
 
 
 class History(Sequence[RunLine]):
